@@ -1,0 +1,102 @@
+//! From a region of lines to a record: the entry's header, then the language that claims the trace.
+//!
+//! In: a `Region`. Out: a `Record` without its place, and the lines that it takes. Invariant: one language
+//! claims a region, or none. Does not find regions.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::line::{self, Kind};
+use crate::stream::trim_break;
+use crate::{Record, dotnet, header, json, node, php};
+
+/// Consecutive lines in which an exception stands.
+pub(crate) struct Region<'a> {
+    /// The lines without their line breaks.
+    pub lines: Vec<Cow<'a, str>>,
+    /// The line that holds one of the scanner's literals.
+    pub hit: usize,
+    /// Where each line begins in the stream's buffer, and where the last one ends.
+    bounds: Vec<usize>,
+}
+
+/// What a language found in a region.
+pub(crate) struct Found {
+    /// Exceptions, platform, and what else the text says; the header's facts are filled in where these are none.
+    pub record: Record,
+    /// The record's lines.
+    pub lines: Range<usize>,
+    /// Whether the region's header is this record's.
+    pub has_header: bool,
+}
+
+/// Parses a region: the record, and the lines of the region that are its own.
+pub(crate) fn parse(region: &Region<'_>) -> Option<(Record, Range<usize>)> {
+    if let Some(found) = json::parse(region) {
+        return Some((found.record, found.lines));
+    }
+    let header = header(&region.lines[0]);
+    let mut texts: Vec<&str> = region.lines.iter().map(AsRef::as_ref).collect();
+    if let Some(header) = &header {
+        texts[0] = texts[0].get(header.length..).unwrap_or("");
+    }
+    let found = php::parse(&texts, region.hit)
+        .or_else(|| dotnet::parse(&texts, region.hit))
+        .or_else(|| node::parse(&texts, region.hit))?;
+    let mut record = found.record;
+    if let Some(header) = header.filter(|_| found.has_header) {
+        record.timestamp = record.timestamp.or(header.timestamp);
+        record.level = record.level.or(header.level);
+        record.logger = record.logger.or(header.logger);
+        record.environment = record.environment.or(header.environment);
+        if record.format.is_empty() {
+            record.format = header.format.unwrap_or("plain").to_owned();
+        }
+    }
+    if record.format.is_empty() {
+        record.format = "plain".to_owned();
+    }
+    Some((record, found.lines))
+}
+
+/// Whether a hit's line is a record by itself: a JSON object from brace to brace.
+pub(crate) fn is_whole(line: &[u8]) -> bool {
+    let trimmed = line.trim_ascii();
+    trimmed.first() == Some(&b'{') && trimmed.last() == Some(&b'}') && trimmed.len() > 2
+}
+
+/// Whether a line can only be the last one of its record.
+pub(crate) fn closes(line: &[u8]) -> bool {
+    php::closes(line) || node::closes(line)
+}
+
+impl<'a> Region<'a> {
+    /// The lines of `buffer[start..end]`; `hit` is the beginning of one of them.
+    pub(crate) fn cut(buffer: &'a [u8], start: usize, hit: usize, end: usize) -> Region<'a> {
+        let mut lines = Vec::new();
+        let mut bounds = vec![start];
+        let mut at = start;
+        let mut index = 0;
+        while at < end {
+            let stop = memchr::memchr(b'\n', &buffer[at..end]).map_or(end, |found| at + found + 1);
+            if at == hit {
+                index = lines.len();
+            }
+            lines.push(String::from_utf8_lossy(trim_break(&buffer[at..stop])));
+            bounds.push(stop);
+            at = stop;
+        }
+        Region { lines, hit: index, bounds }
+    }
+
+    /// Where line `index` begins in the stream's buffer.
+    pub(crate) fn offset(&self, index: usize) -> usize {
+        self.bounds[index.min(self.bounds.len() - 1)]
+    }
+
+    /// The first line behind the hit that is no part of a trace.
+    pub(crate) fn after_trace(&self) -> usize {
+        let trace = |line: &&Cow<'_, str>| line::kind(line.as_bytes()) == Kind::Trace;
+        self.hit + 1 + self.lines[self.hit + 1..].iter().take_while(trace).count()
+    }
+}

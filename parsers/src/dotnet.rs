@@ -1,0 +1,21 @@
+//! .NET: traces of every runtime and logger.
+
+use crate::assemble::Found;
+use crate::header::Header;
+use crate::json::Object;
+use crate::record::Record;
+
+/// The header forms that only this language's loggers print.
+pub(crate) fn header(_line: &str) -> Option<Header> {
+    None
+}
+
+/// The exception in these lines, if it is one of this language; `lines[0]` is cut to the entry's message.
+pub(crate) fn parse(_lines: &[&str], _hit: usize) -> Option<Found> {
+    None
+}
+
+/// The exception in a JSON entry, if it is one of this language.
+pub(crate) fn from_json(_object: &Object) -> Option<Record> {
+    None
+}

@@ -1,0 +1,256 @@
+//! The first line of a log entry: time, level, logger, and where the message begins.
+//!
+//! In: one line. Out: a `Header`, or none. Invariant: `begins` is true for each line that `header` takes as the
+//! first of an entry, and costs a few comparisons. A language's own forms stand with the language; here is what
+//! loggers of all languages share. Does not look at other lines.
+
+use crate::record::Level;
+use crate::{dotnet, node, php, time};
+
+/// What the first line of an entry says before its message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Header {
+    /// Where in the line the message begins, in bytes.
+    pub length: usize,
+    /// RFC 3339, without an offset where the line has none.
+    pub timestamp: Option<String>,
+    /// The level, spelt out.
+    pub level: Option<Level>,
+    /// Logger, category or channel.
+    pub logger: Option<String>,
+    /// The environment, where the header names it.
+    pub environment: Option<String>,
+    /// The name of this framing, where it is one logger's own.
+    pub format: Option<&'static str>,
+}
+
+/// The header that `line` begins with.
+pub fn header(line: &str) -> Option<Header> {
+    php::header(line).or_else(|| dotnet::header(line)).or_else(|| node::header(line)).or_else(|| common(line))
+}
+
+/// Whether a line begins a log entry; cheap.
+pub(crate) fn begins(line: &[u8]) -> bool {
+    let Some(&first) = line.first() else { return false };
+    match first {
+        b'0'..=b'9' => begins_with_time(line),
+        b'[' => match line.get(1) {
+            Some(b'0'..=b'9') => begins_with_time(&line[1..]),
+            Some(_) => {
+                let word = word(&line[1..]);
+                line.get(1 + word.len()) == Some(&b']') && (level_of(word).is_some() || word == b"Nest")
+                    || begins_with_time(&line[1..])
+            }
+            None => false,
+        },
+        b'{' => line.starts_with(b"{\"") || line == b"{",
+        b'<' => line[1..]
+            .iter()
+            .position(|c| *c == b'>')
+            .is_some_and(|end| end > 0 && end < 4 && line[1..=end].iter().all(u8::is_ascii_digit)),
+        b'A'..=b'Z' | b'a'..=b'z' => {
+            let word = word(line);
+            let after = line.get(word.len());
+            // `error: text` and `ERROR text` begin an entry; `Error: text` is an exception's type.
+            let shouted = word.iter().all(u8::is_ascii_uppercase);
+            let whispered = word.iter().all(u8::is_ascii_lowercase);
+            (level_of(word).is_some()
+                && (shouted && matches!(after, Some(b' ' | b':' | b'|')) || whispered && after == Some(&b':')))
+                || line.starts_with(b"PHP ") && php::begins(line)
+                || time::at_start(std::str::from_utf8(&line[..line.len().min(32)]).unwrap_or("")).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// A time, or an address as access logs begin with.
+fn begins_with_time(line: &[u8]) -> bool {
+    let head = &line[..line.len().min(48)];
+    let head = match std::str::from_utf8(head) {
+        Ok(head) => head,
+        Err(error) => std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or(""),
+    };
+    time::at_start(head).is_some() || is_access_log(head)
+}
+
+// 127.0.0.1 - - [23/Nov/2026:07:40:00 +0700] "GET / HTTP/1.1" 200
+fn is_access_log(head: &str) -> bool {
+    let address = head.split(' ').next().unwrap_or("");
+    address.parse::<std::net::IpAddr>().is_ok() && head[address.len()..].starts_with(" - ")
+}
+
+fn word(line: &[u8]) -> &[u8] {
+    &line[..line.iter().take(16).take_while(|c| c.is_ascii_alphabetic()).count()]
+}
+
+/// The level that a word means, in any case: `fail`, `ERR`, `crit`, `WRN`, `SEVERE`, …
+pub(crate) fn level(word: &str) -> Option<Level> {
+    level_of(word.as_bytes())
+}
+
+fn level_of(word: &[u8]) -> Option<Level> {
+    const WORDS: [(&str, Level); 44] = [
+        ("trace", Level::Trace),
+        ("trce", Level::Trace),
+        ("verbose", Level::Trace),
+        ("vrb", Level::Trace),
+        ("silly", Level::Trace),
+        ("finest", Level::Trace),
+        ("debug", Level::Debug),
+        ("dbug", Level::Debug),
+        ("dbg", Level::Debug),
+        ("info", Level::Info),
+        ("information", Level::Info),
+        ("inf", Level::Info),
+        ("log", Level::Info),
+        ("http", Level::Info),
+        ("notice", Level::Notice),
+        ("warn", Level::Warning),
+        ("warning", Level::Warning),
+        ("wrn", Level::Warning),
+        ("error", Level::Error),
+        ("err", Level::Error),
+        ("eror", Level::Error),
+        ("fail", Level::Error),
+        ("severe", Level::Error),
+        ("critical", Level::Critical),
+        ("crit", Level::Critical),
+        ("alert", Level::Alert),
+        ("emergency", Level::Emergency),
+        ("emerg", Level::Emergency),
+        ("fatal", Level::Fatal),
+        ("ftl", Level::Fatal),
+        ("panic", Level::Fatal),
+        ("trc", Level::Trace),
+        ("vrbs", Level::Trace),
+        ("deprecated", Level::Warning),
+        ("fine", Level::Debug),
+        ("finer", Level::Trace),
+        ("success", Level::Info),
+        ("ready", Level::Info),
+        ("start", Level::Info),
+        ("parse", Level::Error),
+        ("faultcode", Level::Error),
+        ("errors", Level::Error),
+        ("warnings", Level::Warning),
+        ("critic", Level::Critical),
+    ];
+    if word.is_empty() || word.len() > 11 {
+        return None;
+    }
+    WORDS.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(word)).map(|(_, level)| *level)
+}
+
+/// Times, levels, threads and loggers in the order and the brackets in which any logger may print them.
+fn common(line: &str) -> Option<Header> {
+    let mut header = Header::default();
+    let mut rest = line;
+    let mut found = false;
+    // Eight parts are more than any layout has before the message.
+    for _ in 0..8 {
+        let before = rest;
+        rest = rest.trim_start_matches([' ', '\t', '|']);
+        if let Some(after) = time_part(rest, &mut header).or_else(|| level_part(rest, &mut header)) {
+            found = true;
+            rest = after;
+        } else if found && let Some(after) = bracket_part(rest, &mut header) {
+            rest = after;
+        } else {
+            rest = before;
+            break;
+        }
+    }
+    if !found {
+        return None;
+    }
+    if header.level.is_some()
+        && let Some(after) = logger_part(rest.trim_start(), &mut header)
+    {
+        rest = after;
+    }
+    let rest = rest.trim_start_matches([' ', '|', ':']);
+    let rest = rest.strip_prefix("- ").unwrap_or(rest);
+    header.length = line.len() - rest.len();
+    Some(header)
+}
+
+fn time_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
+    if header.timestamp.is_some() {
+        return None;
+    }
+    let (open, inner) = match text.strip_prefix('[') {
+        Some(inner) => (true, inner),
+        None => (false, text),
+    };
+    let stamp = time::at_start(inner)?;
+    let mut after = &inner[stamp.length..];
+    if open {
+        // Serilog's console: `[21:53:08 INF] `.
+        if let Some(rest) = after.strip_prefix(' ')
+            && let Some((word, rest)) = rest.split_once(']')
+            && let Some(level) = level(word.trim())
+        {
+            header.level = Some(level);
+            after = rest;
+        } else {
+            after = after.strip_prefix(']')?;
+        }
+    }
+    header.timestamp = stamp.value;
+    Some(after.strip_prefix(": ").unwrap_or(after))
+}
+
+fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
+    if header.level.is_some() {
+        return None;
+    }
+    let (open, inner) = match text.strip_prefix('[') {
+        Some(inner) => (true, inner),
+        None => (false, text),
+    };
+    let end = inner.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(inner.len());
+    let found = level(&inner[..end])?;
+    let after = &inner[end..];
+    let after = if open {
+        after.strip_prefix(']')?
+    } else if after.is_empty() || after.starts_with([' ', '|', ':']) {
+        // A word of prose is no level: it is spelt in one case throughout.
+        let word = &inner[..end];
+        if word.chars().any(char::is_uppercase)
+            && word.chars().any(char::is_lowercase)
+            && !after.starts_with(['|', ' '])
+        {
+            return None;
+        }
+        after
+    } else {
+        return None;
+    };
+    header.level = Some(found);
+    Some(after.strip_prefix(':').unwrap_or(after))
+}
+
+/// `[7]`, `[main]`, `(12)`: a thread or a process.
+fn bracket_part<'a>(text: &'a str, _header: &mut Header) -> Option<&'a str> {
+    let (inner, close) = match text.chars().next()? {
+        '[' => (&text[1..], ']'),
+        '(' => (&text[1..], ')'),
+        _ => return None,
+    };
+    let end = inner.find(close)?;
+    let word = &inner[..end];
+    let plain = word.len() <= 40 && !word.contains([' ', '"', '\'', '(', '{']);
+    plain.then(|| &inner[end + 1..])
+}
+
+/// `Toko.Billing.Mailer - `, `default - `: a name and a dash.
+fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
+    let end = text.find(' ')?;
+    let name = &text[..end];
+    let after = text[end..].strip_prefix(" - ")?;
+    let plain = name.chars().all(|c| c.is_alphanumeric() || "._-+`:/".contains(c));
+    plain.then(|| {
+        header.logger = Some(name.to_owned());
+        after
+    })
+}

@@ -1,0 +1,85 @@
+//! What a line looks like, cheaply: the few facts by which a record's extent is found.
+//!
+//! In: the bytes of one line. Out: its `Kind`. Invariant: a pure function of the line, so that an extent never
+//! depends on how the bytes were cut. Does not parse: a `Trace` line is only likely to be one.
+
+use crate::header;
+
+/// What a line is to the extent of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing but blanks.
+    Blank,
+    /// The first line of a log entry.
+    Begin,
+    /// A frame, a separator, a cause: it goes on with what stands before it.
+    Trace,
+    /// Anything else.
+    Text,
+}
+
+/// Classifies a line (without its line break).
+pub(crate) fn kind(line: &[u8]) -> Kind {
+    let trimmed = line.trim_ascii();
+    if trimmed.is_empty() {
+        return Kind::Blank;
+    }
+    if is_trace(line, trimmed) {
+        Kind::Trace
+    } else if header::begins(line) {
+        Kind::Begin
+    } else {
+        Kind::Text
+    }
+}
+
+/// Words that begin a frame line of .NET's translations, Node and Java, each with the blank behind it.
+const AT: [&str; 22] = [
+    "at ",
+    "bei ",
+    "à ",
+    "en ",
+    "in ",
+    "em ",
+    "bij ",
+    "ved ",
+    "vid ",
+    "kohteessa ",
+    "w ",
+    "v ",
+    "в ",
+    "σε ",
+    "konum: ",
+    "a következő helyen: ",
+    "在 ",
+    "於 ",
+    "場所 ",
+    "위치: ",
+    "عند ",
+    "ב- ",
+];
+
+fn is_trace(line: &[u8], trimmed: &[u8]) -> bool {
+    let indented = line.len() > trimmed.len() && matches!(line[0], b' ' | b'\t');
+    if indented && AT.iter().any(|at| trimmed.starts_with(at.as_bytes())) {
+        return true;
+    }
+    match trimmed[0] {
+        b'a' => trimmed.starts_with(b"at "),
+        b'#' => trimmed.len() > 2 && trimmed[1].is_ascii_digit(),
+        b'-' => trimmed.starts_with(b"---> ") || trimmed.starts_with(b"--- "),
+        b'.' => trimmed.starts_with(b"... "),
+        b'<' => trimmed == b"<---",
+        b'[' => {
+            trimmed.starts_with(b"[stacktrace]")
+                || trimmed.starts_with(b"[previous exception]")
+                || trimmed.starts_with(b"[cause]")
+                || trimmed.starts_with(b"[errors]")
+        }
+        b'S' => trimmed.starts_with(b"Stack trace:") || trimmed.starts_with(b"Server stack trace:"),
+        b't' => trimmed.starts_with(b"thrown in ") || trimmed.starts_with(b"thrown at "),
+        b'N' => trimmed.starts_with(b"Next ") || trimmed.starts_with(b"Node.js v"),
+        b'"' => trimmed.starts_with(b"\"}"),
+        _ => false,
+    }
+}

@@ -1,0 +1,363 @@
+//! Timestamps as loggers print them.
+//!
+//! In: text that may begin with a time. Out: the time in RFC 3339's form, and how much of the text it was.
+//! Invariant: an offset is given only when the text (or its zone's name) gives one; nothing is guessed.
+//! Does not know the current time: a time without a year or a date is recognised, but has no value.
+
+use jiff::{civil::DateTime, tz::TimeZone};
+
+/// A time at the beginning of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// RFC 3339, without an offset where the text has none; none where year or date are missing.
+    pub value: Option<String>,
+    /// Bytes of the text that it takes.
+    pub length: usize,
+}
+
+const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/// The time at the very beginning of `text`.
+pub(crate) fn at_start(text: &str) -> Option<Stamp> {
+    let bytes = text.as_bytes();
+    let first = *bytes.first()?;
+    if first.is_ascii_digit() {
+        return year_first(text)
+            .or_else(|| chinese(text))
+            .or_else(|| day_month_name(text))
+            .or_else(|| day_month_year(text))
+            .or_else(|| clock_only(text));
+    }
+    if first.is_ascii_alphabetic() { month_name_first(text).or_else(|| weekday_first(text)) } else { None }
+}
+
+/// Seconds or milliseconds since the epoch, as RFC 3339 in UTC.
+pub(crate) fn from_epoch(number: f64) -> Option<String> {
+    let millis = if number.abs() > 1e11 { number } else { number * 1000.0 };
+    let stamp = jiff::Timestamp::from_millisecond(millis.round() as i64).ok()?;
+    Some(format!("{stamp:.3}"))
+}
+
+/// A cursor over the digits and separators of a time.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(text: &'a str) -> Cursor<'a> {
+        Cursor { text, at: 0 }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    /// Between `min` and `max` digits.
+    fn number(&mut self, min: usize, max: usize) -> Option<u32> {
+        let digits = self.rest().bytes().take(max).take_while(u8::is_ascii_digit).count();
+        let value = self.rest()[..digits].parse().ok().filter(|_| digits >= min)?;
+        self.at += digits;
+        Some(value)
+    }
+
+    fn one_of(&mut self, set: &str) -> Option<char> {
+        let c = self.rest().chars().next().filter(|c| set.contains(*c))?;
+        self.at += c.len_utf8();
+        Some(c)
+    }
+
+    /// `hh:mm:ss` with an optional fraction, which is kept as printed.
+    fn clock(&mut self) -> Option<Clock<'a>> {
+        let hour = self.number(1, 2)?;
+        self.one_of(":")?;
+        let minute = self.number(2, 2)?;
+        let mut second = 0;
+        let mut fraction = "";
+        let mark = self.at;
+        if self.one_of(":").is_some() {
+            second = self.number(2, 2)?;
+            let mark = self.at;
+            if self.one_of(".,").is_some() {
+                let from = self.at;
+                let digits = self.rest().bytes().take_while(u8::is_ascii_digit).count();
+                if digits == 0 {
+                    self.at = mark;
+                } else {
+                    self.at += digits;
+                    fraction = &self.text[from..self.at];
+                }
+            }
+        } else {
+            self.at = mark;
+        }
+        (hour < 24 && minute < 60 && second < 61).then_some(Clock { hour, minute, second, fraction })
+    }
+
+    /// `AM` or `PM`, behind a blank or not.
+    fn half_day(&mut self, clock: &mut Clock<'_>) {
+        let rest = self.rest();
+        let trimmed = rest.trim_start_matches([' ', '\u{202f}', '\u{a0}']);
+        let Some(word) = trimmed.get(..2) else { return };
+        let afternoon = word.eq_ignore_ascii_case("pm");
+        if afternoon || word.eq_ignore_ascii_case("am") {
+            self.at += rest.len() - trimmed.len() + 2;
+            clock.hour = clock.hour % 12 + if afternoon { 12 } else { 0 };
+        }
+    }
+
+    /// `Z`, `+07:00`, `+0700`, `+07`, ` UTC`, ` America/Bogota`; as an RFC 3339 offset.
+    fn zone(&mut self, date: (u32, u32, u32), clock: &Clock<'_>) -> String {
+        let mark = self.at;
+        let _ = self.one_of(" ");
+        let rest = self.rest();
+        if let Some(after) = rest.strip_prefix('Z').filter(|after| !after.starts_with(|c: char| c.is_alphanumeric())) {
+            self.at = self.text.len() - after.len();
+            return "Z".to_owned();
+        }
+        if let Some(sign) = self.one_of("+-") {
+            if let Some(hours) = self.number(2, 2) {
+                let colon = self.one_of(":").is_some();
+                let minutes = self.number(2, 2);
+                if minutes.is_some() || !colon {
+                    return format!("{sign}{hours:02}:{:02}", minutes.unwrap_or(0));
+                }
+            }
+        } else if self.at > mark {
+            let word = rest.split(|c: char| !(c.is_ascii_alphanumeric() || "/_+-".contains(c))).next().unwrap_or("");
+            if matches!(word, "UTC" | "GMT" | "Z") {
+                self.at += word.len();
+                return "+00:00".to_owned();
+            }
+            if word.contains('/')
+                && word.starts_with(|c: char| c.is_ascii_uppercase())
+                && let Some(offset) = named_offset(word, date, clock)
+            {
+                self.at += word.len();
+                return offset;
+            }
+        }
+        self.at = mark;
+        String::new()
+    }
+
+    fn finish(self, date: (u32, u32, u32), clock: &Clock<'_>, zone: &str) -> Option<Stamp> {
+        let (year, month, day) = date;
+        if !(1..=12).contains(&month) || !(1..=31).contains(&day) || !(1900..2600).contains(&year) {
+            return None;
+        }
+        let Clock { hour, minute, second, fraction } = clock;
+        let dot = if fraction.is_empty() { "" } else { "." };
+        let value = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{dot}{fraction}{zone}");
+        Some(Stamp { value: Some(value), length: self.at })
+    }
+}
+
+struct Clock<'a> {
+    hour: u32,
+    minute: u32,
+    second: u32,
+    fraction: &'a str,
+}
+
+fn named_offset(zone: &str, (year, month, day): (u32, u32, u32), clock: &Clock<'_>) -> Option<String> {
+    let zone = TimeZone::get(zone).ok()?;
+    let small = |n: u32| i8::try_from(n).ok();
+    let local = DateTime::new(
+        i16::try_from(year).ok()?,
+        small(month)?,
+        small(day)?,
+        small(clock.hour)?,
+        small(clock.minute)?,
+        small(clock.second.min(59))?,
+        0,
+    )
+    .ok()?;
+    let seconds = zone.to_ambiguous_timestamp(local).compatible().ok().map(|stamp| zone.to_offset(stamp).seconds())?;
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let minutes = seconds.abs() / 60;
+    Some(format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))
+}
+
+// 2026-11-23 08:50:05 · 2026-11-23T08:50:05.702006+00:00 · 2026/11/23 08:50:05 · 2026-11-23 21:51:35,387
+fn year_first(text: &str) -> Option<Stamp> {
+    let mut cursor = Cursor::new(text);
+    let year = cursor.number(4, 4)?;
+    let separator = cursor.one_of("-/.")?;
+    let month = cursor.number(1, 2)?;
+    cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
+    let day = cursor.number(1, 2)?;
+    let date = (year, month, day);
+    if cursor.one_of("T_ ").is_none() && cursor.rest().starts_with(", ") {
+        cursor.at += 2;
+    }
+    let _ = cursor.one_of(" ");
+    let mut clock = cursor.clock()?;
+    cursor.half_day(&mut clock);
+    let zone = cursor.zone(date, &clock);
+    cursor.finish(date, &clock, &zone)
+}
+
+// 2017年08月23日 12时44分13秒 · 2017年08月23日 12:44:13
+fn chinese(text: &str) -> Option<Stamp> {
+    let mut cursor = Cursor::new(text);
+    let year = cursor.number(4, 4)?;
+    cursor.one_of("年")?;
+    let month = cursor.number(1, 2)?;
+    cursor.one_of("月")?;
+    let day = cursor.number(1, 2)?;
+    cursor.one_of("日")?;
+    let _ = cursor.one_of(" ");
+    let date = (year, month, day);
+    let mark = cursor.at;
+    if let Some(clock) = cursor.clock() {
+        return cursor.finish(date, &clock, "");
+    }
+    cursor.at = mark;
+    let hour = cursor.number(1, 2)?;
+    cursor.one_of("时時")?;
+    let minute = cursor.number(1, 2)?;
+    cursor.one_of("分")?;
+    let second = cursor.number(1, 2)?;
+    cursor.one_of("秒")?;
+    cursor.finish(date, &Clock { hour, minute, second, fraction: "" }, "")
+}
+
+// 23-Nov-2026 08:13:16 UTC · 23/Nov/2026:07:40:00 +0700 · 23 Nov 2026, 07:40:00
+fn day_month_name(text: &str) -> Option<Stamp> {
+    let mut cursor = Cursor::new(text);
+    let day = cursor.number(1, 2)?;
+    let separator = cursor.one_of("-/ ")?;
+    let month = month_name(&mut cursor)?;
+    cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
+    let year = cursor.number(4, 4)?;
+    let _ = cursor.one_of(",");
+    cursor.one_of(": T")?;
+    let date = (year, month, day);
+    let mut clock = cursor.clock()?;
+    cursor.half_day(&mut clock);
+    let zone = cursor.zone(date, &clock);
+    cursor.finish(date, &clock, &zone)
+}
+
+// 4/21/2015 10:46:47 AM · 23.11.2026 21:53:35 · 11/23/2026, 10:00:00 AM · 23-11-2026 21:53:35
+fn day_month_year(text: &str) -> Option<Stamp> {
+    let mut cursor = Cursor::new(text);
+    let first = cursor.number(1, 2)?;
+    let separator = cursor.one_of("/.-")?;
+    let second = cursor.number(1, 2)?;
+    cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
+    let year = cursor.number(4, 4)?;
+    let _ = cursor.one_of(",");
+    cursor.one_of(" T")?;
+    let mut clock = cursor.clock()?;
+    cursor.half_day(&mut clock);
+    // Slashes are American unless the numbers say otherwise.
+    let (month, day) = if separator == '/' && first <= 12 { (first, second) } else { (second, first) };
+    let date = (year, month, day);
+    let zone = cursor.zone(date, &clock);
+    cursor.finish(date, &clock, &zone)
+}
+
+// 08:50:05.123
+fn clock_only(text: &str) -> Option<Stamp> {
+    let mut cursor = Cursor::new(text);
+    let clock = cursor.clock()?;
+    cursor.half_day(&mut Clock { ..clock });
+    let ended = !cursor.rest().starts_with(|c: char| c.is_alphanumeric() || c == ':');
+    ended.then_some(Stamp { value: None, length: cursor.at })
+}
+
+// Nov 23 08:50:05 · Nov 23, 2026 08:50:05
+fn month_name_first(text: &str) -> Option<Stamp> {
+    let mut cursor = Cursor::new(text);
+    let month = month_name(&mut cursor)?;
+    cursor.one_of(" ")?;
+    let _ = cursor.one_of(" ");
+    let day = cursor.number(1, 2)?;
+    let _ = cursor.one_of(",");
+    cursor.one_of(" ")?;
+    let mark = cursor.at;
+    if let Some(year) = cursor.number(4, 4)
+        && cursor.one_of(" ").is_some()
+    {
+        let date = (year, month, day);
+        let mut clock = cursor.clock()?;
+        cursor.half_day(&mut clock);
+        let zone = cursor.zone(date, &clock);
+        return cursor.finish(date, &clock, &zone);
+    }
+    cursor.at = mark;
+    cursor.clock()?;
+    Some(Stamp { value: None, length: cursor.at })
+}
+
+// Mon Nov 23 2026 07:40:00 GMT+0700 · Mon, 23 Nov 2026 07:40:00 GMT
+fn weekday_first(text: &str) -> Option<Stamp> {
+    let day = text.get(..3)?;
+    if !["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&day) {
+        return None;
+    }
+    let mut cursor = Cursor::new(text);
+    cursor.at = 3;
+    let _ = cursor.one_of(",");
+    cursor.one_of(" ")?;
+    let (month, day);
+    if let Some(number) = cursor.number(1, 2) {
+        day = number;
+        cursor.one_of(" ")?;
+        month = month_name(&mut cursor)?;
+    } else {
+        month = month_name(&mut cursor)?;
+        cursor.one_of(" ")?;
+        day = cursor.number(1, 2)?;
+    }
+    cursor.one_of(" ")?;
+    let year = cursor.number(4, 4)?;
+    cursor.one_of(" ")?;
+    let date = (year, month, day);
+    let clock = cursor.clock()?;
+    if cursor.rest().starts_with(" GMT+") || cursor.rest().starts_with(" GMT-") {
+        cursor.at += 4;
+    }
+    let zone = cursor.zone(date, &clock);
+    cursor.finish(date, &clock, &zone)
+}
+
+fn month_name(cursor: &mut Cursor<'_>) -> Option<u32> {
+    let word = cursor.rest().get(..3)?.to_ascii_lowercase();
+    let month = MONTHS.iter().position(|name| *name == word)? as u32 + 1;
+    cursor.at += 3;
+    Some(month)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_loggers() {
+        for (text, value, length) in [
+            ("2026-11-23 08:50:05] x", Some("2026-11-23T08:50:05"), 19),
+            ("2026-11-23T08:50:05.702006+00:00 x", Some("2026-11-23T08:50:05.702006+00:00"), 32),
+            ("2026-11-23 21:51:35,387 [1]", Some("2026-11-23T21:51:35.387"), 23),
+            ("2026-11-23 22:03:16.390 +00:00 [INF]", Some("2026-11-23T22:03:16.390+00:00"), 30),
+            ("2026-11-23T21:53:41.0581059Z x", Some("2026-11-23T21:53:41.0581059Z"), 28),
+            ("23-Nov-2026 08:13:16 UTC] PHP", Some("2026-11-23T08:13:16+00:00"), 24),
+            ("23-Nov-2026 08:13:16 America/Bogota] PHP", Some("2026-11-23T08:13:16-05:00"), 35),
+            ("23/Nov/2026:07:40:00 +0700]", Some("2026-11-23T07:40:00+07:00"), 26),
+            ("4/21/2015 10:46:47 PM >>", Some("2015-04-21T22:46:47"), 21),
+            ("23.11.2026 21:53:35 | x", Some("2026-11-23T21:53:35"), 19),
+            ("2017年08月23日 12时44分13秒", Some("2017-08-23T12:44:13"), 32),
+            ("Mon Nov 23 2026 07:40:00 GMT+0700 (x)", Some("2026-11-23T07:40:00+07:00"), 33),
+            ("Nov 23 08:50:00 host", None, 15),
+            ("21:53:17 info", None, 8),
+        ] {
+            let stamp = at_start(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((stamp.value.as_deref(), stamp.length), (value, length), "{text}");
+        }
+        for text in ["2026 things", "12 monkeys", "Mon ami", "10:5", "may be"] {
+            assert_eq!(at_start(text), None, "{text}");
+        }
+    }
+}

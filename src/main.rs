@@ -1,0 +1,14 @@
+//! errtail: tails application logs, finds the unhandled exceptions in them and sends those to Sentry.
+//!
+//! In: the command line. Out: an exit status: 0, 1 failed, 2 usage or configuration. Does nothing itself.
+
+mod cli;
+mod issue;
+mod pipeline;
+mod policy;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}
