@@ -6,6 +6,7 @@ mod cli;
 mod issue;
 mod pipeline;
 mod policy;
+mod scrub;
 
 use std::process::ExitCode;
 
