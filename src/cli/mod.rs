@@ -44,7 +44,7 @@ struct ConfigOption {
 }
 
 /// Runs the program.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Parse(arguments) => parse::run(&arguments),
     }
