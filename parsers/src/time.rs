@@ -98,7 +98,11 @@ impl<'a> Cursor<'a> {
     fn half_day(&mut self, clock: &mut Clock<'_>) {
         let rest = self.rest();
         let trimmed = rest.trim_start_matches([' ', '\u{202f}', '\u{a0}']);
-        let Some(word) = trimmed.get(..2) else { return };
+        let Some((word, after)) = trimmed.split_at_checked(2) else { return };
+        // A zone's name may begin so: `America/Bogota`.
+        if after.starts_with(char::is_alphanumeric) {
+            return;
+        }
         let afternoon = word.eq_ignore_ascii_case("pm");
         if afternoon || word.eq_ignore_ascii_case("am") {
             self.at += rest.len() - trimmed.len() + 2;
