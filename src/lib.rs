@@ -8,3 +8,4 @@ pub mod config;
 pub mod issue;
 pub mod pipeline;
 pub mod policy;
+pub mod tail;
