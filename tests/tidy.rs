@@ -3,6 +3,8 @@
 //! In: the sources. Out: a failure for an import upwards, for files, network, clock or database used outside the
 //! room that may, and for a file without its `//!` header. Does not judge what the code does.
 
+#![cfg(test)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
