@@ -2,14 +2,8 @@
 //!
 //! In: the command line. Out: an exit status: 0, 1 failed, 2 usage or configuration. Does nothing itself.
 
-mod cli;
-mod issue;
-mod pipeline;
-mod policy;
-mod scrub;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    errtail::cli::main()
 }
