@@ -8,3 +8,5 @@ pub mod config;
 pub mod issue;
 pub mod pipeline;
 pub mod policy;
+pub mod store;
+pub mod tail;
