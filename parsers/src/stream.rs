@@ -194,21 +194,19 @@ impl Plain {
     fn finish(&mut self, open: Open, end: usize, options: &Options, found: &mut Vec<Record>) {
         let region = assemble::Region::cut(&self.buffer, open.start, open.hit, end);
         let parsed = assemble::parse(&region);
-        let consumed = match parsed {
-            Some((mut record, lines)) => {
-                let (first, last) = (region.offset(lines.start), region.offset(lines.end));
-                let line = self.line_at(first);
-                record.source.offset = self.base + first as u64;
-                record.source.length = (last - first) as u64;
-                record.source.first_line = line;
-                record.source.last_line = line + (lines.len() as u64).max(1) - 1;
-                record.before = self.lines_before(first, options.context_lines);
-                found.push(record);
-                self.floor = last;
-                last
-            }
-            None => region.offset(region.after_trace()),
-        };
+        let mut consumed = if parsed.is_empty() { region.offset(region.after_trace()) } else { open.start };
+        for (mut record, lines) in parsed {
+            let (first, last) = (region.offset(lines.start), region.offset(lines.end));
+            let line = self.line_at(first);
+            record.source.offset = self.base + first as u64;
+            record.source.length = (last - first) as u64;
+            record.source.first_line = line;
+            record.source.last_line = line + (lines.len() as u64).max(1) - 1;
+            record.before = self.lines_before(first, options.context_lines);
+            found.push(record);
+            consumed = consumed.max(last);
+            self.floor = consumed;
+        }
         drop(region);
         // A hit is never looked at twice.
         self.next = consumed.max(line_end(&self.buffer[..end], open.hit));
