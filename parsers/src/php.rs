@@ -17,9 +17,11 @@ mod mechanism;
 mod monolog;
 mod native;
 mod object;
-mod value;
+mod weave;
 
 use serde_json::Value;
+
+pub(crate) use weave::{Step, Weave, concerns};
 
 use crate::assemble::Found;
 use crate::header::Header;
@@ -59,19 +61,56 @@ fn native_header(line: &str) -> Option<Header> {
 /// The exceptions in these lines, if they are this language's; `lines[0]` is cut to the entry's message.
 pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
     let monolog = header.is_some_and(|header| matches!(header.format, Some("laravel" | "monolog")));
-    if (monolog || lines[hit].contains(object::MARK))
-        && let Some(found) = entry(lines, hit, header)
-    {
-        return vec![found];
+    if monolog || lines[hit].contains(object::MARK) {
+        let found = entries(lines, hit, header);
+        if !found.is_empty() {
+            return found;
+        }
     }
     if monolog { Vec::new() } else { printed(lines, hit, header) }
 }
 
-/// One Monolog entry; without a header it begins at the hit.
-fn entry(lines: &[&str], hit: usize, header: Option<&Header>) -> Option<Found> {
-    let first = if header.is_some() { 0 } else { hit };
-    let (record, taken) = monolog::parse(&lines[first..], header)?;
-    (first + taken > hit).then(|| Found { record, lines: first..first + taken, has_header: header.is_some() })
+/// The Monolog entries in a region: one, or those that several writers wrote line by line. Without a header the
+/// first begins at the hit.
+fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Found> {
+    let first = if region_header.is_some() { 0 } else { hit };
+    // Indices of each entry's lines.
+    let mut entries: Vec<Vec<usize>> = Vec::new();
+    let mut weave = Weave::default();
+    weave.begin(lines[first].as_bytes());
+    for (index, line) in lines.iter().enumerate().skip(first) {
+        if index > first {
+            weave.step(line.as_bytes());
+        }
+        let entry = weave.entry();
+        if entries.len() <= entry {
+            entries.resize_with(entry + 1, Vec::new);
+        }
+        entries[entry].push(index);
+    }
+    let mut found = Vec::new();
+    for (number, indices) in entries.iter().enumerate() {
+        let mut texts: Vec<&str> = indices.iter().map(|index| lines[*index]).collect();
+        if number > 0 && !texts.iter().any(|line| line.contains(object::MARK)) {
+            continue;
+        }
+        let own = if number > 0 { monolog::header(texts[0]) } else { None };
+        if let Some(own) = &own {
+            texts[0] = &texts[0][own.length..];
+        }
+        let header = own.as_ref().or(region_header.filter(|_| number == 0));
+        let Some((mut record, taken)) = monolog::parse(&texts, header) else { continue };
+        if let Some(own) = own {
+            record.timestamp = own.timestamp;
+            record.level = own.level;
+            record.logger = own.logger;
+            record.environment = own.environment;
+        }
+        let lines = indices[0]..indices[taken.min(indices.len()) - 1] + 1;
+        found.push(Found { record, lines, has_header: number == 0 && region_header.is_some() });
+    }
+    found.retain(|found| found.lines.end > hit);
+    found
 }
 
 /// What PHP itself printed: one record, and those that begin where it ends.
@@ -120,15 +159,22 @@ fn native_record(printed: native::Printed, header: Option<&Header>) -> Record {
     record
 }
 
+/// Keys of an entry's own text, in which an exception may be quoted.
+const MESSAGES: &[&str] = &["message", "msg", "@message", "log", "short_message"];
+
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let nested = object.get("context").or_else(|| object.get("@fields")).and_then(Value::as_object);
     let message = object.get("message").or_else(|| object.get("@message")).and_then(Value::as_str);
     let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
-    let thrown = nested.and_then(context::thrown).or_else(|| context::thrown(object));
-    match thrown {
-        Some(thrown) => monolog::take(&mut record, thrown),
-        None => record.exceptions.push(monolog::fatal(message?, nested?)?),
+    record.level = object.get("level_name").or_else(|| object.get("level")).and_then(Value::as_str).and_then(crate::header::level);
+    let printed = || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
+    if let Some(thrown) = nested.and_then(context::thrown).or_else(|| context::thrown_beside(object, MESSAGES)) {
+        monolog::take(&mut record, thrown);
+    } else if let Some(printed) = printed() {
+        monolog::from_message(&mut record, printed, message?, false);
+    } else {
+        record.exceptions.push(monolog::fatal(message?, nested?)?);
     }
     let channel = object.get("channel").and_then(Value::as_str).unwrap_or("");
     if monolog::is_environment(channel) {
@@ -136,7 +182,6 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     } else if !channel.is_empty() {
         record.logger = Some(channel.to_owned());
     }
-    record.level = object.get("level_name").or_else(|| object.get("level")).and_then(Value::as_str).and_then(crate::header::level);
     let mut keys = Vec::new();
     if let Some(context) = nested {
         keys = context.keys().map(String::as_str).collect();
@@ -145,7 +190,9 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     if let Some(extra) = object.get("extra").and_then(Value::as_object) {
         context::fill(&mut record, extra);
     }
-    mechanism::of_monolog(&mut record, monolog::is_environment(channel), &keys);
+    if record.mechanism.is_none() {
+        mechanism::of_monolog(&mut record, monolog::is_environment(channel), &keys);
+    }
     record.format = json_format(object, &record).to_owned();
     Some(record)
 }
@@ -172,6 +219,11 @@ pub(crate) fn begins(line: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a line is the first of a Monolog entry.
+pub(crate) fn begins_entry(line: &[u8]) -> bool {
+    line.starts_with(b"[") && monolog::header(&String::from_utf8_lossy(&line[..line.len().min(192)])).is_some()
 }
 
 /// Whether a line can only be the last one of a record.
