@@ -60,7 +60,7 @@ fn native_header(line: &str) -> Option<Header> {
 
 /// The exceptions in these lines, if they are this language's; `lines[0]` is cut to the entry's message.
 pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
-    let monolog = header.is_some_and(|header| matches!(header.format, Some("laravel" | "monolog")));
+    let monolog = header.is_some_and(is_monolog);
     if monolog || lines[hit].contains(object::MARK) {
         let found = entries(lines, hit, header);
         if !found.is_empty() {
@@ -70,14 +70,32 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
     if monolog { Vec::new() } else { printed(lines, hit, header) }
 }
 
+fn is_monolog(header: &Header) -> bool {
+    matches!(header.format, Some("laravel" | "monolog"))
+}
+
+//   2026-11-23 08:00:00 Running [rates] [2026-11-23 08:00:01] production.ERROR: no rate {"exception":"[object] (…
+/// Monolog's header behind what a console command wrote on the same line; its length is the line's up to the message.
+fn behind(line: &str) -> Option<Header> {
+    let end = line.find(object::MARK)?;
+    line[..end].match_indices(" [").take(8).find_map(|(at, _)| {
+        let mut header = monolog::header(&line[at + 1..])?;
+        header.length += at + 1;
+        Some(header)
+    })
+}
+
 /// The Monolog entries in a region: one, or those that several writers wrote line by line. Without a header the
 /// first begins at the hit.
 fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Found> {
     let first = if region_header.is_some() { 0 } else { hit };
     // Indices of each entry's lines.
     let mut entries: Vec<Vec<usize>> = Vec::new();
+    // In a region whose header is another logger's, Monolog's own may stand behind it.
+    let known = region_header.filter(|header| is_monolog(header));
+    let behind = if known.is_none() { behind(lines[first]) } else { None };
     let mut weave = Weave::default();
-    weave.begin(lines[first].as_bytes());
+    weave.begin(behind.as_ref().map_or(lines[first], |header| &lines[first][header.length..]).as_bytes());
     for (index, line) in lines.iter().enumerate().skip(first) {
         if index > first {
             weave.step(line.as_bytes());
@@ -94,7 +112,7 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
         if number > 0 && !texts.iter().any(|line| line.contains(object::MARK)) {
             continue;
         }
-        let own = if number > 0 { monolog::header(texts[0]) } else { None };
+        let own = if number > 0 { monolog::header(texts[0]) } else { behind.clone() };
         if let Some(own) = &own {
             texts[0] = &texts[0][own.length..];
         }
@@ -194,7 +212,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         mechanism::of_monolog(&mut record, monolog::is_environment(channel), &keys);
     }
     record.format = json_format(object, &record).to_owned();
-    Some(record)
+    (!mechanism::is_deprecation(&record)).then_some(record)
 }
 
 fn json_format(object: &Object, record: &Record) -> &'static str {

@@ -225,7 +225,9 @@ impl Plain {
                 Kind::Blank | Kind::Text => open.quiet += 1,
             }
             open.cursor = end;
-            if open.quiet > QUIET_LINES || end - open.start > options.max_record_bytes || assemble::closes(text) {
+            // An entry that is followed is closed by its own last line, not by one that looks so.
+            let closes = assemble::closes(text) && !(open.weave.is_some() && text.starts_with(b"\""));
+            if open.quiet > QUIET_LINES || end - open.start > options.max_record_bytes || closes {
                 return Some(end);
             }
         }
@@ -277,15 +279,16 @@ impl Plain {
     /// Where the entry begins that the line at `hit` belongs to.
     fn look_back(&self, hit: usize) -> usize {
         let text = trim_break(&self.buffer[hit..line_end(&self.buffer, hit)]);
-        if line::kind(text) == Kind::Begin {
+        // Where only one kind of header can be this entry's, other first lines may be parts of its message.
+        let surely = php::concerns(text) && !assemble::is_whole(text);
+        let begins = |text: &[u8]| line::kind(text) == Kind::Begin;
+        if begins(text) && (!surely || !text.starts_with(b"{")) {
             return hit;
         }
-        // Where only one kind of header can be this entry's, other first lines may be parts of its message.
-        let surely = php::concerns(text);
         let lowest = self.floor.max(hit.saturating_sub(LOOK_BACK_BYTES));
         let mut start = hit;
         let mut headless = hit;
-        let mut nearest = None;
+        let mut nearest = begins(text).then_some(hit);
         for lines in 0..LOOK_BACK_LINES {
             if start <= lowest {
                 break;
@@ -295,7 +298,7 @@ impl Plain {
                 break;
             }
             let text = trim_break(&self.buffer[before..start]);
-            if line::kind(text) == Kind::Begin {
+            if begins(text) {
                 if !surely || php::begins_entry(text) {
                     return before;
                 }

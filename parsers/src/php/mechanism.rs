@@ -12,7 +12,6 @@ use crate::record::{Exception, Level, Record};
 /// | `php.uncaught` | PHP's last resort: `Uncaught …` | no |
 /// | `php.fatal` | a fatal error that is no exception: memory, time, parse; Laravel's and Symfony's `FatalError` of one | no |
 /// | `php.error_log` | the exception's own text, given to `error_log()` or printed | yes |
-/// | `php.deprecation` | a deprecation that a handler made an `ErrorException` | unknown |
 /// | `laravel.handler` | the exception handler, or an application that logged the exception's own message beside other keys | no, or unknown |
 /// | `laravel.queue` | the same inside a queue worker's job | no, or unknown |
 /// | `laravel.schedule` | the same inside a scheduled task | no, or unknown |
@@ -24,11 +23,10 @@ use crate::record::{Exception, Level, Record};
 /// | `monolog.error_handler` | Monolog's own error handler: `Uncaught Exception …`, `Fatal Error (E_ERROR): …` | no |
 /// | `monolog.log` | the application, with words of its own | yes |
 /// | `monolog.exception` | an application that logged the exception's own message | unknown |
-pub(crate) const MECHANISMS: [&str; 15] = [
+pub(crate) const MECHANISMS: [&str; 14] = [
     "php.uncaught",
     "php.fatal",
     "php.error_log",
-    "php.deprecation",
     "laravel.handler",
     "laravel.queue",
     "laravel.schedule",
@@ -65,9 +63,6 @@ const SYMFONY: [(&str, &str); 9] = [
 pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
     let message = record.message.as_deref().unwrap_or("");
     let Some(outer) = record.exceptions.first() else { return };
-    if outer.kind == "ErrorException" && is_deprecation(message, record.level) {
-        return record.found_by("php.deprecation", None);
-    }
     if let Some((_, kind)) = SYMFONY.iter().find(|(words, _)| message.starts_with(words))
         && (record.level >= Some(Level::Error) || record.level.is_none())
     {
@@ -90,10 +85,15 @@ pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
     record.found_by(kind, handler.then_some(false));
 }
 
-fn is_deprecation(message: &str, level: Option<Level>) -> bool {
-    let words = ["Deprecated: ", "User Deprecated: "];
-    words.iter().any(|word| message.starts_with(word))
-        || level < Some(Level::Error) && (message.contains(" is deprecated") || message.contains("Deprecated"))
+/// Whether an entry tells of a deprecation: an `ErrorException` that nobody threw, made to be logged.
+pub(super) fn is_deprecation(record: &Record) -> bool {
+    let message = record.message.as_deref().unwrap_or("");
+    let Some(outer) = record.exceptions.first() else { return false };
+    outer.kind == "ErrorException"
+        && record.level < Some(Level::Error)
+        && record.level.is_some()
+        && (message.starts_with("ErrorException: ")
+            || [message, outer.message.as_str()].iter().any(|text| text.contains("Deprecated: ") || text.contains("deprecated")))
 }
 
 // Uncaught Exception RuntimeException: "no stock" at /srv/a.php line 3

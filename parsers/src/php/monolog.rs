@@ -119,6 +119,9 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
         end = lines[..printed.end].iter().map(|line| line.len() + 1).sum::<usize>() - 1;
         from_message(&mut record, printed, lines[0], laravel);
     }
+    if mechanism::is_deprecation(&record) {
+        return None;
+    }
     record.format = format(&record, header);
     let taken = 1 + memchr::memchr_iter(b'\n', text[..end.min(text.len())].trim_end().as_bytes()).count();
     Some((record, taken))

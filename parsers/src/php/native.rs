@@ -82,7 +82,7 @@ pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Printed> {
     let first = start(lines, hit)?;
     let mut printed = read(lines, first, lines[first])?;
     printed.first = first;
-    if printed.how != How::Text && lines[printed.end - 1].ends_with(['}', ']', ' ']) {
+    if printed.how != How::Text && ["  ", " []", " {}"].iter().any(|end| lines[printed.end - 1].ends_with(end)) {
         // PHP prints no blanks behind it: a logger's empty context stands there, and this is a part of its message.
         return None;
     }

@@ -112,7 +112,8 @@ impl Weave {
     fn first(&mut self, line: &[u8]) -> Step {
         self.begun = 1;
         let text = String::from_utf8_lossy(line);
-        let severity = native::severity(&text).filter(|severity| severity.rest.starts_with("Uncaught "));
+        let length = super::native_header(&text).map_or(0, |header| header.length);
+        let severity = native::severity(&text[length..]).filter(|severity| severity.rest.starts_with("Uncaught "));
         if severity.is_some() {
             self.uncaught = !native::has_place(&text);
             return Step::Idle;
