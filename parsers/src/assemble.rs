@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::line::{self, Kind};
 use crate::stream::trim_break;
-use crate::{Record, dotnet, header, json, node, php};
+use crate::{Platform, Record, dotnet, header, json, node, php};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -41,7 +41,7 @@ pub(crate) fn parse(region: &Region<'_>) -> Option<(Record, Range<usize>)> {
         texts[0] = texts[0].get(header.length..).unwrap_or("");
     }
     let found = php::parse(&texts, region.hit)
-        .or_else(|| dotnet::parse(&texts, region.hit))
+        .or_else(|| dotnet::parse(&texts, region.hit, header.as_ref()))
         .or_else(|| node::parse(&texts, region.hit))?;
     let mut record = found.record;
     if let Some(header) = header.filter(|_| found.has_header) {
@@ -57,6 +57,13 @@ pub(crate) fn parse(region: &Region<'_>) -> Option<(Record, Range<usize>)> {
         record.format = "plain".to_owned();
     }
     Some((record, found.lines))
+}
+
+/// Adds what the lines before a record say of it, once they are known.
+pub(crate) fn complete(record: &mut Record) {
+    if record.platform == Platform::Csharp {
+        dotnet::complete(record);
+    }
 }
 
 /// Whether a hit's line is a record by itself: a JSON object from brace to brace.
