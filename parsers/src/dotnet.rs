@@ -51,7 +51,7 @@ mod trace;
 use crate::assemble::Found;
 use crate::header::Header;
 use crate::json::Object;
-use crate::record::{Exception, Platform, Record};
+use crate::record::{Exception, Frame, Level, Platform, Record};
 
 pub(crate) use entry::{begins, header};
 
@@ -164,6 +164,10 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             return strong.map(|start| Start { banner: true, first: at, offset: start.offset.min(offset + 1), ..start });
         }
         if let Some(found) = &strong {
+            if at + 1 == found.line && line::inner_marker(text).is_some() {
+                strong = None;
+                continue;
+            }
             // A message's own line may look like a head: the real one stands less deep, and no blank line between.
             if text.is_empty() && at + 1 < found.line {
                 break;
@@ -195,9 +199,16 @@ fn has_own_head(line: &str) -> bool {
 
 /// Frames without a type: the entry's message is all that is known.
 fn headless(lines: &[&str], anchor: usize, header: Option<&Header>) -> Option<Found> {
+    // Who logs a stack without an exception wants to know where he is, unless he says that it is an error.
+    if header.and_then(|header| header.level).is_some_and(|level| level < Level::Error) {
+        return None;
+    }
     let own = header.is_some() && lines[..anchor].iter().all(|line| !line::is_trace(line)) && anchor <= 8;
     let trace = trace::read_frames(lines, anchor);
     let frames = || trace.exceptions.iter().flat_map(|exception| &exception.frames);
+    if frames().next().is_some_and(is_dump) {
+        return None;
+    }
     // One call without a place may be prose.
     if frames().all(|frame| frame.file.is_none()) && frames().count() < 2 {
         return None;
@@ -214,12 +225,22 @@ fn headless(lines: &[&str], anchor: usize, header: Option<&Header>) -> Option<Fo
     Some(Found { record, lines: if own { 0 } else { anchor }..trace.end, has_header: own })
 }
 
+/// Whether a stack's first call is the one that asked for it.
+fn is_dump(frame: &Frame) -> bool {
+    let function = frame.function.as_deref().unwrap_or("");
+    match frame.module.as_deref() {
+        Some("System.Environment") => function.contains("StackTrace"),
+        Some("System.Diagnostics.StackTrace" | "System.Diagnostics.StackFrame") => true,
+        _ => false,
+    }
+}
+
 /// Where the record ends when a logger printed the same exception twice: EF Core, Mono, NLog.
 fn second_print(lines: &[&str], trace: &trace::Trace, indent: usize) -> usize {
     let Some(first) = trace.exceptions.first() else { return trace.end };
     let same = |text: &str| head::at_start(text).is_some_and(|head| head.kind == first.kind);
     // Glued to the last frame: `…MoveNext()|Shop.CartException: too full`.
-    let glued = trace.tail.trim_start_matches(['|', ' ', ':', '-', ',']);
+    let glued = trace.tail.trim_start_matches(trace::GLUE);
     if same(glued)
         && let Some(last) = trace.end.checked_sub(1)
         && let Some(offset) = lines[last].rfind(glued)

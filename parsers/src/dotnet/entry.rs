@@ -20,6 +20,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
     let word = &rest[..rest.iter().take(12).take_while(|c| c.is_ascii_alphabetic()).count()];
     name > 2
         && line[..name].contains(&b'.')
+        && !line[..name].ends_with(b"Exception")
         && LEVELS.iter().any(|(level, _)| level.as_bytes() == word)
         && rest.get(word.len()) == Some(&b':')
 }

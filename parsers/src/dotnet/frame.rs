@@ -234,7 +234,8 @@ fn undemystified(name: &str) -> Option<&str> {
 fn is_name(name: &str) -> bool {
     let first = name.chars().next().unwrap_or(' ');
     (first.is_alphabetic() || "_<.".contains(first))
-        && !name.contains(['"', '\'', '\\', '/', '=', ';'])
+        && !name.contains(['"', '\'', '\\', '/', ';'])
+        && (!name.contains('=') || name.contains('['))
         && !name.contains("->")
         && !name.contains("::")
         && (!name.contains(':') || !name.contains(' '))
@@ -251,7 +252,6 @@ fn are_arguments(text: &str, printed_apart: bool, after: &str) -> bool {
     }
     // Only Mono and Unity print a blank before the parenthesis, and more behind it.
     !printed_apart
-        || after.trim().is_empty()
         || after.starts_with(" [0x")
         || IN.iter().any(|word| after.trim_start().starts_with(word))
         || after.trim_start().starts_with("<0x")

@@ -134,6 +134,17 @@ fn separator(line: &str) -> Option<Piece<'_>> {
     by_words(text).or_else(|| (words > 5 || !text.is_ascii()).then(by_indent))
 }
 
+// --- inner --- · Inner exception: Shop.StockException: none left · ---- Inner Exception ----
+/// What stands behind a logger's own words for a cause; empty where the cause is on the next line.
+pub(super) fn inner_marker(text: &str) -> Option<&str> {
+    let text = text.trim_start_matches(['-', '=', '*', '[', '>', ' ', '|']);
+    let word = ["inner exception", "innerexception", "inner", "nested exception", "caused by"]
+        .iter()
+        .find(|word| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))?;
+    let rest = text[word.len()..].trim_start_matches(['-', '=', '*', ']', '>', ':', ' ', '|']);
+    (rest.is_empty() || head::at_start(rest).is_some_and(|head| head.strong)).then_some(rest)
+}
+
 /// The words for "inner" and "previous" in the translations of the two separators.
 fn by_words(text: &str) -> Option<Piece<'_>> {
     const INNER: &[&str] = &[

@@ -44,6 +44,9 @@ pub(super) fn read_frames(lines: &[&str], at: usize) -> Trace {
     reader.finish()
 }
 
+/// What loggers put between the parts of a line.
+pub(super) const GLUE: [char; 5] = ['|', ' ', ':', '-', ','];
+
 /// An exception whose text has begun and not ended.
 struct Open {
     index: usize,
@@ -161,6 +164,12 @@ impl<'a> Reader<'a> {
     }
 
     fn behind_frame(&mut self, tail: &'a str) -> bool {
+        // Another print of an exception, glued to this one's last frame.
+        if head::at_start(tail.trim_start_matches(GLUE)).is_some_and(|head| head.strong) {
+            tail.clone_into(&mut self.trace.tail);
+            self.trace.end = self.index + 1;
+            return false;
+        }
         let members = tail.strip_prefix("<---").map_or(0, |_| tail.matches("<---").count());
         self.end_of_members(members);
         if members == 0 && !tail.is_empty() {
@@ -270,6 +279,9 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self, text: &'a str) -> bool {
         let trimmed = text.trim();
+        if let Some(rest) = line::inner_marker(trimmed) {
+            return self.marked_inner(rest);
+        }
         let Some(open) = self.stack.last_mut() else { return false };
         if is_label(trimmed) {
             open.in_message = false;
@@ -300,6 +312,36 @@ impl<'a> Reader<'a> {
             self.trace.unparsed.push(text.to_owned());
         }
         resumes
+    }
+
+    // --- inner ---
+    // Shop.StockException: none left
+    /// A cause that a logger announces in its own words, outer exceptions first.
+    fn marked_inner(&mut self, rest: &'a str) -> bool {
+        let Some(parent) = self.trace.exceptions.len().checked_sub(1) else { return false };
+        let mut text = rest;
+        if rest.is_empty() {
+            match self.lines.get(self.index + 1).map(|line| line.trim_start()) {
+                Some(next) if head::at_start(next).is_some() => {
+                    self.index += 1;
+                    text = next;
+                }
+                _ => return false,
+            }
+        }
+        if let Some(open) = self.stack.last_mut() {
+            open.in_message = false;
+        }
+        self.stack.truncate(1);
+        let mut parts = line::pieces(text);
+        parts.reverse();
+        let first = parts.pop().unwrap_or("");
+        self.queue.extend(parts);
+        self.open(first, Some(parent), None);
+        if let Some(open) = self.stack.last_mut() {
+            open.unmarked = false;
+        }
+        true
     }
 
     /// A message's further line where no frames follow: it must stand deeper than other text could.
