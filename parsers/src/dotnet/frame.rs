@@ -4,6 +4,7 @@
 //! arguments (`name(`…`)`), or a place; frames of V8, Java and PHP have neither of these forms and are not taken.
 //! Does not decide whether the code is the application's.
 
+use super::head;
 use crate::record::Frame;
 
 /// The word before a frame in each translation of the runtime's texts.
@@ -124,7 +125,8 @@ fn call(text: &str) -> Option<(Frame, &str)> {
     }
     let tail = rest.trim();
     // Text that goes on behind a call is prose.
-    if place.file.is_none() && !place.hidden && tail.starts_with(|c: char| c.is_alphanumeric()) {
+    let another = || head::at_start(tail).is_some_and(|head| head.strong);
+    if place.file.is_none() && !place.hidden && tail.starts_with(|c: char| c.is_alphanumeric()) && !another() {
         return None;
     }
     let (module, function) = split(method.name);

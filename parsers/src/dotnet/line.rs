@@ -76,7 +76,8 @@ pub(super) fn pieces(line: &str) -> Vec<&str> {
             }
             Some(_) => frame::begins(rest),
         };
-        if cut && start > 0 {
+        // A line break that is spelt out belongs to a message that quotes a trace.
+        if cut && start > 0 && !line[..start].ends_with("\\n") {
             cuts.push(start);
         }
     }

@@ -301,8 +301,7 @@ impl<'a> Reader<'a> {
             return true;
         }
         if is_tail(trimmed) {
-            self.tail_line(text);
-            return true;
+            return self.tail_line(text);
         }
         let resumes = self.queue.is_empty()
             && head::at_start(trimmed).is_none_or(|head| !head.strong)
@@ -350,7 +349,14 @@ impl<'a> Reader<'a> {
     }
 
     // ClientConnectionId:0f3… ·   Exception data: ·     Severity: ERROR ·  [See nested exception: …]
-    fn tail_line(&mut self, text: &'a str) {
+    fn tail_line(&mut self, text: &'a str) -> bool {
+        if let Some((_, glued)) = text.split_once('|')
+            && head::at_start(glued).is_some_and(|head| head.strong)
+        {
+            glued.clone_into(&mut self.trace.tail);
+            self.trace.end = self.index + 1;
+            return false;
+        }
         let trimmed = text.trim();
         if trimmed == "Exception data:" || trimmed == "Data:" {
             let depth = text.len() - text.trim_start().len();
@@ -364,11 +370,10 @@ impl<'a> Reader<'a> {
                     self.property(key, value);
                 }
             }
-            return;
-        }
-        if let Some((key, value)) = trimmed.split_once(':').filter(|(key, _)| key.len() < 40) {
+        } else if let Some((key, value)) = trimmed.split_once(':').filter(|(key, _)| key.len() < 40) {
             self.property(key, value.trim());
         }
+        true
     }
 
     fn property(&mut self, key: &str, value: &str) {
@@ -408,6 +413,10 @@ impl<'a> Reader<'a> {
         }
         for exception in &mut self.trace.exceptions {
             exception.message.truncate(exception.message.trim_end().len());
+            // A type alone on its line, and the message on the next.
+            if exception.message.starts_with('\n') {
+                exception.message = exception.message.trim_start_matches('\n').to_owned();
+            }
         }
         if !self.repeated.is_empty() {
             remove(&mut self.trace.exceptions, &self.repeated);
