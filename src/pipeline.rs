@@ -3,11 +3,13 @@
 //! In: chunks of bytes. Out: `Finding`s. Invariant: pure and synchronous; every record that the parser finds
 //! comes out once, with one verdict. Does not read, store or send.
 
+use std::sync::Arc;
+
 use errtail_parsers::{Options, Parser, Record};
 use serde::Serialize;
 
 use crate::issue::{self, Fingerprint};
-use crate::policy::{Judge, Verdict};
+use crate::policy::{Judge, Policy, Verdict};
 
 /// A record, judged.
 #[derive(Debug, Clone, Serialize)]
@@ -31,8 +33,13 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// A pipeline for the file at `path`, from its beginning.
-    pub fn new(path: String) -> Pipeline {
-        Pipeline { path, parser: Parser::new(Options::default()), judge: Judge::default(), found: Vec::new() }
+    pub fn new(path: String, policy: &Arc<Policy>) -> Pipeline {
+        Pipeline {
+            path,
+            parser: Parser::new(Options::default()),
+            judge: Judge::new(Arc::clone(policy)),
+            found: Vec::new(),
+        }
     }
 
     /// Takes the next bytes.

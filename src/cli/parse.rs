@@ -7,9 +7,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::{ConfigOption, Output};
 use crate::pipeline::Pipeline;
+use crate::policy::{Policy, Settings};
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -30,10 +32,17 @@ pub(super) struct Arguments {
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let _ = (&arguments.config.config, arguments.output);
+    let policy = match Policy::new(Settings::default(), &[], None) {
+        Ok(policy) => Arc::new(policy),
+        Err(error) => {
+            eprintln!("errtail: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut status = ExitCode::SUCCESS;
     for file in &arguments.files {
-        if let Err(error) = parse(file, &mut out) {
+        if let Err(error) = parse(file, &policy, &mut out) {
             if error.kind() == io::ErrorKind::BrokenPipe {
                 return ExitCode::SUCCESS;
             }
@@ -47,10 +56,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn parse(path: &Path, out: &mut impl Write) -> io::Result<()> {
+fn parse(path: &Path, policy: &Arc<Policy>, out: &mut impl Write) -> io::Result<()> {
     let mut input: Box<dyn Read> =
         if path == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(path)?) };
-    let mut pipeline = Pipeline::new(path.display().to_string());
+    let mut pipeline = Pipeline::new(path.display().to_string(), policy);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let count = input.read(&mut chunk)?;
