@@ -285,23 +285,20 @@ fn write_sample(db: &Connection, issue: i64, event: &Built, held: bool) -> rusql
 
 fn write_checkpoints(db: &Connection, checkpoints: &[Checkpoint], forgotten: &[FileId]) -> rusqlite::Result<()> {
     for file in forgotten {
-        db.prepare_cached("DELETE FROM checkpoint WHERE device = ?1 AND inode = ?2 AND head = ?3 AND head_bytes = ?4")?
-            .execute(key(file))?;
+        db.prepare_cached("DELETE FROM checkpoint WHERE device = ?1 AND inode = ?2")?.execute(key(file))?;
     }
     for checkpoint in checkpoints {
-        let [device, inode, head, head_bytes] = key(&checkpoint.file);
+        let [device, inode] = key(&checkpoint.file);
         let value = serde_json::to_string(checkpoint).unwrap_or_default();
-        db.prepare_cached(
-            "INSERT OR REPLACE INTO checkpoint (device, inode, head, head_bytes, path, value)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![device, inode, head, head_bytes, checkpoint.path, value])?;
+        db.prepare_cached("INSERT OR REPLACE INTO checkpoint (device, inode, path, value) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![device, inode, checkpoint.path.to_string_lossy(), value])?;
     }
     Ok(())
 }
 
-fn key(file: &FileId) -> [i64; 4] {
-    [file.device.cast_signed(), file.inode.cast_signed(), file.head.cast_signed(), i64::from(file.head_bytes)]
+/// The head of a small file grows with it: place and inode alone name its row.
+fn key(file: &FileId) -> [i64; 2] {
+    [file.device.cast_signed(), file.inode.cast_signed()]
 }
 
 /// The log's time; where it has none, or one in the future, that of the agent.

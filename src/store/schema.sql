@@ -127,9 +127,7 @@ CREATE TABLE outcome (
 CREATE TABLE checkpoint (
     device INTEGER NOT NULL,
     inode INTEGER NOT NULL,
-    head INTEGER NOT NULL,
-    head_bytes INTEGER NOT NULL,
     path TEXT NOT NULL,
     value TEXT NOT NULL,                -- the whole checkpoint, JSON
-    PRIMARY KEY (device, inode, head, head_bytes)
+    PRIMARY KEY (device, inode)
 ) STRICT, WITHOUT ROWID;

@@ -1,9 +1,13 @@
-//! The tail room's types that other rooms speak of: which file, and how far in it.
+//! From paths to bytes: which files there are, which file is which, and how far each has been read.
 //!
-//! In: nothing. Out: `FileId`, `Checkpoint`. Does not read files.
+//! In: paths, directories, globs; checkpoints. Out: chunks of bytes, each with its file and offset, and word when a
+//! file ends. Invariants: a byte that was in a file while it could be opened comes out once, in order, through
+//! rotation and restart; memory is bounded by `Settings`. Does not parse, and keeps nothing on disk.
 
-pub mod checkpoint;
-pub mod file_id;
+mod checkpoint;
+mod file_id;
+mod settings;
 
-pub use checkpoint::Checkpoint;
-pub use file_id::FileId;
+pub use checkpoint::{Checkpoint, Ledger};
+pub use file_id::{FileId, hash};
+pub use settings::{From, Settings};
