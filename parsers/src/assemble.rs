@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::line::{self, Kind};
+pub(crate) use crate::node::{Extent, Step};
 use crate::stream::trim_break;
 use crate::{Record, dotnet, header, json, node, php};
 
@@ -42,13 +43,14 @@ pub(crate) fn parse(region: &Region<'_>) -> Option<(Record, Range<usize>)> {
     }
     let found = php::parse(&texts, region.hit)
         .or_else(|| dotnet::parse(&texts, region.hit))
-        .or_else(|| node::parse(&texts, region.hit))?;
+        .or_else(|| node::parse(&texts, region.hit, &region.lines[0]))?;
     let mut record = found.record;
     if let Some(header) = header.filter(|_| found.has_header) {
         record.timestamp = record.timestamp.or(header.timestamp);
         record.level = record.level.or(header.level);
         record.logger = record.logger.or(header.logger);
         record.environment = record.environment.or(header.environment);
+        record.fields.extend(header.fields);
         if record.format.is_empty() {
             record.format = header.format.unwrap_or("plain").to_owned();
         }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::assemble;
+use crate::assemble::{self, Extent, Step};
 use crate::line::{self, Kind};
 use crate::unwrap::{self, Wrapper};
 use crate::{Options, Record, scan};
@@ -115,6 +115,7 @@ struct Open {
     hit: usize,
     cursor: usize,
     quiet: u32,
+    extent: Extent,
 }
 
 impl Plain {
@@ -153,7 +154,8 @@ impl Plain {
                     return Some(wrapper);
                 }
                 let start = self.look_back(hit);
-                let open = Open { start, hit, cursor, quiet: 0 };
+                let extent = Extent::new(&self.buffer[start..hit], text);
+                let open = Open { start, hit, cursor, quiet: 0, extent };
                 if assemble::is_whole(text) {
                     self.finish(open, cursor, options, found);
                 } else {
@@ -182,8 +184,12 @@ impl Plain {
                 Kind::Trace => open.quiet = 0,
                 Kind::Blank | Kind::Text => open.quiet += 1,
             }
+            let step = open.extent.step(&self.buffer[open.start..open.hit], text);
+            if step == Step::Before {
+                return Some(open.cursor);
+            }
             open.cursor = end;
-            if open.quiet > QUIET_LINES || end - open.start > options.max_record_bytes || assemble::closes(text) {
+            if step == Step::After || open.quiet > QUIET_LINES || end - open.start > options.max_record_bytes || assemble::closes(text) {
                 return Some(end);
             }
         }
