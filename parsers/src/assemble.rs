@@ -7,8 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::line::{self, Kind};
-use crate::stream::trim_break;
-use crate::{Record, dotnet, header, json, node, php};
+use crate::{Record, dotnet, header, json, node, php, text};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -82,7 +81,7 @@ impl<'a> Region<'a> {
             if at == hit {
                 index = lines.len();
             }
-            lines.push(String::from_utf8_lossy(trim_break(&buffer[at..stop])));
+            lines.push(text::lossy(&buffer[at..stop]));
             bounds.push(stop);
             at = stop;
         }

@@ -22,6 +22,7 @@ mod php;
 mod record;
 mod scan;
 mod stream;
+mod text;
 mod time;
 mod unwrap;
 
