@@ -9,4 +9,5 @@ pub mod issue;
 pub mod pipeline;
 pub mod policy;
 pub mod scrub;
+pub mod store;
 pub mod tail;

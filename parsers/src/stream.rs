@@ -4,6 +4,7 @@
 //! depends on the bytes, never on how they were cut; what is kept is bounded. Does not know any language's grammar.
 
 mod plain;
+mod region;
 mod window;
 mod wrapped;
 

@@ -4,11 +4,12 @@
 //! what lies within fixed distances before them; a chunk without a candidate is searched where it lies, and only its
 //! end is copied; lines and regions above the record limit lose their middle. Does not know any language's grammar.
 
-use super::window::Window;
+use super::region::{Extent, Open};
+use super::window::{Window, line_end};
 use crate::line::{self, Kind};
 use crate::text::{self, trim_break};
 use crate::unwrap::{self, Wrapper};
-use crate::{Options, Record, Source, assemble, scan};
+use crate::{Options, Record, Source, assemble, php, scan};
 
 /// How far before a trace its record may begin.
 const LOOK_BACK_BYTES: usize = 32 * 1024;
@@ -24,10 +25,6 @@ const CONTEXT_LINE_BYTES: usize = 1000;
 const LOOK_BACK_LINES: usize = 400;
 /// How many lines before a trace are looked at where no header is found.
 const HEADLESS_LINES: usize = 60;
-/// After so many lines that are no part of a trace, a record is over.
-const QUIET_LINES: u32 = 200;
-/// A region is first parsed when it has so many lines behind its hit, then whenever these have doubled.
-const FIRST_LINES: usize = 96;
 /// A record that ends so many lines before its region does, is complete.
 const MARGIN_LINES: usize = 48;
 /// So much of a stream's beginning tells its encoding.
@@ -46,31 +43,6 @@ pub(super) struct Plain {
     started: bool,
     /// Whether lines may turn out to be wrapped.
     unwraps: bool,
-}
-
-/// A region that has begun: from its first line to the line that comes next.
-#[derive(Debug)]
-struct Open {
-    start: usize,
-    hit: usize,
-    cursor: usize,
-    /// The end of its head, which is kept when it grows above the limit.
-    head: usize,
-    /// Lines behind the hit, and at how many it is parsed.
-    lines: usize,
-    try_at: usize,
-    /// Lines since the last one of a trace.
-    quiet: u32,
-}
-
-/// How far a region goes.
-enum Extent {
-    /// More lines may belong to it.
-    Unknown,
-    /// It is to be parsed, but may go on.
-    Long(usize),
-    /// It ends there.
-    Ends(usize),
 }
 
 impl Plain {
@@ -207,7 +179,7 @@ impl Plain {
                     Err(wrapper) => return Some(wrapper),
                 },
             };
-            let extent = self.extend(&mut open, &mut limit, options);
+            let extent = open.extend(&mut self.window, &mut limit, options);
             let (end, ends) = match extent {
                 Extent::Ends(end) => (end, true),
                 Extent::Long(end) => (end, last && end == limit),
@@ -221,7 +193,8 @@ impl Plain {
                 return Some(wrapper);
             }
             if !self.finish(&open, end, ends, options, found) {
-                self.open = Some(Open { try_at: open.try_at * 2, ..open });
+                open.wait();
+                self.open = Some(open);
             }
         }
     }
@@ -247,50 +220,12 @@ impl Plain {
                 from += hit.end;
                 continue;
             }
-            let whole = assemble::is_whole(&text::clean(raw));
-            let first = if whole { start } else { self.look_back(start) };
-            let try_at = if whole { 0 } else { FIRST_LINES };
-            return Ok(Some(Open { start: first, hit: start, cursor: end, head: end, lines: 0, try_at, quiet: 0 }));
+            if assemble::is_whole(&text::clean(raw)) {
+                return Ok(Some(Open::whole(start, end)));
+            }
+            return Ok(Some(Open::new(&self.window, self.look_back(start), start, end)));
         }
         Ok(None)
-    }
-
-    /// Moves the cursor over the lines before `limit`, until a line shows the region's end.
-    fn extend(&mut self, open: &mut Open, limit: &mut usize, options: &Options) -> Extent {
-        if open.try_at == 0 {
-            return Extent::Ends(open.cursor);
-        }
-        while open.cursor < *limit {
-            if open.lines >= open.try_at {
-                return Extent::Long(open.cursor);
-            }
-            let end = line_end(&self.window.bytes[..*limit], open.cursor);
-            let cut = self.window.shorten(open.cursor, end, options.max_record_bytes);
-            *limit -= cut;
-            let end = end - cut;
-            let text = text::clean(trim_break(&self.window.bytes[open.cursor..end]));
-            match line::kind(&text) {
-                Kind::Begin => return Extent::Ends(open.cursor),
-                Kind::Trace => open.quiet = 0,
-                Kind::Blank | Kind::Text => open.quiet += 1,
-            }
-            let closes = assemble::closes(&text);
-            open.cursor = end;
-            open.lines += 1;
-            if open.quiet > QUIET_LINES || closes {
-                return Extent::Ends(end);
-            }
-            if end - open.start <= options.max_record_bytes / 2 {
-                open.head = end;
-            } else if end - open.start > options.max_record_bytes {
-                // The middle goes, whole lines of it: so the work for it is paid by the bytes that filled it.
-                let tail = self.window.line_start(end - options.max_record_bytes / 4);
-                let cut = self.window.cut_out(open.head.min(tail), tail);
-                open.cursor -= cut;
-                *limit -= cut;
-            }
-        }
-        Extent::Unknown
     }
 
     /// The wrapper that a line of the region shows, or the line behind it: where only the frames prove it.
@@ -314,16 +249,17 @@ impl Plain {
     fn finish(&mut self, open: &Open, end: usize, ends: bool, options: &Options, found: &mut Vec<Record>) -> bool {
         let region = assemble::Region::cut(&self.window.bytes, open.start, open.hit, end);
         let parsed = assemble::parse(&region);
-        let consumed = match parsed {
-            Some((_, lines)) if !ends && lines.end + MARGIN_LINES > region.lines.len() => return false,
-            Some((record, lines)) => {
-                let (first, last) = (region.offset(lines.start), region.offset(lines.end));
-                found.push(self.placed(record, first, last, options));
-                self.floor = last;
-                last
-            }
-            None => region.offset(region.after_trace()),
-        };
+        if !ends && parsed.iter().any(|(_, lines)| lines.end + MARGIN_LINES > region.lines.len()) {
+            return false;
+        }
+        let mut consumed = if parsed.is_empty() { region.offset(region.after_trace()) } else { open.start };
+        let places = parsed.iter().map(|(_, lines)| (region.offset(lines.start), region.offset(lines.end)));
+        let places: Vec<(usize, usize)> = places.collect();
+        for ((record, _), (first, last)) in parsed.into_iter().zip(places) {
+            found.push(self.placed(record, first, last, options));
+            consumed = consumed.max(last);
+            self.floor = consumed;
+        }
         // A hit is never looked at twice.
         self.next = consumed.max(line_end(&self.window.bytes[..end], open.hit));
         true
@@ -360,10 +296,7 @@ impl Plain {
         self.next -= count;
         self.floor = self.floor.saturating_sub(count);
         if let Some(open) = &mut self.open {
-            open.start -= count;
-            open.hit -= count;
-            open.cursor -= count;
-            open.head -= count;
+            open.move_down(count);
         }
         self.raise_floor(count);
     }
@@ -378,13 +311,17 @@ impl Plain {
     /// Where the entry begins that the line at `hit` belongs to.
     fn look_back(&self, hit: usize) -> usize {
         let bytes = &self.window.bytes;
-        let kind = |start: usize, end: usize| line::kind(&text::clean(trim_break(&bytes[start..end])));
-        if kind(hit, line_end(bytes, hit)) == Kind::Begin {
+        let text = text::clean(trim_break(&bytes[hit..line_end(bytes, hit)]));
+        // Where only one kind of header can be this entry's, other first lines may be parts of its message.
+        let surely = php::concerns(&text) && !assemble::is_whole(&text);
+        let begins = |text: &[u8]| line::kind(text) == Kind::Begin;
+        if begins(&text) && (!surely || !text.starts_with(b"{")) {
             return hit;
         }
         let lowest = self.floor.max(hit.saturating_sub(LOOK_BACK_BYTES));
         let mut start = hit;
         let mut headless = hit;
+        let mut nearest = begins(&text).then_some(hit);
         for lines in 0..LOOK_BACK_LINES {
             if start <= lowest {
                 break;
@@ -393,15 +330,19 @@ impl Plain {
             if before < lowest {
                 break;
             }
-            if kind(before, start) == Kind::Begin {
-                return before;
+            let text = text::clean(trim_break(&bytes[before..start]));
+            if begins(&text) {
+                if !surely || php::begins_entry(&text) {
+                    return before;
+                }
+                nearest = nearest.or(Some(before));
             }
             start = before;
             if lines < HEADLESS_LINES {
                 headless = before;
             }
         }
-        headless
+        nearest.unwrap_or(headless)
     }
 
     fn lines_before(&self, index: usize, count: usize) -> Vec<String> {
@@ -420,9 +361,4 @@ impl Plain {
         lines.reverse();
         lines
     }
-}
-
-/// The end of the line that begins at `start`, its line break included.
-fn line_end(buffer: &[u8], start: usize) -> usize {
-    memchr::memchr(b'\n', &buffer[start..]).map_or(buffer.len(), |end| start + end + 1)
 }

@@ -132,6 +132,11 @@ impl Window {
     }
 }
 
+/// The end of the line that begins at `start`, its line break included.
+pub(super) fn line_end(bytes: &[u8], start: usize) -> usize {
+    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end + 1)
+}
+
 fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
