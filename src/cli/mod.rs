@@ -6,6 +6,7 @@
 mod check;
 mod parse;
 mod pretty;
+mod test;
 
 use std::error::Error;
 use std::io;
@@ -30,6 +31,8 @@ enum Command {
     Parse(parse::Arguments),
     /// Read the configuration, say what would be watched, where events would go, and what is wrong
     Check(check::Arguments),
+    /// Hold sample logs against what is expected to be found in them
+    Test(test::Arguments),
 }
 
 /// How `parse` prints.
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
     }
 }
 
