@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
-use crate::{Record, dotnet, json, node, php, text};
+use crate::{Platform, Record, dotnet, json, node, php, text};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -42,7 +42,7 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
     }
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
-        let other = dotnet::parse(&texts, region.hit).or_else(|| node::parse(&texts, region.hit));
+        let other = dotnet::parse(&texts, region.hit, header.as_ref()).or_else(|| node::parse(&texts, region.hit));
         found.extend(other);
     }
     found.into_iter().map(|found| complete(found, header.as_ref())).collect()
@@ -64,6 +64,13 @@ fn complete(found: Found, header: Option<&header::Header>) -> (Record, Range<usi
         record.format = "plain".to_owned();
     }
     (record, found.lines)
+}
+
+/// Adds what the lines before a record say of it, once they are known.
+pub(crate) fn with_context(record: &mut Record) {
+    if record.platform == Platform::Csharp {
+        dotnet::complete(record);
+    }
 }
 
 /// Whether a hit's line is a record by itself: a JSON object from brace to brace.

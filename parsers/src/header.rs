@@ -57,6 +57,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             (level_of(word).is_some()
                 && (shouted && matches!(after, Some(b' ' | b':' | b'|')) || whispered && after == Some(&b':')))
                 || php::begins(line)
+                || dotnet::begins(line)
                 || time::at_start(std::str::from_utf8(&line[..line.len().min(32)]).unwrap_or("")).is_some()
         }
         _ => false,
@@ -239,8 +240,15 @@ fn bracket_part<'a>(text: &'a str, _header: &mut Header) -> Option<&'a str> {
     };
     let end = inner.find(close)?;
     let word = &inner[..end];
-    let plain = word.len() <= 40 && !word.contains([' ', '"', '\'', '(', '{']);
-    plain.then(|| &inner[end + 1..])
+    let after = &inner[end + 1..];
+    let plain = word.len() <= 40 && !word.contains(['"', '\'', '{']);
+    // A thread's name may hold blanks, and log4net's empty context is `[(null)]`; a sentence in brackets is a message.
+    let named = || {
+        let next = after.trim_start();
+        let word = &next[..next.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(next.len())];
+        level(word).is_some() && next[word.len()..].starts_with(' ')
+    };
+    (plain && (word == "(null)" || !word.contains([' ', '(']) || named())).then_some(after)
 }
 
 /// `Toko.Billing.Mailer - `, `default - `: a name and a dash.
