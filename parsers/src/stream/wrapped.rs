@@ -364,8 +364,8 @@ impl Stamp {
     /// As RFC 3339, where it has a date.
     fn value(&self) -> Option<String> {
         let text = std::str::from_utf8(&self.bytes[..usize::from(self.length)]).ok()?;
-        match text.parse::<f64>() {
-            Ok(micros) => time::from_epoch(micros / 1000.0),
+        match text.parse() {
+            Ok(micros) => time::from_epoch_micros(micros),
             Err(_) => time::at_start(text)?.value,
         }
     }
