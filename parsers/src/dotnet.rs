@@ -75,6 +75,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     if header.is_some() {
         trace.end = second_print(lines, &trace, start.indent);
     }
+    let fields = entry::trace_source(lines, &mut trace.end, header);
     let crash = start.banner;
     let has_header = header.is_some() && (!crash || start.line == 0);
     let mut record = record(trace.exceptions);
@@ -95,6 +96,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         }
     }
     entry::tail(&mut record, &trace.tail);
+    record.fields.extend(fields);
     let from = if has_header { 0 } else { start.first };
     Some(Found { record, lines: from..trace.end.max(start.line + 1), has_header })
 }

@@ -243,8 +243,15 @@ fn bracket_part<'a>(text: &'a str, _header: &mut Header) -> Option<&'a str> {
     };
     let end = inner.find(close)?;
     let word = &inner[..end];
-    let plain = word.len() <= 40 && !word.contains([' ', '"', '\'', '(', '{']);
-    plain.then(|| &inner[end + 1..])
+    let after = &inner[end + 1..];
+    let plain = word.len() <= 40 && !word.contains(['"', '\'', '{']);
+    // A thread's name may hold blanks, and log4net's empty context is `[(null)]`; a sentence in brackets is a message.
+    let named = || {
+        let next = after.trim_start();
+        let word = &next[..next.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(next.len())];
+        level(word).is_some() && next[word.len()..].starts_with(' ')
+    };
+    (plain && (word == "(null)" || !word.contains([' ', '(']) || named())).then_some(after)
 }
 
 /// `Toko.Billing.Mailer - `, `default - `: a name and a dash.

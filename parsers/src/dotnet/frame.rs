@@ -88,7 +88,7 @@ pub(super) fn begins(text: &str) -> bool {
             let rest = rest.trim_start().trim_start_matches("async ");
             let name = &rest[..rest.find(['(', ' ']).unwrap_or(rest.len())];
             let open = rest[name.len()..].trim_start_matches(' ').starts_with('(');
-            open && name.contains('.') && is_name(name)
+            open && (name.contains('.') && is_name(name) || name.starts_with("lambda_method"))
         })
     })
 }

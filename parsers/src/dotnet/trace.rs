@@ -303,6 +303,11 @@ impl<'a> Reader<'a> {
         if is_tail(trimmed) {
             return self.tail_line(text);
         }
+        // NLog's layouts go on behind the exception.
+        if trimmed.starts_with('|') && trimmed.contains(':') {
+            trimmed.clone_into(&mut self.trace.tail);
+            return true;
+        }
         let resumes = self.queue.is_empty()
             && head::at_start(trimmed).is_none_or(|head| !head.strong)
             && head::after_banner(trimmed).is_none()
