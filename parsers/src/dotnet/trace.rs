@@ -311,7 +311,7 @@ impl<'a> Reader<'a> {
         let resumes = self.queue.is_empty()
             && head::at_start(trimmed).is_none_or(|head| !head.strong)
             && head::after_banner(trimmed).is_none()
-            && self.lines.get(self.index + 1).is_some_and(|line| line::is_trace(line));
+            && self.lines.get(self.index + 1).is_some_and(|line| !matches!(line::piece(line), Piece::Text(_) | Piece::Blank));
         if resumes {
             self.trace.unparsed.push(text.to_owned());
         }
