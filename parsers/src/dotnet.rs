@@ -163,7 +163,12 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
                 return Some(Start { line: at, offset: line.len() - text.len(), indent, banner: true, first });
             }
             // Mono prints its announcement on a line of its own.
-            return strong.map(|start| Start { banner: true, first: at, offset: start.offset.min(offset + 1), ..start });
+            return strong.map(|start| Start {
+                banner: true,
+                first: at,
+                offset: start.offset.min(offset + 1),
+                ..start
+            });
         }
         if let Some(found) = &strong {
             if at + 1 == found.line && line::inner_marker(text).is_some() {

@@ -185,8 +185,10 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let nested = object.get("context").or_else(|| object.get("@fields")).and_then(Value::as_object);
     let message = object.get("message").or_else(|| object.get("@message")).and_then(Value::as_str);
     let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
-    record.level = object.get("level_name").or_else(|| object.get("level")).and_then(Value::as_str).and_then(crate::header::level);
-    let printed = || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
+    record.level =
+        object.get("level_name").or_else(|| object.get("level")).and_then(Value::as_str).and_then(crate::header::level);
+    let printed =
+        || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
     if let Some(thrown) = nested.and_then(context::thrown).or_else(|| context::thrown_beside(object, MESSAGES)) {
         monolog::take(&mut record, thrown);
     } else if let Some(printed) = printed() {

@@ -10,7 +10,7 @@ use aho_corasick::AhoCorasick;
 /// Each exception that the grammars know holds at least one of these.
 ///
 /// Two blanks before `at ` cover .NET, Node, Java and their escaped forms in JSON.
-const LITERALS: [&str; 57] = [
+const LITERALS: &[&str] = &[
     "  at ",
     "\tat ",
     "\\tat ",
@@ -68,6 +68,11 @@ const LITERALS: [&str; 57] = [
     "   在 ",
     "   場所 ",
     "@http",
+    "\nNode.js v",
+    "node --trace-uncaught ",
+    "FATAL ERROR: ",
+    "error stack:",
+    "@[native code]",
 ];
 
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(LITERALS).ok());

@@ -104,7 +104,8 @@ impl Block {
                 self.push(exception);
             }
             Field::Message => {
-                let again = self.exceptions.last().is_none_or(|last| !last.message.is_empty() || !last.frames.is_empty());
+                let again =
+                    self.exceptions.last().is_none_or(|last| !last.message.is_empty() || !last.frames.is_empty());
                 if again || self.inner {
                     self.push(Exception::default());
                 }

@@ -233,8 +233,27 @@ fn undemystified(name: &str) -> Option<&str> {
     let kind = before.trim_start_matches("async ").trim_start_matches("static ").trim_start_matches("ref ");
     let keyword = matches!(
         kind.trim_end_matches("[]").trim_end_matches('?'),
-        "async" | "new" | "void" | "string" | "int" | "bool" | "object" | "long" | "double" | "decimal" | "byte"
-            | "char" | "float" | "short" | "dynamic" | "uint" | "ulong" | "ushort" | "sbyte" | "nint" | "static"
+        "async"
+            | "new"
+            | "void"
+            | "string"
+            | "int"
+            | "bool"
+            | "object"
+            | "long"
+            | "double"
+            | "decimal"
+            | "byte"
+            | "char"
+            | "float"
+            | "short"
+            | "dynamic"
+            | "uint"
+            | "ulong"
+            | "ushort"
+            | "sbyte"
+            | "nint"
+            | "static"
     );
     let named = kind.starts_with(|c: char| c.is_uppercase() || c == '(') && words <= 3;
     (keyword || named).then(|| &name[last..])
@@ -437,12 +456,24 @@ mod tests {
             ("   at lambda_method12(Closure, Object, HttpContext)", "", "lambda_method12"),
             ("   at Shop.Dict`2.Get[T](K key)", "Shop.Dict`2", "Get[T]"),
             ("  at Shop.Dict`2[K,V].get_Item (K key) [0x00021] in <12b4>:0 ", "Shop.Dict`2[K,V]", "get_Item"),
-            ("  at (wrapper delegate-invoke) System.Func`2[A,B].invoke_TResult_T(A)", "System.Func`2[A,B]", "invoke_TResult_T"),
+            (
+                "  at (wrapper delegate-invoke) System.Func`2[A,B].invoke_TResult_T(A)",
+                "System.Func`2[A,B]",
+                "invoke_TResult_T",
+            ),
             ("   at Shop.Main.main$cont@64(String[] args, Unit unitVar)", "Shop.Main", "main$cont@64"),
-            ("   at Shop.Pipe #1 stage #1 at line 13@15-1.Invoke(Int32 i)", "Shop.Pipe #1 stage #1 at line 13@15-1", "Invoke"),
+            (
+                "   at Shop.Pipe #1 stage #1 at line 13@15-1.Invoke(Int32 i)",
+                "Shop.Pipe #1 stage #1 at line 13@15-1",
+                "Invoke",
+            ),
             ("   at async Task<(int A, int B)> Shop.Cart.Sum(int n)", "Shop.Cart", "Sum"),
             ("   at void Shop.Job.Run()+(decimal v) => { }", "Shop.Job", "Run"),
-            ("   at Shop.Ledger.Shop.IClosable<System.Int32>.Close()", "Shop.Ledger", "Shop.IClosable<System.Int32>.Close"),
+            (
+                "   at Shop.Ledger.Shop.IClosable<System.Int32>.Close()",
+                "Shop.Ledger",
+                "Shop.IClosable<System.Int32>.Close",
+            ),
             ("   at Shop.Edge.<Push>d__0.MoveNext() + 0x158", "Shop.Edge.<Push>d__0", "MoveNext"),
         ] {
             let (got_module, got_function, ..) = parts(line);

@@ -45,7 +45,10 @@ const BANNERS: &[&str] = &[
 /// The text behind a runtime's announcement of a crash.
 pub(super) fn after_banner(line: &str) -> Option<&str> {
     let line = line.trim_start_matches('\u{feff}');
-    BANNERS.iter().find_map(|banner| line.strip_prefix(banner).or((line == banner.trim_end()).then_some(""))).map(str::trim_start)
+    BANNERS
+        .iter()
+        .find_map(|banner| line.strip_prefix(banner).or((line == banner.trim_end()).then_some("")))
+        .map(str::trim_start)
 }
 
 /// The head at the very beginning of `text`.
@@ -87,7 +90,10 @@ pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
     let mut at = 0;
     while at < bytes.len() {
         let edge = at == 0 || matches!(bytes[at - 1], b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[');
-        if edge && (bytes[at].is_ascii_alphabetic() || bytes[at] >= 0x80 || bytes[at] == b'_') && text.is_char_boundary(at) {
+        if edge
+            && (bytes[at].is_ascii_alphabetic() || bytes[at] >= 0x80 || bytes[at] == b'_')
+            && text.is_char_boundary(at)
+        {
             let length = type_length(&text[at..]).unwrap_or(0);
             if length > 0 {
                 let kind = &text[at..at + length];
@@ -142,7 +148,8 @@ pub(super) fn is_strong(kind: &str) -> bool {
 /// `0x80131904`, `111`, `-2147467259`.
 fn is_code(word: &str) -> bool {
     let digits = word.strip_prefix("0x").map(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    digits.unwrap_or_else(|| word.strip_prefix('-').unwrap_or(word).bytes().all(|b| b.is_ascii_digit())) && !word.is_empty()
+    digits.unwrap_or_else(|| word.strip_prefix('-').unwrap_or(word).bytes().all(|b| b.is_ascii_digit()))
+        && !word.is_empty()
 }
 
 #[cfg(test)]
@@ -154,7 +161,12 @@ mod tests {
         for (text, kind, code, message) in [
             ("Shop.CartException: too full", "Shop.CartException", None, "too full"),
             ("Shop.Cart+Full: Full (3)", "Shop.Cart+Full", None, "Full (3)"),
-            ("System.Data.SqlClient.SqlException (0x80131904): no", "System.Data.SqlClient.SqlException", Some("0x80131904"), "no"),
+            (
+                "System.Data.SqlClient.SqlException (0x80131904): no",
+                "System.Data.SqlClient.SqlException",
+                Some("0x80131904"),
+                "no",
+            ),
             ("System.Net.Sockets.SocketException (111): no", "System.Net.Sockets.SocketException", Some("111"), "no"),
             ("System.Exception", "System.Exception", None, ""),
             ("System.Exception : old", "System.Exception", None, "old"),

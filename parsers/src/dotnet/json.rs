@@ -34,7 +34,8 @@ pub(super) fn parse(object: &Object) -> Option<Record> {
         .iter()
         .find_map(|key| text(object.get(*key)?))
         .or_else(|| text(object.get("Properties")?.get("SourceContext")?));
-    record.message = ["Message", "RenderedMessage", "@m", "message", "msg"].iter().find_map(|key| text(object.get(*key)?));
+    record.message =
+        ["Message", "RenderedMessage", "@m", "message", "msg"].iter().find_map(|key| text(object.get(*key)?));
     if record.message.is_none() {
         let template = ["@mt", "MessageTemplate"].iter().find_map(|key| text(object.get(*key)?));
         record.message = template.map(|template| rendered(&template, object));
@@ -45,16 +46,22 @@ pub(super) fn parse(object: &Object) -> Option<Record> {
 }
 
 fn levels_and_times(record: &mut Record, object: &Object) {
-    let level = ["LogLevel", "@l", "Level", "level", "log.level", "severity"].iter().find_map(|key| text(object.get(*key)?));
+    let level =
+        ["LogLevel", "@l", "Level", "level", "log.level", "severity"].iter().find_map(|key| text(object.get(*key)?));
     record.level = level.and_then(|word| header::level(&word));
     // CLEF leaves the level out where it is Information.
     if record.level.is_none() && object.contains_key("@t") {
         record.level = header::level("info");
     }
-    let stamp = ["@t", "Timestamp", "timestamp", "@timestamp", "time", "Time", "date"].iter().find_map(|key| text(object.get(*key)?));
+    let stamp = ["@t", "Timestamp", "timestamp", "@timestamp", "time", "Time", "date"]
+        .iter()
+        .find_map(|key| text(object.get(*key)?));
     record.timestamp = stamp.and_then(|stamp| time::at_start(&stamp)?.value);
     let id = |keys: &[&str]| keys.iter().find_map(|key| text(object.get(*key)?));
-    let trace = Trace { trace_id: id(&["@tr", "TraceId", "trace_id", "trace.id"]), span_id: id(&["@sp", "SpanId", "span_id", "span.id"]) };
+    let trace = Trace {
+        trace_id: id(&["@tr", "TraceId", "trace_id", "trace.id"]),
+        span_id: id(&["@sp", "SpanId", "span_id", "span.id"]),
+    };
     record.trace = (trace != Trace::default()).then_some(trace);
 }
 
@@ -89,7 +96,10 @@ fn exceptions(value: &Value, entry: &Object) -> Option<Vec<Exception>> {
             if found.iter().any(|exception| !exception.frames.is_empty()) {
                 return Some(found);
             }
-            whole.iter().find_map(|key| from_text(object.get(*key)?.as_str()?, object)).or_else(|| (found.len() > 1).then_some(found))
+            whole
+                .iter()
+                .find_map(|key| from_text(object.get(*key)?.as_str()?, object))
+                .or_else(|| (found.len() > 1).then_some(found))
         }
         _ => None,
     }
@@ -208,8 +218,29 @@ fn rendered(template: &str, object: &Object) -> String {
 /// Scalar properties, by their dotted names.
 fn fields(record: &mut Record, object: &Object) {
     const KNOWN: &[&str] = &[
-        "@t", "@m", "@mt", "@l", "@x", "@i", "@tr", "@sp", "@r", "Timestamp", "LogLevel", "Level", "Category", "Message",
-        "MessageTemplate", "RenderedMessage", "Exception", "TraceId", "SpanId", "SourceContext", "message", "level", "time",
+        "@t",
+        "@m",
+        "@mt",
+        "@l",
+        "@x",
+        "@i",
+        "@tr",
+        "@sp",
+        "@r",
+        "Timestamp",
+        "LogLevel",
+        "Level",
+        "Category",
+        "Message",
+        "MessageTemplate",
+        "RenderedMessage",
+        "Exception",
+        "TraceId",
+        "SpanId",
+        "SourceContext",
+        "message",
+        "level",
+        "time",
     ];
     for (key, value) in object {
         if !KNOWN.contains(&key.as_str()) {

@@ -71,7 +71,8 @@ pub(super) fn pieces(line: &str) -> Vec<&str> {
             None => false,
             Some(b'-') => {
                 let cause = rest.strip_prefix("---> ").map(|rest| member_number(rest).1);
-                cause.is_some_and(|text| head::at_start(text).is_some_and(|head| head.strong || head.kind.contains('.')))
+                cause
+                    .is_some_and(|text| head::at_start(text).is_some_and(|head| head.strong || head.kind.contains('.')))
                     || rest.starts_with("--- ") && joined_separator(rest)
             }
             Some(_) => frame::begins(rest),

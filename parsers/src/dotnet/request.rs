@@ -13,12 +13,14 @@ pub(super) fn complete(record: &mut Record) {
     let mut request = record.request.take().unwrap_or_default();
     let field = |names: &[&str]| {
         names.iter().find_map(|name| {
-            let found = record.fields.iter().find(|(key, _)| key.rsplit('.').next().unwrap_or(key).eq_ignore_ascii_case(name));
+            let found =
+                record.fields.iter().find(|(key, _)| key.rsplit('.').next().unwrap_or(key).eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty() && value != "null")
         })
     };
     request.url = request.url.or_else(|| field(&["RequestPath", "RequestUri", "RequestUrl", "url", "uri", "path"]));
-    request.method = request.method.or_else(|| field(&["RequestMethod", "HttpMethod", "Method"])).map(|m| m.to_ascii_uppercase());
+    request.method =
+        request.method.or_else(|| field(&["RequestMethod", "HttpMethod", "Method"])).map(|m| m.to_ascii_uppercase());
     request.status = request.status.or_else(|| field(&["StatusCode"]).and_then(|text| text.parse().ok()));
     let server = !record.logger.as_deref().is_some_and(|logger| logger.starts_with("System.Net.Http"));
     if let Some(named) = record.message.as_deref().filter(|_| server).and_then(in_text) {

@@ -117,9 +117,9 @@ impl<'a> Reader<'a> {
         let goes_on = if in_message {
             self.trace_follows(next)
         } else {
-            self.lines.get(next).is_some_and(|line| {
-                !matches!(line::piece(line), Piece::Text(_) | Piece::Blank) || is_tail(line.trim())
-            })
+            self.lines
+                .get(next)
+                .is_some_and(|line| !matches!(line::piece(line), Piece::Text(_) | Piece::Blank) || is_tail(line.trim()))
         };
         if goes_on {
             if in_message {

@@ -42,8 +42,22 @@ pub(crate) const MECHANISMS: [&str; 14] = [
 
 /// Keys that Laravel's exception handler, its context and request processors put beside the exception.
 const HANDLER_KEYS: [&str; 16] = [
-    "exception", "userId", "email", "url", "method", "ip", "user_agent", "userAgent", "route", "request_id", "trace_id",
-    "http_method", "referrer", "server", "input", "uid",
+    "exception",
+    "userId",
+    "email",
+    "url",
+    "method",
+    "ip",
+    "user_agent",
+    "userAgent",
+    "route",
+    "request_id",
+    "trace_id",
+    "http_method",
+    "referrer",
+    "server",
+    "input",
+    "uid",
 ];
 
 /// Symfony's listeners' words, and the mechanism each tells.
@@ -93,7 +107,9 @@ pub(super) fn is_deprecation(record: &Record) -> bool {
         && record.level < Some(Level::Error)
         && record.level.is_some()
         && (message.starts_with("ErrorException: ")
-            || [message, outer.message.as_str()].iter().any(|text| text.contains("Deprecated: ") || text.contains("deprecated")))
+            || [message, outer.message.as_str()]
+                .iter()
+                .any(|text| text.contains("Deprecated: ") || text.contains("deprecated")))
 }
 
 // Uncaught Exception RuntimeException: "no stock" at /srv/a.php line 3
@@ -122,7 +138,8 @@ pub(super) fn is_fatal(kind: &str) -> bool {
 
 /// Inside what an exception was thrown, told by the framework's frames.
 fn place_of(outer: &Exception) -> &'static str {
-    let inside = |module: &str| outer.frames.iter().any(|frame| frame.module.as_deref().is_some_and(|m| m.starts_with(module)));
+    let inside =
+        |module: &str| outer.frames.iter().any(|frame| frame.module.as_deref().is_some_and(|m| m.starts_with(module)));
     if inside("Illuminate\\Queue\\Worker") || inside("Illuminate\\Queue\\CallQueuedHandler") {
         "laravel.queue"
     } else if inside("Illuminate\\Console\\Scheduling\\") {
@@ -164,7 +181,10 @@ mod tests {
         let symfony = |message| told(message, "RuntimeException", "a", false, &["exception"]);
         assert_eq!(symfony("Uncaught PHP Exception RuntimeException: \"a\" at x.php line 3").0, "symfony.uncaught");
         assert_eq!(symfony("Error thrown while running command \"x\". Message: \"a\"").0, "symfony.console");
-        assert_eq!(symfony("Uncaught Exception RuntimeException: \"a\" at /srv/a.php line 3").0, "monolog.error_handler");
+        assert_eq!(
+            symfony("Uncaught Exception RuntimeException: \"a\" at /srv/a.php line 3").0,
+            "monolog.error_handler"
+        );
         assert_eq!(symfony("a"), ("monolog.exception".to_owned(), None));
         assert_eq!(symfony("row skipped"), ("monolog.log".to_owned(), Some(true)));
     }
