@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::header::{self, header};
 use crate::line::{self, Kind};
 use crate::stream::trim_break;
-use crate::header::{self, header};
 use crate::{Record, dotnet, json, node, php};
 
 /// Consecutive lines in which an exception stands.

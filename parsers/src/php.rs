@@ -17,6 +17,7 @@ mod mechanism;
 mod monolog;
 mod native;
 mod object;
+mod printed;
 mod weave;
 
 use serde_json::Value;
@@ -67,7 +68,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
             return found;
         }
     }
-    if monolog { Vec::new() } else { printed(lines, hit, header) }
+    if monolog { Vec::new() } else { printed::parse(lines, hit, header) }
 }
 
 fn is_monolog(header: &Header) -> bool {
@@ -131,52 +132,6 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
     found
 }
 
-/// What PHP itself printed: one record, and those that begin where it ends.
-fn printed(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
-    let mut found = Vec::new();
-    let Some(first) = native::parse(lines, hit) else { return found };
-    let mut next = Some(first);
-    while let Some(mut printed) = next.take() {
-        let tail = printed.tail.take();
-        let end = printed.end;
-        let has_header = header.is_some() && printed.first == 0 && found.is_empty();
-        found.push(Found { lines: printed.first..end, record: native_record(printed, header), has_header });
-        // PHP message: … PHP message: …, without a line break between them
-        if let Some(tail) = tail {
-            next = native::read(&lines[end - 1..], 0, &tail).map(|printed| native::Printed {
-                first: end - 1,
-                end: printed.end + end - 1,
-                ..printed
-            });
-        }
-    }
-    found
-}
-
-fn native_record(printed: native::Printed, header: Option<&Header>) -> Record {
-    let mut record = Record {
-        platform: Platform::Php,
-        format: if printed.display { "php-display" } else { "php-error" }.to_owned(),
-        level: printed.level,
-        message: None,
-        exceptions: printed.chain,
-        request: printed.request,
-        unparsed: printed.unparsed,
-        ..Record::default()
-    };
-    match printed.how {
-        native::How::Uncaught => record.found_by("php.uncaught", Some(false)),
-        native::How::Fatal => record.found_by("php.fatal", Some(false)),
-        native::How::Text => {
-            record.found_by("php.error_log", Some(true));
-            if header.is_none_or(|header| header.format != Some("php-error")) {
-                record.format = String::new();
-            }
-        }
-    }
-    record
-}
-
 /// Keys of an entry's own text, in which an exception may be quoted.
 const MESSAGES: &[&str] = &["message", "msg", "@message", "log", "short_message"];
 
@@ -185,8 +140,10 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let nested = object.get("context").or_else(|| object.get("@fields")).and_then(Value::as_object);
     let message = object.get("message").or_else(|| object.get("@message")).and_then(Value::as_str);
     let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
-    record.level = object.get("level_name").or_else(|| object.get("level")).and_then(Value::as_str).and_then(crate::header::level);
-    let printed = || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
+    record.level =
+        object.get("level_name").or_else(|| object.get("level")).and_then(Value::as_str).and_then(crate::header::level);
+    let printed =
+        || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
     if let Some(thrown) = nested.and_then(context::thrown).or_else(|| context::thrown_beside(object, MESSAGES)) {
         monolog::take(&mut record, thrown);
     } else if let Some(printed) = printed() {

@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn prose_is_refused() {
-        for text in ["{sku}", "{\"a\" b}", "{\"a\":\"x {\"exception\":1}", "[2026-11-23]", "{'a':1}", "{\"a\":\"\\x\"}"] {
+        for text in ["{sku}", "{\"a\" b}", "{\"a\":\"x {\"exception\":1}", "[2026-11-23]", "{'a':1}", "{\"a\":\"\\x\"}"]
+        {
             assert!(parse(text, 0).is_none(), "{text}");
         }
         assert!(parse(&"[".repeat(100_000), 0).is_none());

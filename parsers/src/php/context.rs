@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value};
 
+use super::frame;
 use super::native;
 use super::object::{self, previous_of};
-use super::frame;
 use crate::record::{Exception, Record, Request, Trace, User};
 
 /// Fields kept of one record.
@@ -132,8 +132,14 @@ fn trace_item(item: &Value) -> Option<crate::record::Frame> {
             let line = frame.get("line").and_then(Value::as_u64).and_then(|line| u32::try_from(line).ok());
             let in_app = file.as_deref().is_some_and(frame::in_app);
             let (function, module) = (text("function"), text("class"));
-            (function.is_some() || file.is_some())
-                .then(|| crate::record::Frame { function, module, file, line, in_app, ..Default::default() })
+            (function.is_some() || file.is_some()).then(|| crate::record::Frame {
+                function,
+                module,
+                file,
+                line,
+                in_app,
+                ..Default::default()
+            })
         }
         _ => None,
     }
@@ -248,16 +254,34 @@ mod tests {
             (r#"{"exception":"[object] (A(code: 0): x at /srv/a.php:3)"}"#, "A", 0),
             (r#"{"n":{"e":["[object] (A(code: 0): x at /srv/a.php:3)"]},"exception":null}"#, "A", 0),
             (r#"{"error":"App\\A: x in /srv/a.php:3\nStack trace:\n#0 /srv/b.php(1): f()\n#1 {main}"}"#, "App\\A", 1),
-            (r#"{"exception":{"class":"A","message":"x","code":0,"file":"/srv/a.php:3","trace":["/srv/b.php:9"]}}"#, "A", 1),
-            (r##"{"e":{"class":"A","message":"x","file":"/srv/a.php","line":3,"trace":"#0 /srv/b.php(1): f()\n#1 {main}"}}"##, "A", 1),
-            (r#"{"e":{"class":"A","message":"x","file":"/srv/a.php","line":3,"trace":[{"file":"/srv/b.php","line":1,"class":"B","function":"f"}]}}"#, "A", 1),
+            (
+                r#"{"exception":{"class":"A","message":"x","code":0,"file":"/srv/a.php:3","trace":["/srv/b.php:9"]}}"#,
+                "A",
+                1,
+            ),
+            (
+                r##"{"e":{"class":"A","message":"x","file":"/srv/a.php","line":3,"trace":"#0 /srv/b.php(1): f()\n#1 {main}"}}"##,
+                "A",
+                1,
+            ),
+            (
+                r#"{"e":{"class":"A","message":"x","file":"/srv/a.php","line":3,"trace":[{"file":"/srv/b.php","line":1,"class":"B","function":"f"}]}}"#,
+                "A",
+                1,
+            ),
         ];
         for (text, kind, frames) in forms {
             let found = thrown(&object(text)).unwrap();
             let outer = &found.chain[0];
-            assert_eq!((outer.kind.as_str(), outer.message.as_str(), outer.line, outer.frames.len()), (kind, "x", Some(3), frames), "{text}");
+            assert_eq!(
+                (outer.kind.as_str(), outer.message.as_str(), outer.line, outer.frames.len()),
+                (kind, "x", Some(3), frames),
+                "{text}"
+            );
         }
-        for text in [r#"{"exception":null}"#, r#"{"e":{"type":"A","message":"x"}}"#, r#"{"class":"btn","file":"a.css"}"#] {
+        for text in
+            [r#"{"exception":null}"#, r#"{"e":{"type":"A","message":"x"}}"#, r#"{"class":"btn","file":"a.css"}"#]
+        {
             assert!(thrown(&object(text)).is_none(), "{text}");
         }
     }
@@ -265,12 +289,20 @@ mod tests {
     #[test]
     fn facts() {
         let mut record = Record::default();
-        fill(&mut record, &object(r#"{"userId":42,"url":"https://shop.example/a?b=1","method":"get","order":{"id":7,"paid":true},"list":[1]}"#));
+        fill(
+            &mut record,
+            &object(
+                r#"{"userId":42,"url":"https://shop.example/a?b=1","method":"get","order":{"id":7,"paid":true},"list":[1]}"#,
+            ),
+        );
         assert_eq!(record.user.as_ref().unwrap().id.as_deref(), Some("42"));
         assert_eq!(record.request.as_ref().unwrap().method.as_deref(), Some("GET"));
         assert!(record.fields.contains(&("order.id".to_owned(), "7".to_owned())));
         let mut record = Record::default();
-        fill(&mut record, &object(r#"{"url":"https://api.example/charge","user":{"id":3,"name":"x"},"trace_id":"ab"}"#));
+        fill(
+            &mut record,
+            &object(r#"{"url":"https://api.example/charge","user":{"id":3,"name":"x"},"trace_id":"ab"}"#),
+        );
         assert_eq!((record.request, record.user.unwrap().id.as_deref()), (None, Some("3")));
         assert_eq!(record.trace.unwrap().trace_id.as_deref(), Some("ab"));
     }

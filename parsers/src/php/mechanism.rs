@@ -42,8 +42,22 @@ pub(crate) const MECHANISMS: [&str; 14] = [
 
 /// Keys that Laravel's exception handler, its context and request processors put beside the exception.
 const HANDLER_KEYS: [&str; 16] = [
-    "exception", "userId", "email", "url", "method", "ip", "user_agent", "userAgent", "route", "request_id", "trace_id",
-    "http_method", "referrer", "server", "input", "uid",
+    "exception",
+    "userId",
+    "email",
+    "url",
+    "method",
+    "ip",
+    "user_agent",
+    "userAgent",
+    "route",
+    "request_id",
+    "trace_id",
+    "http_method",
+    "referrer",
+    "server",
+    "input",
+    "uid",
 ];
 
 /// Symfony's listeners' words, and the mechanism each tells.
@@ -81,7 +95,9 @@ pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
         return record.found_by("php.fatal", Some(false));
     }
     let kind = place_of(outer);
-    let handler = keys.contains(&"exception") && keys.iter().all(|key| HANDLER_KEYS.contains(key));
+    // The handler puts the exception behind the exception's own context and the user.
+    let handler = keys.last() == Some(&"exception")
+        || keys.contains(&"exception") && keys.iter().all(|key| HANDLER_KEYS.contains(key));
     record.found_by(kind, handler.then_some(false));
 }
 
@@ -93,7 +109,9 @@ pub(super) fn is_deprecation(record: &Record) -> bool {
         && record.level < Some(Level::Error)
         && record.level.is_some()
         && (message.starts_with("ErrorException: ")
-            || [message, outer.message.as_str()].iter().any(|text| text.contains("Deprecated: ") || text.contains("deprecated")))
+            || [message, outer.message.as_str()]
+                .iter()
+                .any(|text| text.contains("Deprecated: ") || text.contains("deprecated")))
 }
 
 // Uncaught Exception RuntimeException: "no stock" at /srv/a.php line 3
@@ -122,7 +140,8 @@ pub(super) fn is_fatal(kind: &str) -> bool {
 
 /// Inside what an exception was thrown, told by the framework's frames.
 fn place_of(outer: &Exception) -> &'static str {
-    let inside = |module: &str| outer.frames.iter().any(|frame| frame.module.as_deref().is_some_and(|m| m.starts_with(module)));
+    let inside =
+        |module: &str| outer.frames.iter().any(|frame| frame.module.as_deref().is_some_and(|m| m.starts_with(module)));
     if inside("Illuminate\\Queue\\Worker") || inside("Illuminate\\Queue\\CallQueuedHandler") {
         "laravel.queue"
     } else if inside("Illuminate\\Console\\Scheduling\\") {
@@ -157,14 +176,17 @@ mod tests {
     fn what_the_words_tell() {
         let laravel = |message, keys: &[&str]| told(message, "RuntimeException", "a\nb", true, keys);
         assert_eq!(laravel("a b", &["userId", "exception"]), ("laravel.handler".to_owned(), Some(false)));
-        assert_eq!(laravel("a\nb", &["order", "exception"]), ("laravel.handler".to_owned(), None));
+        assert_eq!(laravel("a\nb", &["exception", "order"]), ("laravel.handler".to_owned(), None));
         assert_eq!(laravel("charge failed", &["exception"]), ("laravel.log".to_owned(), Some(true)));
         let fatal = told("x", "Symfony\\Component\\ErrorHandler\\Error\\FatalError", "x", true, &["exception"]);
         assert_eq!(fatal, ("php.fatal".to_owned(), Some(false)));
         let symfony = |message| told(message, "RuntimeException", "a", false, &["exception"]);
         assert_eq!(symfony("Uncaught PHP Exception RuntimeException: \"a\" at x.php line 3").0, "symfony.uncaught");
         assert_eq!(symfony("Error thrown while running command \"x\". Message: \"a\"").0, "symfony.console");
-        assert_eq!(symfony("Uncaught Exception RuntimeException: \"a\" at /srv/a.php line 3").0, "monolog.error_handler");
+        assert_eq!(
+            symfony("Uncaught Exception RuntimeException: \"a\" at /srv/a.php line 3").0,
+            "monolog.error_handler"
+        );
         assert_eq!(symfony("a"), ("monolog.exception".to_owned(), None));
         assert_eq!(symfony("row skipped"), ("monolog.log".to_owned(), Some(true)));
     }

@@ -15,9 +15,40 @@ use crate::time;
 
 /// Channels that say which environment it is, as Laravel's do, alone or as a part of the name.
 const ENVIRONMENTS: [&str; 34] = [
-    "production", "prod", "prd", "live", "staging", "stage", "stg", "local", "dev", "develop", "development", "devel",
-    "test", "testing", "tests", "qa", "uat", "sandbox", "preprod", "preproduction", "pre", "preview", "demo", "beta", "alpha",
-    "canary", "acceptance", "acc", "integration", "ci", "homolog", "homologacao", "desarrollo", "produccion",
+    "production",
+    "prod",
+    "prd",
+    "live",
+    "staging",
+    "stage",
+    "stg",
+    "local",
+    "dev",
+    "develop",
+    "development",
+    "devel",
+    "test",
+    "testing",
+    "tests",
+    "qa",
+    "uat",
+    "sandbox",
+    "preprod",
+    "preproduction",
+    "pre",
+    "preview",
+    "demo",
+    "beta",
+    "alpha",
+    "canary",
+    "acceptance",
+    "acc",
+    "integration",
+    "ci",
+    "homolog",
+    "homologacao",
+    "desarrollo",
+    "produccion",
 ];
 
 // [2026-11-23 07:40:00] production.ERROR: no stock {"exception":"[object] (…
@@ -254,7 +285,8 @@ pub(super) fn in_message(lines: &[&str], level: Option<Level>) -> Option<Printed
     let mut from = 0;
     for word in first.split(' ') {
         let bare = word.trim_end_matches(':');
-        let typed = bare.contains('\\') || bare.ends_with("Exception") || bare.ends_with("Error") || bare == "exception";
+        let typed =
+            bare.contains('\\') || bare.ends_with("Exception") || bare.ends_with("Error") || bare == "exception";
         if from > 0 && typed {
             let printed = native::read(lines, 0, &first[from..]);
             if printed.is_some() {

@@ -24,8 +24,6 @@ pub(super) struct Printed {
     pub display: bool,
     pub request: Option<Request>,
     pub unparsed: Vec<String>,
-    /// What stands behind the record on its last line, where another one begins there.
-    pub tail: Option<String>,
 }
 
 /// Who printed it.
@@ -187,10 +185,6 @@ fn thrown(lines: &[&str], printed: &mut Printed) {
     printed.end += 1;
     let Some((_, tail)) = on_line(place) else { return };
     printed.request = nginx_request(tail);
-    let tail = tail.trim_start_matches(['"', ' ']);
-    if tail.starts_with("PHP message: ") {
-        printed.tail = Some(tail.trim_start_matches("PHP message: ").to_owned());
-    }
 }
 
 /// `/srv/a.php on line 3…` in its place and what follows it.
@@ -220,9 +214,8 @@ struct Block {
 /// One exception: its text from `text`, which is the end of line `at`, then `Stack trace:` and its frames.
 fn block(lines: &[&str], at: usize, text: &str, uncaught: bool) -> Option<Block> {
     let line = |index: usize| if index == at { text } else { lines[index] };
-    let titled = |index: &usize| {
-        lines.get(*index + 1).is_some_and(|next| is_title(next)) && place(line(*index)).is_some()
-    };
+    let titled =
+        |index: &usize| lines.get(*index + 1).is_some_and(|next| is_title(next)) && place(line(*index)).is_some();
     let quoted = text.starts_with("exception '");
     let traced = (at..lines.len()).find(titled);
     // Without a trace the text is whole only where PHP's words stood before it.
@@ -299,7 +292,8 @@ fn name(text: &str) -> Option<(&str, &str)> {
         end = text.find(": ").or_else(|| text.find(" in ")).unwrap_or(end);
     }
     let (kind, rest) = text.split_at(end);
-    if !kind.starts_with(|c: char| c.is_uppercase() || c == '\\' || c.is_lowercase() && kind.contains(['\\', '@', '_'])) {
+    if !kind.starts_with(|c: char| c.is_uppercase() || c == '\\' || c.is_lowercase() && kind.contains(['\\', '@', '_']))
+    {
         return None;
     }
     if let Some(message) = rest.strip_prefix(':') {
@@ -398,7 +392,10 @@ mod tests {
              Next App\\Late: two\nlines in /srv/a.php:5\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 5\n",
         );
         assert_eq!(told(&printed), [("App\\Late", "two\nlines", 0), ("PDOException", "gone", 1)]);
-        assert_eq!((printed.end, printed.how, printed.display, printed.level), (10, How::Uncaught, false, Some(Level::Fatal)));
+        assert_eq!(
+            (printed.end, printed.how, printed.display, printed.level),
+            (10, How::Uncaught, false, Some(Level::Fatal))
+        );
     }
 
     #[test]
@@ -407,13 +404,18 @@ mod tests {
             "Fatal error: Uncaught LogicException: got:\nStack trace:\n#0 /x.php(1): f()\n#1 {main}\n  thrown in /x.php on line 1 in /srv/a.php:4\n\
              Stack trace:\n#0 {main}\n  thrown in /srv/a.php on line 4",
         );
-        assert_eq!(told(&printed), [("LogicException", "got:\nStack trace:\n#0 /x.php(1): f()\n#1 {main}\n  thrown in /x.php on line 1", 0)]);
+        assert_eq!(
+            told(&printed),
+            [("LogicException", "got:\nStack trace:\n#0 /x.php(1): f()\n#1 {main}\n  thrown in /x.php on line 1", 0)]
+        );
         assert_eq!((printed.end, printed.display), (8, true));
     }
 
     #[test]
     fn the_form_of_php_5() {
-        let printed = read("exception 'RuntimeException' with message 'it's in use' in /srv/a.php:3\nStack trace:\n#0 /srv/b.php(1): f()\n#1 {main}\nnext entry");
+        let printed = read(
+            "exception 'RuntimeException' with message 'it's in use' in /srv/a.php:3\nStack trace:\n#0 /srv/b.php(1): f()\n#1 {main}\nnext entry",
+        );
         assert_eq!(told(&printed), [("RuntimeException", "it's in use", 1)]);
         assert_eq!((printed.end, printed.how), (4, How::Text));
         let printed = read("PHP Fatal error:  Uncaught exception 'Exception' in /srv/a.php:3\nStack trace:\n#0 {main}");
@@ -423,7 +425,10 @@ mod tests {
     #[test]
     fn type_errors_say_where_they_are_defined() {
         let text = "Uncaught TypeError: f(): Argument #1 ($a) must be of type int, string given, called in /srv/b.php on line 10 and defined in /srv/a.php:8\nStack trace:\n#0 {main}";
-        assert_eq!(read(text).chain[0].message, "f(): Argument #1 ($a) must be of type int, string given, called in /srv/b.php on line 10");
+        assert_eq!(
+            read(text).chain[0].message,
+            "f(): Argument #1 ($a) must be of type int, string given, called in /srv/b.php on line 10"
+        );
     }
 
     #[test]
@@ -431,26 +436,37 @@ mod tests {
         let printed = read("PHP Parse error:  syntax error, unexpected token \";\" in /srv/a.php on line 3");
         assert_eq!(told(&printed), [("Parse error", "syntax error, unexpected token \";\"", 0)]);
         assert_eq!((printed.how, printed.chain[0].line), (How::Fatal, Some(3)));
-        let printed = read("PHP Fatal error:  Maximum execution time of 30 seconds exceeded in /srv/a.php on line 7\nPHP Stack trace:\nPHP   1. {main}() /srv/a.php:0\nPHP   2. App\\Rows->load($from = 3) /srv/a.php:12");
+        let printed = read(
+            "PHP Fatal error:  Maximum execution time of 30 seconds exceeded in /srv/a.php on line 7\nPHP Stack trace:\nPHP   1. {main}() /srv/a.php:0\nPHP   2. App\\Rows->load($from = 3) /srv/a.php:12",
+        );
         assert_eq!(told(&printed)[0].2, 1);
         assert_eq!(printed.chain[0].frames[0].function.as_deref(), Some("load"));
     }
 
     #[test]
     fn pages_and_servers() {
-        let printed = read("<b>Fatal error</b>:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in <b>/srv/a.php</b> on line <b>3</b><br />");
+        let printed = read(
+            "<b>Fatal error</b>:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in <b>/srv/a.php</b> on line <b>3</b><br />",
+        );
         assert_eq!((told(&printed)[0], printed.end, printed.display), (("Exception", "boom", 0), 4, true));
-        let printed = read("PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\\nStack trace:\\n#0 /srv/a.php(9): f()\\n#1 {main}\\n  thrown in /srv/a.php on line 3, referer: https://x");
+        let printed = read(
+            "PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\\nStack trace:\\n#0 /srv/a.php(9): f()\\n#1 {main}\\n  thrown in /srv/a.php on line 3, referer: https://x",
+        );
         assert_eq!((told(&printed)[0], printed.end), (("Exception", "boom", 1), 1));
-        let printed = read("PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3\" while reading response header from upstream, client: 192.0.2.7, request: \"GET /cart?a=1 HTTP/1.1\", host: \"x\"");
+        let printed = read(
+            "PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3\" while reading response header from upstream, client: 192.0.2.7, request: \"GET /cart?a=1 HTTP/1.1\", host: \"x\"",
+        );
         assert_eq!(printed.request.unwrap().url.as_deref(), Some("/cart?a=1"));
-        let printed = read("PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3PHP message: PHP Warning:  x");
-        assert_eq!(printed.tail.as_deref(), Some("PHP Warning:  x"));
     }
 
     #[test]
     fn prose_is_no_exception() {
-        for text in ["Uncaught errors are logged in the console", "PHP Warning:  Undefined variable $x in /srv/a.php on line 3", "Stack trace:", "#0 {main}"] {
+        for text in [
+            "Uncaught errors are logged in the console",
+            "PHP Warning:  Undefined variable $x in /srv/a.php on line 3",
+            "Stack trace:",
+            "#0 {main}",
+        ] {
             let lines: Vec<&str> = text.lines().collect();
             assert!(parse(&lines, 0).is_none(), "{text}");
         }

@@ -164,7 +164,8 @@ fn name(text: &str) -> Option<(Exception, &str)> {
     let code = inside.split([')', ' ']).next().unwrap_or("");
     exception.code = (!code.is_empty()).then(|| code.to_owned());
     // SoapFault(code: 0 faultcode: Client faultactor: x detail: {"a":"(b): c"}): Bad request
-    let close = if inside[code.len()..].starts_with(')') { code.len() } else { soap(inside, code.len(), &mut exception)? };
+    let close =
+        if inside[code.len()..].starts_with(')') { code.len() } else { soap(inside, code.len(), &mut exception)? };
     let message = inside[close + 1..].strip_prefix(':')?;
     Some((exception, message.strip_prefix(' ').unwrap_or(message)))
 }
@@ -230,14 +231,18 @@ mod tests {
             [stacktrace]\n#0 /srv/b.php(8): g()\n#1 /srv/b.php(7): h()\n#2 {main}\n";
         assert_eq!(told(text), [one("App\\Late", "two\nlines at noon", 1), one("PDOException", "gone", 2)]);
         let (chain, unparsed) = chain(text).unwrap();
-        assert_eq!((chain[0].code.as_deref(), chain[0].file.as_deref(), chain[0].line), (Some("E12"), Some("/srv/a.php"), Some(3)));
+        assert_eq!(
+            (chain[0].code.as_deref(), chain[0].file.as_deref(), chain[0].line),
+            (Some("E12"), Some("/srv/a.php"), Some(3))
+        );
         assert_eq!(chain[1].cause_of, Some(CauseOf { parent: 0, source: "previous".to_owned() }));
         assert!(unparsed.is_empty());
     }
 
     #[test]
     fn without_traces() {
-        let text = "[object] (A(code: 0):  at /srv/a.php:3)\n[previous exception] [object] (B(code: 1): why at /srv/b.php:4)";
+        let text =
+            "[object] (A(code: 0):  at /srv/a.php:3)\n[previous exception] [object] (B(code: 1): why at /srv/b.php:4)";
         assert_eq!(told(text), [one("A", "", 0), one("B", "why", 0)]);
     }
 
@@ -252,7 +257,10 @@ mod tests {
     fn a_message_that_holds_an_exception() {
         let text = "[object] (A(code: 0): got \"[object] (B(code: 0): x at /b.php:1)\n[stacktrace]\n#0 {main}\n\"} at /srv/a.php:3)\n\
             [stacktrace]\n#0 /srv/z.php(1): f()\n#1 {main}\n";
-        assert_eq!(told(text), [one("A", "got \"[object] (B(code: 0): x at /b.php:1)\n[stacktrace]\n#0 {main}\n\"}", 1)]);
+        assert_eq!(
+            told(text),
+            [one("A", "got \"[object] (B(code: 0): x at /b.php:1)\n[stacktrace]\n#0 {main}\n\"}", 1)]
+        );
     }
 
     #[test]
@@ -265,9 +273,15 @@ mod tests {
 
     #[test]
     fn anonymous_classes_and_cut_texts() {
-        assert_eq!(told("[object] (class@anonymous\0/srv/a.php:1$0(code: 0): x at /srv/a.php:3)"), [one("class@anonymous", "x", 0)]);
+        assert_eq!(
+            told("[object] (class@anonymous\0/srv/a.php:1$0(code: 0): x at /srv/a.php:3)"),
+            [one("class@anonymous", "x", 0)]
+        );
         assert_eq!(told("[object] (A(code: 0): never end"), [one("A", "never end", 0)]);
-        assert_eq!(told("[object] (A(code: 0): x at /a.php:1)\n[stacktrace]\n#0 /srv/z.php(1): f()"), [one("A", "x", 1)]);
+        assert_eq!(
+            told("[object] (A(code: 0): x at /a.php:1)\n[stacktrace]\n#0 /srv/z.php(1): f()"),
+            [one("A", "x", 1)]
+        );
         assert!(chain("[object] (no exception)").is_none());
     }
 }

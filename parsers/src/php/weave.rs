@@ -83,7 +83,9 @@ impl Weave {
             return Step::Idle;
         }
         let text = line.trim_ascii_start();
-        if text.starts_with(b"#") && let Some((number, main)) = numbered(text) {
+        if text.starts_with(b"#")
+            && let Some((number, main)) = numbered(text)
+        {
             return self.frame(number, main);
         }
         if text.starts_with(b"[stacktrace]") {
@@ -297,14 +299,24 @@ mod tests {
         lines.iter().map(|line| (weave.step(line.as_bytes()), weave.entry())).collect()
     }
 
-    const A: &str = "[2026-11-23 08:00:00] local.ERROR: a {\"exception\":\"[object] (A(code: 0): a \\\"q\\\" at /a.php:1)";
+    const A: &str =
+        "[2026-11-23 08:00:00] local.ERROR: a {\"exception\":\"[object] (A(code: 0): a \\\"q\\\" at /a.php:1)";
     const B: &str = "[2026-11-23 08:00:00] local.ERROR: b {\"exception\":\"[object] (B(code: 0): b at /b.php:1)";
 
     #[test]
     fn two_writers_line_by_line() {
         let told = steps(&[
-            A, "[stacktrace]", "#0 /a.php(1): f()", B, "[stacktrace]", "#1 /a.php(2): g()", "#0 /b.php(1): f()", "#1 {main}",
-            "#2 {main}", "\"} ", "\"} ",
+            A,
+            "[stacktrace]",
+            "#0 /a.php(1): f()",
+            B,
+            "[stacktrace]",
+            "#1 /a.php(2): g()",
+            "#0 /b.php(1): f()",
+            "#1 {main}",
+            "#2 {main}",
+            "\"} ",
+            "\"} ",
         ]);
         let entries: Vec<usize> = told.iter().map(|(_, entry)| *entry).collect();
         assert_eq!(entries, [0, 0, 0, 1, 1, 0, 1, 1, 0, 0, 1]);
@@ -313,7 +325,14 @@ mod tests {
 
     #[test]
     fn whole_entries_inside_a_trace() {
-        let told = steps(&[A, "[stacktrace]", "#0 /a.php(1): f()", "[2026-11-23 08:00:01] local.INFO: b  ", "#1 {main}", "\"} "]);
+        let told = steps(&[
+            A,
+            "[stacktrace]",
+            "#0 /a.php(1): f()",
+            "[2026-11-23 08:00:01] local.INFO: b  ",
+            "#1 {main}",
+            "\"} ",
+        ]);
         assert_eq!(told.iter().map(|(_, entry)| *entry).collect::<Vec<_>>(), [0, 0, 0, 1, 0, 0]);
         assert_eq!((told[3].0, told[4].0, told[5].0), (Step::Foreign, Step::Back, Step::End));
     }
@@ -329,12 +348,19 @@ mod tests {
             "\"} ",
         ]);
         assert!(told.iter().all(|(_, entry)| *entry == 0));
-        assert_eq!(told.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [Step::Idle, Step::On, Step::On, Step::On, Step::On, Step::End]);
+        assert_eq!(
+            told.iter().map(|(step, _)| *step).collect::<Vec<_>>(),
+            [Step::Idle, Step::On, Step::On, Step::On, Step::On, Step::End]
+        );
     }
 
     #[test]
     fn a_message_of_php_with_json() {
-        let told = steps(&["PHP Fatal error:  Uncaught A: got", "{\"ok\":false}", "ERROR x in /a.php:3", "Stack trace:"]);
-        assert_eq!(told.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [Step::Idle, Step::On, Step::On, Step::Idle]);
+        let told =
+            steps(&["PHP Fatal error:  Uncaught A: got", "{\"ok\":false}", "ERROR x in /a.php:3", "Stack trace:"]);
+        assert_eq!(
+            told.iter().map(|(step, _)| *step).collect::<Vec<_>>(),
+            [Step::Idle, Step::On, Step::On, Step::Idle]
+        );
     }
 }
