@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::header::{self, header};
 use crate::line::{self, Kind};
 use crate::stream::trim_break;
-use crate::{Record, dotnet, json, node, php};
+use crate::{Platform, Record, dotnet, json, node, php};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -43,14 +43,14 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
     }
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
-        let other = dotnet::parse(&texts, region.hit).or_else(|| node::parse(&texts, region.hit));
+        let other = dotnet::parse(&texts, region.hit, header.as_ref()).or_else(|| node::parse(&texts, region.hit));
         found.extend(other);
     }
-    found.into_iter().map(|found| complete(found, header.as_ref())).collect()
+    found.into_iter().map(|found| fill(found, header.as_ref())).collect()
 }
 
 /// Adds what the entry's header says.
-fn complete(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>) {
+fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>) {
     let mut record = found.record;
     if let Some(header) = header.filter(|_| found.has_header) {
         record.timestamp = record.timestamp.or_else(|| header.timestamp.clone());
@@ -65,6 +65,13 @@ fn complete(found: Found, header: Option<&header::Header>) -> (Record, Range<usi
         record.format = "plain".to_owned();
     }
     (record, found.lines)
+}
+
+/// Adds what the lines before a record say of it, once they are known.
+pub(crate) fn complete(record: &mut Record) {
+    if record.platform == Platform::Csharp {
+        dotnet::complete(record);
+    }
 }
 
 /// Whether a hit's line is a record by itself: a JSON object from brace to brace.

@@ -57,6 +57,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             (level_of(word).is_some()
                 && (shouted && matches!(after, Some(b' ' | b':' | b'|')) || whispered && after == Some(&b':')))
                 || php::begins(line)
+                || dotnet::begins(line)
                 || time::at_start(std::str::from_utf8(&line[..line.len().min(32)]).unwrap_or("")).is_some()
         }
         _ => false,

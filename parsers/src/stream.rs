@@ -247,6 +247,7 @@ impl Plain {
             record.source.first_line = line;
             record.source.last_line = line + (lines.len() as u64).max(1) - 1;
             record.before = self.lines_before(first, options.context_lines);
+            assemble::complete(&mut record);
             found.push(record);
             consumed = consumed.max(last);
             self.floor = consumed;
