@@ -196,6 +196,12 @@ pub(crate) fn begins(line: &[u8]) -> bool {
     }
 }
 
+/// At most the first `bytes` bytes of a text, not inside a character.
+fn head(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
+}
+
 /// Whether a line is the first of a Monolog entry.
 pub(crate) fn begins_entry(line: &[u8]) -> bool {
     line.starts_with(b"[") && monolog::header(&String::from_utf8_lossy(&line[..line.len().min(192)])).is_some()

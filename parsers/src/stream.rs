@@ -21,7 +21,9 @@ const HEADLESS_LINES: usize = 60;
 /// After so many lines that are no part of a trace, a record is over.
 const QUIET_LINES: u32 = 200;
 /// An entry that does not go on within so many bytes of others was cut off.
-const FOREIGN_BYTES: usize = 64 * 1024;
+const FOREIGN_BYTES: usize = 16 * 1024;
+/// Bytes that may be read again beyond four times those that were settled.
+const MAX_REREAD_BYTES: usize = 4 * 1024 * 1024;
 /// Programs (streams of one file) kept apart.
 const MAX_STREAMS: usize = 256;
 
@@ -109,6 +111,8 @@ struct Plain {
     /// The end of the last record: nothing before it is looked at again.
     floor: usize,
     open: Option<Open>,
+    /// Bytes that were read and will be read again, beyond four times those that were settled.
+    reread: usize,
 }
 
 /// A region that has begun: from its first line to the line that comes next.
@@ -122,6 +126,19 @@ struct Open {
     weave: Option<php::Weave>,
     /// Where another entry began inside an open one: the region ends there, unless that one goes on behind it.
     breaks: Option<usize>,
+}
+
+impl Open {
+    /// Takes a line that is told by the entries that are open; it ends at `end`.
+    fn follow(&mut self, step: php::Step, end: usize) {
+        match step {
+            php::Step::Foreign => self.breaks = self.breaks.or(Some(self.cursor)),
+            php::Step::Back => self.breaks = None,
+            _ => {}
+        }
+        self.quiet = 0;
+        self.cursor = end;
+    }
 }
 
 impl Plain {
@@ -161,7 +178,7 @@ impl Plain {
                 }
                 let start = self.look_back(hit);
                 let mut open = Open { start, hit, cursor, quiet: 0, weave: None, breaks: None };
-                if php::concerns(text) {
+                if php::concerns(text) && self.reread < MAX_REREAD_BYTES {
                     open.weave = Some(self.weave(start, cursor));
                 }
                 if assemble::is_whole(text) {
@@ -203,18 +220,10 @@ impl Plain {
                 php::Step::Idle => {}
                 php::Step::End => return Some(open.breaks.unwrap_or(end)),
                 step => {
-                    match step {
-                        php::Step::Foreign => open.breaks = open.breaks.or(Some(open.cursor)),
-                        php::Step::Back => open.breaks = None,
-                        _ => {}
-                    }
-                    open.quiet += u32::from(open.breaks.is_some());
-                    open.cursor = end;
-                    if let Some(at) = open.breaks.filter(|at| end - at > FOREIGN_BYTES) {
-                        return Some(at);
-                    }
-                    if end - open.start > options.max_record_bytes {
-                        return Some(end);
+                    open.follow(step, end);
+                    let cut = open.breaks.filter(|at| end - at > FOREIGN_BYTES);
+                    if cut.is_some() || end - open.start > options.max_record_bytes {
+                        return Some(cut.unwrap_or(end));
                     }
                     continue;
                 }
@@ -238,7 +247,8 @@ impl Plain {
     fn finish(&mut self, open: Open, end: usize, options: &Options, found: &mut Vec<Record>) {
         let region = assemble::Region::cut(&self.buffer, open.start, open.hit, end);
         let parsed = assemble::parse(&region);
-        let mut consumed = if parsed.is_empty() { region.offset(region.after_trace()) } else { open.start };
+        let is_empty = parsed.is_empty();
+        let mut consumed = if is_empty { region.offset(region.after_trace()) } else { open.start };
         for (mut record, lines) in parsed {
             let (first, last) = (region.offset(lines.start), region.offset(lines.end));
             let line = self.line_at(first);
@@ -255,6 +265,12 @@ impl Plain {
         drop(region);
         // A hit is never looked at twice.
         self.next = consumed.max(line_end(&self.buffer[..end], open.hit));
+        let reread = self.reread + open.cursor.max(end).saturating_sub(self.next);
+        self.reread = reread.saturating_sub(4 * (self.next - open.hit));
+        // Text that looks like traces everywhere, and is none, is passed over region by region.
+        if is_empty && self.reread > MAX_REREAD_BYTES {
+            self.next = end;
+        }
     }
 
     /// Drops what no record can reach any more.
@@ -274,6 +290,7 @@ impl Plain {
             open.start -= keep;
             open.hit -= keep;
             open.cursor -= keep;
+            open.breaks = open.breaks.map(|at| at - keep);
         }
     }
 

@@ -59,13 +59,13 @@ fn in_value(value: &Value, depth: usize) -> Option<Thrown> {
 fn in_text(text: &str) -> Option<Thrown> {
     if text.starts_with(object::MARK) {
         let (chain, unparsed) = object::chain(text)?;
-        return Some(Thrown { chain, unparsed, ..Thrown::default() });
+        return Some(Thrown { chain, unparsed });
     }
     let trace = memchr::memmem::find(text.as_bytes(), b"#0 ")?;
     let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
     let hit = memchr::memchr_iter(b'\n', &text.as_bytes()[..trace]).count();
     let printed = native::parse(&lines, hit)?;
-    Some(Thrown { chain: printed.chain, unparsed: printed.unparsed, ..Thrown::default() })
+    Some(Thrown { chain: printed.chain, unparsed: printed.unparsed })
 }
 
 // {"class":"App\\Late","message":"…","code":0,"file":"/srv/a.php:3","trace":["/srv/b.php:9"],"previous":{…}}
@@ -227,8 +227,7 @@ fn fields(fields: &mut Vec<(String, String)>, prefix: &str, object: &Map<String,
             Value::String(text) if text.starts_with(object::MARK) => {}
             _ => {
                 if let Some(mut text) = scalar(value) {
-                    let end = text.floor_char_boundary(MAX_FIELD_BYTES);
-                    text.truncate(end);
+                    text.truncate(super::head(&text, MAX_FIELD_BYTES).len());
                     fields.push((name, text));
                 }
             }

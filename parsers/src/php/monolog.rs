@@ -6,8 +6,9 @@
 use serde_json::{Map, Value};
 
 use super::context::{self, Thrown};
+use super::mechanism::{self, By};
 use super::native::{self, How, Printed};
-use super::{mechanism, object};
+use super::object;
 use crate::header::Header;
 use crate::json::value;
 use crate::record::{Exception, Level, Platform, Record};
@@ -94,7 +95,7 @@ fn is_date(text: &str) -> bool {
 
 /// `production.ERROR: `, behind words that a custom format puts before it.
 fn channel_and_level(text: &str) -> Option<(&str, Option<Level>, usize)> {
-    let head = &text[..text.floor_char_boundary(160)];
+    let head = super::head(text, 160);
     let colon = head.find(": ").or_else(|| text.ends_with(':').then(|| text.len() - 1)).or_else(|| head.find(":\n"))?;
     let name = &head[..colon];
     let (channel, word) = name.rsplit_once('.')?;
@@ -305,18 +306,18 @@ pub(super) fn from_message(record: &mut Record, printed: Printed, first: &str, l
         let root = printed.chain.last().unwrap_or(outer);
         first.starts_with(&root.kind) || first.starts_with("exception '")
     });
-    let kind = match (laravel, whole || printed.how != How::Text) {
-        (true, true) => "laravel.handler",
-        (true, false) => "laravel.log",
-        (false, true) => "monolog.exception",
-        (false, false) => "monolog.log",
+    let by = match (laravel, whole || printed.how != How::Text) {
+        (true, true) => By::LaravelHandler,
+        (true, false) => By::LaravelLog,
+        (false, true) => By::MonologException,
+        (false, false) => By::MonologLog,
     };
     let handled = match printed.how {
         How::Text if whole => None,
         How::Text => Some(true),
         _ => Some(false),
     };
-    record.found_by(kind, handled);
+    mechanism::found(record, by, handled);
     let end = first.find(" in /").or_else(|| first.find(object::MARK)).unwrap_or(first.len());
     record.message = Some(first[..end].trim_end().to_owned());
     record.request = printed.request;

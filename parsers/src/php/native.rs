@@ -225,9 +225,9 @@ fn block(lines: &[&str], at: usize, text: &str, uncaught: bool) -> Option<Block>
         None => return None,
     };
     let mut whole = text.to_owned();
-    for index in at + 1..=last {
+    for line in &lines[at + 1..=last] {
         whole.push('\n');
-        whole.push_str(lines[index]);
+        whole.push_str(line);
     }
     let exception = exception(&whole)?;
     let mut block = Block { exception, end: last + 1, unparsed: Vec::new() };
@@ -316,9 +316,9 @@ fn fatal(lines: &[&str], first: usize, severity: &Severity<'_>) -> Option<Printe
     let line = |index: usize| if index == first { severity.rest } else { lines[index] };
     let last = (first..lines.len().min(first + 20)).find(|index| ends(line(*index)).is_some())?;
     let mut text = severity.rest.to_owned();
-    for index in first + 1..=last {
+    for line in &lines[first + 1..=last] {
         text.push('\n');
-        text.push_str(lines[index]);
+        text.push_str(line);
     }
     let (end, (file, number)) = ends(&text)?;
     let mut exception = Exception {

@@ -3,6 +3,7 @@
 //! In: the lines of a region. Out: records. Invariant: a message is read alone, never into the next one. Does
 //! not know how PHP prints an exception.
 
+use super::mechanism::{self, By};
 use super::native::{self, How, Printed};
 use crate::assemble::Found;
 use crate::header::Header;
@@ -77,10 +78,10 @@ fn record(printed: Printed, header: Option<&Header>) -> Record {
         ..Record::default()
     };
     match printed.how {
-        How::Uncaught => record.found_by("php.uncaught", Some(false)),
-        How::Fatal => record.found_by("php.fatal", Some(false)),
+        How::Uncaught => mechanism::found(&mut record, By::PhpUncaught, Some(false)),
+        How::Fatal => mechanism::found(&mut record, By::PhpFatal, Some(false)),
         How::Text => {
-            record.found_by("php.error_log", Some(true));
+            mechanism::found(&mut record, By::PhpErrorLog, Some(true));
             if header.is_none_or(|header| header.format != Some("php-error")) {
                 record.format = String::new();
             }
