@@ -156,6 +156,12 @@ fn scalar(value: &Value) -> Option<String> {
 
 /// Fills in user, request, trace ids and fields from a context or an extra.
 pub(super) fn fill(record: &mut Record, object: &Map<String, Value>) {
+    facts(record, object);
+    fields(&mut record.fields, "", object, MAX_DEPTH);
+}
+
+/// Fills in user, request and trace ids.
+pub(super) fn facts(record: &mut Record, object: &Map<String, Value>) {
     let at = |keys: &[&str]| keys.iter().find_map(|key| scalar(object.get(*key)?)).filter(|text| !text.is_empty());
     user(record, object, &at);
     request(record, object, &at);
@@ -166,14 +172,13 @@ pub(super) fn fill(record: &mut Record, object: &Map<String, Value>) {
     if *trace == Trace::default() {
         record.trace = None;
     }
-    fields(&mut record.fields, "", object, MAX_DEPTH);
 }
 
 fn user(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]) -> Option<String>) {
     let user = record.user.get_or_insert_default();
     let nested = object.get("user");
     let inside = |keys: &[&str]| keys.iter().find_map(|key| scalar(nested?.get(*key)?));
-    let id = at(&["userId", "user_id", "userid", "uid", "user.id"]).or_else(|| inside(&["id", "user_id", "uid"]));
+    let id = at(&["userId", "user_id", "userid", "user.id"]).or_else(|| inside(&["id", "user_id", "uid"]));
     let name = at(&["username", "user_name", "userName", "user.name"])
         .or_else(|| inside(&["username", "name", "user_identifier"]))
         .or_else(|| nested.and_then(scalar));

@@ -350,7 +350,7 @@ fn fatal(lines: &[&str], first: usize, severity: &Severity<'_>) -> Option<Printe
 fn xdebug(lines: &[&str], exception: &mut Exception, end: &mut usize) {
     let blank = lines.get(*end).is_some_and(|line| line.trim().is_empty());
     let title = *end + usize::from(blank);
-    if !lines.get(title).is_some_and(|line| matches!(line.trim(), "PHP Stack trace:" | "Call Stack:")) {
+    if !lines.get(title).is_some_and(|line| matches!(undated(line).trim(), "PHP Stack trace:" | "Call Stack:")) {
         return;
     }
     let mut frames: Vec<Frame> = lines[title + 1..].iter().map_while(|line| xdebug_frame(line)).collect();
@@ -360,8 +360,17 @@ fn xdebug(lines: &[&str], exception: &mut Exception, end: &mut usize) {
     exception.frames = frames;
 }
 
+/// A line without the time that PHP's log puts before each.
+fn undated(line: &str) -> &str {
+    match line.split_once("] ") {
+        Some((time, rest)) if time.starts_with('[') && time.len() < 48 => rest,
+        _ => line,
+    }
+}
+
 //     0.0012     391216   2. App\Rows->load($from = 3) /srv/a.php:12
 fn xdebug_frame(line: &str) -> Option<Frame> {
+    let line = undated(line);
     let text = line.strip_prefix("PHP").unwrap_or(line).trim_start();
     let (before, rest) = text.split_once(". ")?;
     if !before.bytes().all(|c| c.is_ascii_digit() || matches!(c, b' ' | b'.')) {
