@@ -308,7 +308,8 @@ fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
 /// A dotted name of classes, which is no exception's: `Harbor.Docking.Crane`.
 fn is_category(name: &str) -> bool {
     let segment = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_uppercase()) && part.chars().all(|c| c.is_alphanumeric() || "_`+".contains(c))
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part.chars().all(|c| c.is_alphanumeric() || "_`+".contains(c))
     };
     name.contains('.')
         && name.split('.').all(segment)
