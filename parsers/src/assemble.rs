@@ -43,7 +43,7 @@ pub(crate) fn parse(region: &Region<'_>) -> Option<(Record, Range<usize>)> {
     }
     let found = php::parse(&texts, region.hit)
         .or_else(|| dotnet::parse(&texts, region.hit))
-        .or_else(|| node::parse(&texts, region.hit, &region.lines[0]))?;
+        .or_else(|| node::parse(&texts, region.hit, &region.lines[0], header.as_ref()))?;
     let mut record = found.record;
     if let Some(header) = header.filter(|_| found.has_header) {
         record.timestamp = record.timestamp.or(header.timestamp);
@@ -70,6 +70,11 @@ pub(crate) fn is_whole(line: &[u8]) -> bool {
 /// Whether a line can only be the last one of its record.
 pub(crate) fn closes(line: &[u8]) -> bool {
     php::closes(line) || node::closes(line)
+}
+
+/// Whether a line that looks like the first of an entry may be the second of one.
+pub(crate) fn may_follow(line: &[u8]) -> bool {
+    node::may_follow(line)
 }
 
 impl<'a> Region<'a> {

@@ -10,7 +10,7 @@ use aho_corasick::AhoCorasick;
 /// Each exception that the grammars know holds at least one of these.
 ///
 /// Two blanks before `at ` cover .NET, Node, Java and their escaped forms in JSON.
-const LITERALS: [&str; 49] = [
+const LITERALS: [&str; 52] = [
     "  at ",
     "\tat ",
     "\\tat ",
@@ -55,6 +55,9 @@ const LITERALS: [&str; 49] = [
     "   在 ",
     "   場所 ",
     "@http",
+    "@file:",
+    "@resource:",
+    "\nat ",
     "\nNode.js v",
     "node --trace-uncaught ",
     "FATAL ERROR: ",
@@ -64,7 +67,11 @@ const LITERALS: [&str; 49] = [
 
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(LITERALS).ok());
 
-/// The position of the first literal in `bytes`, or none.
-pub(crate) fn find(bytes: &[u8]) -> Option<usize> {
-    FINDER.as_ref()?.find(bytes).map(|hit| hit.start())
+/// The position of the first literal in `bytes[from..]`, or none. The line break that a literal may begin with is
+/// looked for before `from`, too.
+pub(crate) fn find(bytes: &[u8], from: usize) -> Option<usize> {
+    let start = from.saturating_sub(1);
+    let hit = FINDER.as_ref()?.find(&bytes[start..])?;
+    let at = start + hit.start();
+    Some(at + usize::from(bytes[at] == b'\n'))
 }

@@ -143,11 +143,11 @@ impl Plain {
     fn advance(&mut self, limit: usize, last: bool, options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
         loop {
             let Some(mut open) = self.open.take() else {
-                let Some(hit) = scan::find(&self.buffer[self.next.min(limit)..limit]) else {
+                let Some(hit) = scan::find(&self.buffer[..limit], self.next.min(limit)) else {
                     self.next = self.next.max(limit);
                     return None;
                 };
-                let hit = self.line_start(self.next + hit);
+                let hit = self.line_start(hit);
                 let cursor = line_end(&self.buffer[..limit], hit);
                 let text = trim_break(&self.buffer[hit..cursor]);
                 if let Some(wrapper) = unwrap::detect(text) {
@@ -189,6 +189,9 @@ impl Plain {
                 return Some(open.cursor);
             }
             open.cursor = end;
+            if open.extent.is_open() {
+                open.quiet = 0;
+            }
             if step == Step::After || open.quiet > QUIET_LINES || end - open.start > options.max_record_bytes || assemble::closes(text) {
                 return Some(end);
             }
@@ -256,7 +259,8 @@ impl Plain {
             if before < lowest {
                 break;
             }
-            if line::kind(trim_break(&self.buffer[before..start])) == Kind::Begin {
+            let text = trim_break(&self.buffer[before..start]);
+            if line::kind(text) == Kind::Begin && !self.goes_on(before, text, lowest) {
                 return before;
             }
             start = before;
@@ -265,6 +269,15 @@ impl Plain {
             }
         }
         headless
+    }
+
+    /// Whether a line that looks like the first of an entry is the second of the entry before it.
+    fn goes_on(&self, start: usize, text: &[u8], lowest: usize) -> bool {
+        if start <= lowest || !assemble::may_follow(text) {
+            return false;
+        }
+        let above = trim_break(&self.buffer[self.line_start(start - 1)..start]);
+        matches!(above.first(), Some(b'[' | b'0'..=b'9')) && line::kind(above) == Kind::Begin
     }
 
     /// The place from which this stream must be read again: the start of its last entry.
