@@ -8,3 +8,6 @@ pub mod config;
 pub mod issue;
 pub mod pipeline;
 pub mod policy;
+pub mod scrub;
+pub mod store;
+pub mod tail;

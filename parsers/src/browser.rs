@@ -9,8 +9,18 @@ use crate::node::stack::Stack;
 use crate::node::text::{self, Trace};
 
 const SCHEMES: [&str; 12] = [
-    "http://", "https://", "file://", "resource://", "moz-extension://", "safari-extension://", "safari-web-extension://",
-    "chrome://", "app://", "capacitor://", "webpack://", "blob:",
+    "http://",
+    "https://",
+    "file://",
+    "resource://",
+    "moz-extension://",
+    "safari-extension://",
+    "safari-web-extension://",
+    "chrome://",
+    "app://",
+    "capacitor://",
+    "webpack://",
+    "blob:",
 ];
 
 /// The call in a line, if it is one.
@@ -23,11 +33,16 @@ pub(crate) fn call(line: &str) -> Option<Frame> {
     if matches!(text, "eval code@" | "global code@" | "module code@") {
         return Some(Frame { function: Some(text.trim_end_matches('@').to_owned()), ..Frame::default() });
     }
-    let at = text.match_indices('@').map(|(at, _)| at).find(|at| SCHEMES.iter().any(|scheme| text[at + 1..].starts_with(scheme)));
+    let at = text
+        .match_indices('@')
+        .map(|(at, _)| at)
+        .find(|at| SCHEMES.iter().any(|scheme| text[at + 1..].starts_with(scheme)));
     let (function, place) = match at {
         Some(at) => (&text[..at], &text[at + 1..]),
         // Scripts of React Native have names without a scheme.
-        None => text.rsplit_once('@').filter(|(function, place)| !function.contains(": ") && !place.contains(' ') && is_script(place))?,
+        None => text
+            .rsplit_once('@')
+            .filter(|(function, place)| !function.contains(": ") && !place.contains(' ') && is_script(place))?,
     };
     let mut frame = place_of(place)?;
     frame.function = named(function);
@@ -37,7 +52,12 @@ pub(crate) fn call(line: &str) -> Option<Frame> {
 
 fn is_script(place: &str) -> bool {
     let file = place.split(':').next().unwrap_or("");
-    file.ends_with(".js") || file.ends_with(".bundle") || file.ends_with(".jsbundle") || place.starts_with(['/', '\\']) || file.contains('/') || file.len() == 1
+    file.ends_with(".js")
+        || file.ends_with(".bundle")
+        || file.ends_with(".jsbundle")
+        || place.starts_with(['/', '\\'])
+        || file.contains('/')
+        || file.len() == 1
 }
 
 /// A function without the arguments that old Firefox printed.
@@ -120,13 +140,25 @@ mod tests {
     #[test]
     fn calls_of_browsers() {
         for (line, function, file, number, column) in [
-            ("total/<@https://a.example/app.js:2:52", Some("total/<"), Some("https://a.example/app.js"), Some(2), Some(52)),
+            (
+                "total/<@https://a.example/app.js:2:52",
+                Some("total/<"),
+                Some("https://a.example/app.js"),
+                Some(2),
+                Some(52),
+            ),
             ("@https://a.example/app.js line 15 > eval:1:1", None, Some("https://a.example/app.js"), Some(15), None),
             ("reduce@[native code]", Some("reduce"), Some("[native code]"), None, None),
             ("eval code@", Some("eval code"), None, None, None),
             ("bar(1)@http://a.example/file.js:13", Some("bar"), Some("http://a.example/file.js"), Some(13), None),
             ("value@index.android.bundle:12:1917", Some("value"), Some("index.android.bundle"), Some(12), Some(1917)),
-            ("f@https://cdn.example/@scope/x.js:1:2", Some("f"), Some("https://cdn.example/@scope/x.js"), Some(1), Some(2)),
+            (
+                "f@https://cdn.example/@scope/x.js:1:2",
+                Some("f"),
+                Some("https://cdn.example/@scope/x.js"),
+                Some(1),
+                Some(2),
+            ),
         ] {
             let frame = call(line).unwrap_or_else(|| panic!("{line}"));
             let got = (frame.function.as_deref(), frame.file.as_deref(), frame.line, frame.column);

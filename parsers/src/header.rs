@@ -37,7 +37,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
     match first {
         b'0'..=b'9' => begins_with_time(line),
         b'[' => match line.get(1) {
-            Some(b'0'..=b'9') => begins_with_time(&line[1..]),
+            Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line),
             Some(_) => {
                 let word = word(&line[1..]);
                 line.get(1 + word.len()) == Some(&b']') && (level_of(word).is_some() || word == b"Nest")
@@ -58,8 +58,10 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             let shouted = word.iter().all(u8::is_ascii_uppercase);
             let whispered = word.iter().all(u8::is_ascii_lowercase);
             (level_of(word).is_some()
-                && (shouted && matches!(after, Some(b' ' | b':' | b'|')) || whispered && line[word.len()..].starts_with(b": ")))
-                || line.starts_with(b"PHP ") && php::begins(line)
+                && (shouted && matches!(after, Some(b' ' | b':' | b'|'))
+                    || whispered && line[word.len()..].starts_with(b": ")))
+                || php::begins(line)
+                || dotnet::begins(line)
                 || time::at_start(std::str::from_utf8(&line[..line.len().min(32)]).unwrap_or("")).is_some()
         }
         _ => false,

@@ -5,6 +5,7 @@
 //! Invariant: only candidate lines are parsed. Does not know a language's keys for exceptions.
 
 mod fields;
+pub(crate) mod value;
 mod words;
 
 use serde_json::{Map, Value};
@@ -36,8 +37,28 @@ fn at_hit(region: &Region<'_>) -> Option<(Object, std::ops::Range<usize>)> {
     if open > 0 && header(line).is_none_or(|header| header.length != open) {
         return None;
     }
-    let object = serde_json::from_str(line[open..].trim_end()).ok()?;
-    Some((object, region.hit..region.hit + 1))
+    let (object, lines) = match serde_json::from_str(line[open..].trim_end()) {
+        Ok(object) => (object, 1),
+        Err(_) => broken(&line[open..], &region.lines[region.hit + 1..])?,
+    };
+    Some((object, region.hit..region.hit + lines))
+}
+
+/// An object that goes on in the next lines, because its writer or a limit on a line's length broke it, or whose end
+/// is lost; and how many lines it takes.
+fn broken(first: &str, others: &[std::borrow::Cow<'_, str>]) -> Option<(Object, usize)> {
+    if !first.starts_with("{\"") {
+        return None;
+    }
+    let mut text = first.to_owned();
+    let mut ends = vec![text.len()];
+    for line in others {
+        text.push_str(line);
+        ends.push(text.len());
+    }
+    let parsed = value::parse(&text, 0)?;
+    let Value::Object(object) = parsed.value else { return None };
+    Some((object, 1 + ends.partition_point(|end| *end < parsed.end)))
 }
 
 /// The object that begins with the region and goes over several lines.

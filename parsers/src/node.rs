@@ -48,9 +48,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
         return parse_lines(&uncut, hit, false).map(|found| Found { has_header: false, ..found });
     }
     // The header of an entry that tells of no failure is not the one of a trace below it.
-    let owns = header.is_some_and(|header| {
-        header.level.map_or(!is_access_log(whole), |level| level >= Level::Warning)
-    });
+    let owns = header.is_some_and(|header| header.level.map_or(!is_access_log(whole), |level| level >= Level::Warning));
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {
         let texts: Vec<&str> = plain.iter().map(AsRef::as_ref).collect();
@@ -102,7 +100,14 @@ fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
     let found = entry::find(&around)?;
     let before = line[..open].trim();
     let before = (!before.is_empty()).then(|| before.to_owned());
-    Some(Trace { exceptions: found.exceptions, lines: hit..hit + 1, head: hit, before, around: Some(around), ..Trace::default() })
+    Some(Trace {
+        exceptions: found.exceptions,
+        lines: hit..hit + 1,
+        head: hit,
+        before,
+        around: Some(around),
+        ..Trace::default()
+    })
 }
 
 fn record(lines: &[&str], found: Trace, owns: bool) -> Found {
@@ -145,7 +150,9 @@ fn platform(found: &Trace) -> Platform {
 }
 
 fn platform_of<'a>(mut frames: impl Iterator<Item = &'a Frame>) -> Platform {
-    let page = |frame: &Frame| frame.file.as_deref().is_some_and(|file| file.starts_with("http://") || file.starts_with("https://"));
+    let page = |frame: &Frame| {
+        frame.file.as_deref().is_some_and(|file| file.starts_with("http://") || file.starts_with("https://"))
+    };
     if frames.any(page) { Platform::Javascript } else { Platform::Node }
 }
 
@@ -191,7 +198,11 @@ fn without_prefix<'a>(lines: &[&'a str], hit: usize) -> Option<Vec<Cow<'a, str>>
     let line = lines[hit];
     let at = line.find("    at ")?;
     let prefix = &line[..at];
-    if prefix.trim().is_empty() || prefix.len() > 60 || prefix.contains(['"', '\'', '{', '(']) || head::find(prefix).is_some() {
+    if prefix.trim().is_empty()
+        || prefix.len() > 60
+        || prefix.contains(['"', '\'', '{', '('])
+        || head::find(prefix).is_some()
+    {
         return None;
     }
     frame::frame(line[at..].trim())?;

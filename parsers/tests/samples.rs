@@ -4,6 +4,8 @@
 //! needs no code: put the log there, run with `UPDATE_SAMPLES=1`, and read what was written. Free with each sample:
 //! cuts, CRLF, noise around it, container wrappers, and that no other language claims it.
 
+#![cfg(test)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -222,7 +224,7 @@ fn wrapped(bytes: &[u8], piece_bytes: usize, wrap: Wrap) -> (Vec<u8>, Vec<(u64, 
         let mut rest = line.strip_suffix('\n').unwrap_or(line);
         let first = at;
         while rest.len() > piece_bytes {
-            let cut = rest.floor_char_boundary(piece_bytes);
+            let cut = (0..=piece_bytes).rev().find(|at| rest.is_char_boundary(*at)).unwrap();
             out += &wrap(&rest[..cut], true);
             rest = &rest[cut..];
             at += 1;

@@ -6,15 +6,18 @@
 mod check;
 mod parse;
 mod pretty;
+mod test;
 
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ConfigError};
+use crate::policy::Policy;
 
 /// Tails application logs, finds the unhandled exceptions in them and sends those to Sentry.
 #[derive(Parser)]
@@ -30,6 +33,8 @@ enum Command {
     Parse(parse::Arguments),
     /// Read the configuration, say what would be watched, where events would go, and what is wrong
     Check(check::Arguments),
+    /// Hold sample logs against what is expected to be found in them
+    Test(test::Arguments),
 }
 
 /// How `parse` prints.
@@ -56,6 +61,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
     }
 }
 
@@ -64,6 +70,11 @@ impl ConfigOption {
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref())
     }
+}
+
+/// The policy that a configuration asks for.
+fn policy(config: &Config) -> Result<Arc<Policy>, Box<dyn Error>> {
+    Ok(Arc::new(Policy::new(config.policy.clone(), &config.rule, config.environment.clone())?))
 }
 
 /// One line on standard error, and exit status 2.

@@ -14,43 +14,153 @@ const MAX_FIELDS: usize = 64;
 const MAX_FIELD_BYTES: usize = 2048;
 
 const TIMES: [&str; 14] = [
-    "@timestamp", "timestamp", "time", "@t", "Timestamp", "datetime", "ts", "date", "_meta.date", "asctime", "eventTime", "t",
-    "Time", "timeStamp",
+    "@timestamp",
+    "timestamp",
+    "time",
+    "@t",
+    "Timestamp",
+    "datetime",
+    "ts",
+    "date",
+    "_meta.date",
+    "asctime",
+    "eventTime",
+    "t",
+    "Time",
+    "timeStamp",
 ];
 const LEVELS: [&str; 11] = [
-    "level_name", "level", "@l", "Level", "LogLevel", "severity", "log.level", "_meta.logLevelName", "levelname", "lvl", "loglevel",
+    "level_name",
+    "level",
+    "@l",
+    "Level",
+    "LogLevel",
+    "severity",
+    "log.level",
+    "_meta.logLevelName",
+    "levelname",
+    "lvl",
+    "loglevel",
 ];
 const MESSAGES: [&str; 9] = ["message", "msg", "@m", "Message", "@mt", "RenderedMessage", "log.message", "event", "0"];
 const LOGGERS: [&str; 10] = [
-    "logger", "log.logger", "loggerName", "logger_name", "SourceContext", "Category", "category", "_meta.name", "context", "label",
+    "logger",
+    "log.logger",
+    "loggerName",
+    "logger_name",
+    "SourceContext",
+    "Category",
+    "category",
+    "_meta.name",
+    "context",
+    "label",
 ];
-const ENVIRONMENTS: [&str; 6] = ["environment", "env", "NODE_ENV", "service.environment", "deployment.environment", "Environment"];
+const ENVIRONMENTS: [&str; 6] =
+    ["environment", "env", "NODE_ENV", "service.environment", "deployment.environment", "Environment"];
 const METHODS: [&str; 11] = [
-    "req.method", "request.method", "http.request.method", "http.method", "httpRequest.requestMethod", "context.request.method",
-    "ctx.method", "RequestMethod", "requestMethod", "http_method", "method",
+    "req.method",
+    "request.method",
+    "http.request.method",
+    "http.method",
+    "httpRequest.requestMethod",
+    "context.request.method",
+    "ctx.method",
+    "RequestMethod",
+    "requestMethod",
+    "http_method",
+    "method",
 ];
 const URLS: [&str; 22] = [
-    "req.originalUrl", "req.url", "request.originalUrl", "request.url", "url.original", "request.path", "req.path", "http.url",
-    "http.target", "http.request.url", "httpRequest.requestUrl", "context.request.url", "ctx.url", "url.full", "url.path",
-    "RequestPath", "requestUrl", "originalUrl", "request_uri", "requestPath", "url", "path",
+    "req.originalUrl",
+    "req.url",
+    "request.originalUrl",
+    "request.url",
+    "url.original",
+    "request.path",
+    "req.path",
+    "http.url",
+    "http.target",
+    "http.request.url",
+    "httpRequest.requestUrl",
+    "context.request.url",
+    "ctx.url",
+    "url.full",
+    "url.path",
+    "RequestPath",
+    "requestUrl",
+    "originalUrl",
+    "request_uri",
+    "requestPath",
+    "url",
+    "path",
 ];
 const STATUSES: [&str; 13] = [
-    "res.statusCode", "res.status", "response.statusCode", "response.status", "http.response.status_code", "http.status_code",
-    "httpRequest.status", "StatusCode", "statusCode", "status_code", "responseStatus", "http_status", "status",
+    "res.statusCode",
+    "res.status",
+    "response.statusCode",
+    "response.status",
+    "http.response.status_code",
+    "http.status_code",
+    "httpRequest.status",
+    "StatusCode",
+    "statusCode",
+    "status_code",
+    "responseStatus",
+    "http_status",
+    "status",
 ];
 const USER_IDS: [&str; 21] = [
-    "user.id", "user._id", "user.userId", "user.uid", "user.uuid", "user.sub", "req.user.id", "request.user.id",
-    "context.user.id", "meta.user.id", "usr.id", "enduser.id", "userId", "user_id", "UserId", "userID", "uid", "context.userId",
-    "meta.userId", "req.userId", "user",
+    "user.id",
+    "user._id",
+    "user.userId",
+    "user.uid",
+    "user.uuid",
+    "user.sub",
+    "req.user.id",
+    "request.user.id",
+    "context.user.id",
+    "meta.user.id",
+    "usr.id",
+    "enduser.id",
+    "userId",
+    "user_id",
+    "UserId",
+    "userID",
+    "uid",
+    "context.userId",
+    "meta.userId",
+    "req.userId",
+    "user",
 ];
 const USER_NAMES: [&str; 9] = [
-    "user.username", "user.name", "user.login", "user.email", "username", "user_name", "UserName", "userName", "user.userName",
+    "user.username",
+    "user.name",
+    "user.login",
+    "user.email",
+    "username",
+    "user_name",
+    "UserName",
+    "userName",
+    "user.userName",
 ];
-const TRACE_IDS: [&str; 8] = ["trace_id", "traceId", "trace.id", "TraceId", "@tr", "dd.trace_id", "traceID", "otelTraceID"];
-const SPAN_IDS: [&str; 8] = ["span_id", "spanId", "span.id", "SpanId", "@sp", "dd.span_id", "transaction.id", "otelSpanID"];
+const TRACE_IDS: [&str; 8] =
+    ["trace_id", "traceId", "trace.id", "TraceId", "@tr", "dd.trace_id", "traceID", "otelTraceID"];
+const SPAN_IDS: [&str; 8] =
+    ["span_id", "spanId", "span.id", "SpanId", "@sp", "dd.span_id", "transaction.id", "otelSpanID"];
 const REQUEST_IDS: [&str; 13] = [
-    "reqId", "requestId", "request_id", "req.id", "request.id", "http.request.id", "x-request-id", "correlationId",
-    "correlation_id", "req.headers.x-request-id", "RequestId", "awsRequestId", "AWSRequestId",
+    "reqId",
+    "requestId",
+    "request_id",
+    "req.id",
+    "request.id",
+    "http.request.id",
+    "x-request-id",
+    "correlationId",
+    "correlation_id",
+    "req.headers.x-request-id",
+    "RequestId",
+    "awsRequestId",
+    "AWSRequestId",
 ];
 
 /// Fills in what the record does not have yet.
@@ -94,12 +204,15 @@ fn fill_request(record: &mut Record, object: &Object) {
     if client && object.get("req").is_none() {
         return;
     }
-    let url = first_text(object, &URLS).filter(|url| url.starts_with('/') || url.contains("://") || url.starts_with('*'));
-    let method = first_text(object, &METHODS).filter(|word| word.len() <= 10 && word.bytes().all(|c| c.is_ascii_alphabetic()));
+    let url =
+        first_text(object, &URLS).filter(|url| url.starts_with('/') || url.contains("://") || url.starts_with('*'));
+    let method =
+        first_text(object, &METHODS).filter(|word| word.len() <= 10 && word.bytes().all(|c| c.is_ascii_alphabetic()));
     if url.is_none() && method.is_none() {
         return;
     }
-    let status = first_scalar(object, &STATUSES).and_then(|text| text.parse().ok()).filter(|status| (100..600).contains(status));
+    let status =
+        first_scalar(object, &STATUSES).and_then(|text| text.parse().ok()).filter(|status| (100..600).contains(status));
     record.request = Some(Request { method: method.map(|word| word.to_ascii_uppercase()), url, status });
 }
 
@@ -136,7 +249,9 @@ fn named_logger(object: &Object) -> Option<String> {
 
 fn timestamp(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if text.len() >= 10 && text.bytes().all(|c| c.is_ascii_digit()) => time::from_epoch(text.parse().ok()?),
+        Value::String(text) if text.len() >= 10 && text.bytes().all(|c| c.is_ascii_digit()) => {
+            time::from_epoch(text.parse().ok()?)
+        }
         Value::String(text) => time::at_start(text)?.value,
         Value::Number(number) => time::from_epoch(number.as_f64()?),
         _ => None,
@@ -171,14 +286,36 @@ fn without_trace(message: &str) -> &str {
 /// Scalars at any place, under dotted keys.
 fn flatten(fields: &mut Vec<(String, String)>, object: &Object, prefix: &str, depth: usize) {
     const TOLD: [&str; 22] = [
-        "message", "msg", "level", "time", "timestamp", "@timestamp", "ts", "stack", "stack_trace", "trace", "err", "error",
-        "exception", "@t", "@l", "@m", "@x", "Message", "Level", "Timestamp", "Exception", "v",
+        "message",
+        "msg",
+        "level",
+        "time",
+        "timestamp",
+        "@timestamp",
+        "ts",
+        "stack",
+        "stack_trace",
+        "trace",
+        "err",
+        "error",
+        "exception",
+        "@t",
+        "@l",
+        "@m",
+        "@x",
+        "Message",
+        "Level",
+        "Timestamp",
+        "Exception",
+        "v",
     ];
     for (key, value) in object {
         if fields.len() >= MAX_FIELDS {
             return;
         }
-        if depth == 0 && TOLD.contains(&key.as_str()) && !value.is_object() || matches!(key.as_str(), "err" | "error" | "exception") {
+        if depth == 0 && TOLD.contains(&key.as_str()) && !value.is_object()
+            || matches!(key.as_str(), "err" | "error" | "exception")
+        {
             continue;
         }
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
@@ -198,9 +335,30 @@ mod tests {
     #[test]
     fn facts_of_loggers() {
         for (text, level, logger, url, status, user) in [
-            (r#"{"level":50,"time":1700000000000,"name":"shop","req":{"method":"get","url":"/a?b=1"},"res":{"statusCode":502},"msg":"x","user":{"id":7}}"#, Level::Error, Some("shop"), "/a?b=1", Some(502), Some("7")),
-            (r#"{"log.level":"warn","@timestamp":"2026-01-02T03:04:05Z","message":"x","url":{"path":"/a"},"http":{"request":{"method":"POST"},"response":{"status_code":404}}}"#, Level::Warning, None, "/a", Some(404), None),
-            (r#"{"_meta":{"logLevelName":"FATAL","date":"2026-01-02T03:04:05Z","name":"jobs"},"0":"x","method":"GET","path":"/a","userId":"u1"}"#, Level::Fatal, Some("jobs"), "/a", None, Some("u1")),
+            (
+                r#"{"level":50,"time":1700000000000,"name":"shop","req":{"method":"get","url":"/a?b=1"},"res":{"statusCode":502},"msg":"x","user":{"id":7}}"#,
+                Level::Error,
+                Some("shop"),
+                "/a?b=1",
+                Some(502),
+                Some("7"),
+            ),
+            (
+                r#"{"log.level":"warn","@timestamp":"2026-01-02T03:04:05Z","message":"x","url":{"path":"/a"},"http":{"request":{"method":"POST"},"response":{"status_code":404}}}"#,
+                Level::Warning,
+                None,
+                "/a",
+                Some(404),
+                None,
+            ),
+            (
+                r#"{"_meta":{"logLevelName":"FATAL","date":"2026-01-02T03:04:05Z","name":"jobs"},"0":"x","method":"GET","path":"/a","userId":"u1"}"#,
+                Level::Fatal,
+                Some("jobs"),
+                "/a",
+                None,
+                Some("u1"),
+            ),
         ] {
             let object: Object = serde_json::from_str(text).unwrap();
             let mut record = Record::default();

@@ -40,7 +40,9 @@ fn pair(record: &mut Record, key: &str, value: &str) {
         "user" | "userId" | "user_id" | "uid" | "userid" if record.user.is_none() && value != "-" => {
             record.user = Some(User { id: Some(value.to_owned()), username: None });
         }
-        "requestId" | "request_id" | "reqId" | "req_id" | "rid" => record.fields.push(("request_id".to_owned(), value.to_owned())),
+        "requestId" | "request_id" | "reqId" | "req_id" | "rid" => {
+            record.fields.push(("request_id".to_owned(), value.to_owned()))
+        }
         _ => {}
     }
 }

@@ -72,7 +72,10 @@ fn is_place(line: &str) -> bool {
         && !file.starts_with(' ')
         && !file.contains("http://")
         && !file.contains("https://")
-        && (file.contains(['/', '\\', '.']) || file.starts_with("node:") || file.starts_with('<') || file.starts_with('['))
+        && (file.contains(['/', '\\', '.'])
+            || file.starts_with("node:")
+            || file.starts_with('<')
+            || file.starts_with('['))
         && !file.contains(": ")
 }
 
@@ -92,32 +95,45 @@ fn out_of_memory(lines: &[&str], hit: usize) -> Option<Trace> {
     let near = hit.saturating_sub(12)..lines.len().min(hit + 12);
     let fatal = near.clone().find(|index| lines[*index].starts_with("FATAL ERROR: "))?;
     let message = lines[fatal].strip_prefix("FATAL ERROR: ")?;
-    let start = near.rev().find(|index| *index < fatal && lines[*index].starts_with("<--- Last few GCs --->")).unwrap_or(fatal);
+    let start =
+        near.rev().find(|index| *index < fatal && lines[*index].starts_with("<--- Last few GCs --->")).unwrap_or(fatal);
     let native = |text: &str| {
-        text.starts_with("----- Native stack trace") || text.trim().is_empty() || text.trim_start().split_once(": ").is_some_and(|(number, rest)| {
-            number.bytes().all(|c| c.is_ascii_digit()) && rest.starts_with("0x")
-        })
+        text.starts_with("----- Native stack trace")
+            || text.trim().is_empty()
+            || text
+                .trim_start()
+                .split_once(": ")
+                .is_some_and(|(number, rest)| number.bytes().all(|c| c.is_ascii_digit()) && rest.starts_with("0x"))
     };
     let mut end = fatal + 1 + lines[fatal + 1..].iter().take_while(|text| native(text)).count();
     while end > fatal + 1 && lines[end - 1].trim().is_empty() {
         end -= 1;
     }
-    let exception = Exception { kind: OUT_OF_MEMORY.to_owned(), message: message.trim_end().to_owned(), ..Exception::default() };
+    let exception =
+        Exception { kind: OUT_OF_MEMORY.to_owned(), message: message.trim_end().to_owned(), ..Exception::default() };
     Some(crash(exception, start..end, fatal))
 }
 
 // /srv/app/boot.js:3 · function read() { throw 'no settings'; } · ^ · no settings · (Use `node --trace-uncaught …
 fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
-    let version = (hit..lines.len().min(hit + 30)).find(|index| lines[*index].starts_with("Node.js v") || lines[*index].starts_with("(Use `node --trace-uncaught"))?;
+    let version = (hit..lines.len().min(hit + 30)).find(|index| {
+        lines[*index].starts_with("Node.js v") || lines[*index].starts_with("(Use `node --trace-uncaught")
+    })?;
     let caret = (version.saturating_sub(40)..version).rev().find(|index| {
         let text = lines[*index].trim();
-        !text.is_empty() && text.bytes().all(|c| c == b'^') && index.checked_sub(2).is_some_and(|place| is_place(lines[place]))
+        !text.is_empty()
+            && text.bytes().all(|c| c == b'^')
+            && index.checked_sub(2).is_some_and(|place| is_place(lines[place]))
     })?;
     let words = |text: &&str| {
         let trimmed = text.trim();
-        !trimmed.is_empty() && !trimmed.starts_with("(Use `node ") && trimmed != "Thrown at:" && !trimmed.starts_with("Node.js v")
+        !trimmed.is_empty()
+            && !trimmed.starts_with("(Use `node ")
+            && trimmed != "Thrown at:"
+            && !trimmed.starts_with("Node.js v")
     };
-    let body: Vec<&str> = lines[caret + 1..version].iter().copied().skip_while(|text| text.trim().is_empty()).take_while(words).collect();
+    let body: Vec<&str> =
+        lines[caret + 1..version].iter().copied().skip_while(|text| text.trim().is_empty()).take_while(words).collect();
     let message = body.join("\n").trim().trim_start_matches("Uncaught:").trim().to_owned();
     if message.is_empty() {
         return None;
@@ -129,7 +145,12 @@ fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
     };
     let frames: Vec<Frame> = lines[caret + 1 + body.len()..version].iter().filter_map(call).collect();
     let exception = match super::head::at_start(&message, false) {
-        Some(head) if head.message.len() + 2 < message.len() => Exception { kind: head.kind.to_owned(), message: message[message.len() - head.message.len()..].to_owned(), frames, ..Exception::default() },
+        Some(head) if head.message.len() + 2 < message.len() => Exception {
+            kind: head.kind.to_owned(),
+            message: message[message.len() - head.message.len()..].to_owned(),
+            frames,
+            ..Exception::default()
+        },
         _ => Exception { kind: String::new(), message, frames, ..Exception::default() },
     };
     Some(crash(exception, caret - 2..end, caret + 1))

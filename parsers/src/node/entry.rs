@@ -10,9 +10,8 @@ use crate::Exception;
 use crate::json::Object;
 
 /// Keys under which an entry holds its error, best first.
-const ERROR_KEYS: [&str; 12] = [
-    "err", "error", "exception", "e", "ex", "reason", "errorObj", "clientError", "failure", "cause", "message", "msg",
-];
+const ERROR_KEYS: [&str; 12] =
+    ["err", "error", "exception", "e", "ex", "reason", "errorObj", "clientError", "failure", "cause", "message", "msg"];
 /// Objects within objects that are looked into.
 const MAX_DEPTH: usize = 6;
 /// Objects looked into, over all.

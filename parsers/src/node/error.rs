@@ -13,12 +13,31 @@ use crate::json::Object;
 use crate::{CauseOf, Exception, Frame};
 
 /// Keys of an error's text, in the order in which they are believed.
-pub(crate) const STACK_KEYS: [&str; 9] =
-    ["stack", "stack_trace", "stackTrace", "stacktrace", "error.stack_trace", "exception.stacktrace", "errorStack", "trace", "[stack]"];
+pub(crate) const STACK_KEYS: [&str; 9] = [
+    "stack",
+    "stack_trace",
+    "stackTrace",
+    "stacktrace",
+    "error.stack_trace",
+    "exception.stacktrace",
+    "errorStack",
+    "trace",
+    "[stack]",
+];
 /// Keys of the error that caused this one.
 const CAUSE_KEYS: [&str; 12] = [
-    "cause", "parent", "original", "driverError", "originalError", "innerError", "inner", "previous", "nestedError",
-    "rootCause", "reason", "error",
+    "cause",
+    "parent",
+    "original",
+    "driverError",
+    "originalError",
+    "innerError",
+    "inner",
+    "previous",
+    "nestedError",
+    "rootCause",
+    "reason",
+    "error",
 ];
 /// Keys of a group's members.
 const MEMBER_KEYS: [&str; 2] = ["errors", "aggregateErrors"];
@@ -132,7 +151,15 @@ fn exception(error: &Object, stack: &Stack, cause_of: Option<CauseOf>) -> Except
         _ => stack.message.clone(),
     };
     let code = error.get("code").and_then(scalar).or_else(|| stack.code.clone());
-    Exception { kind, message, code, frames: stack.frames.clone(), cause_of, properties: properties(error), ..Exception::default() }
+    Exception {
+        kind,
+        message,
+        code,
+        frames: stack.frames.clone(),
+        cause_of,
+        properties: properties(error),
+        ..Exception::default()
+    }
 }
 
 /// The type: what the serializer says of the class, the error's own name, or what its text begins with.
@@ -165,7 +192,10 @@ fn refill(out: &mut [Exception], index: usize, stack: &Stack) {
     let Some(cause) = out.get(index + 1).map(|cause| cause.frames.clone()) else { return };
     let frames = &out[index].frames;
     let after = frames.get(position);
-    let begins = |from: usize| from + count <= cause.len() && after.is_none_or(|after| cause.get(from + count).is_none_or(|next| next == after));
+    let begins = |from: usize| {
+        from + count <= cause.len()
+            && after.is_none_or(|after| cause.get(from + count).is_none_or(|next| next == after))
+    };
     let from = match position.checked_sub(1).and_then(|at| frames.get(at)) {
         Some(before) => (1..=cause.len()).find(|at| &cause[at - 1] == before && begins(*at)),
         None => (0..cause.len()).find(|at| begins(*at)),
@@ -179,7 +209,8 @@ fn refill(out: &mut [Exception], index: usize, stack: &Stack) {
 fn properties(error: &Object) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (key, value) in error {
-        if found.len() >= MAX_PROPERTIES || key == "message" || key == "[message]" || STACK_KEYS.contains(&key.as_str()) {
+        if found.len() >= MAX_PROPERTIES || key == "message" || key == "[message]" || STACK_KEYS.contains(&key.as_str())
+        {
             continue;
         }
         if let Some(value) = scalar(value) {

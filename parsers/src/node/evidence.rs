@@ -34,7 +34,11 @@ pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
     let has = |word: &str| words.contains(word);
     if has("invoke error") {
         mechanism("lambda.invoke", Some(false))
-    } else if has("unhandledpromiserejectionwarning") || has("unhandledrejection") || has("unhandled rejection") || has("unhandled promise rejection") {
+    } else if has("unhandledpromiserejectionwarning")
+        || has("unhandledrejection")
+        || has("unhandled rejection")
+        || has("unhandled promise rejection")
+    {
         mechanism("node.unhandled_rejection", Some(false))
     } else if has("uncaughtexception") || has("uncaught exception") || has("exception origin:") {
         mechanism("node.uncaught_exception", Some(false))
@@ -49,7 +53,8 @@ pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
 
 /// From the logger's name.
 pub(crate) fn in_logger(logger: &str) -> Option<Mechanism> {
-    matches!(logger, "ExceptionsHandler" | "ExceptionHandler").then(|| Mechanism { kind: "nest.exceptions_handler".to_owned(), handled: Some(false) })
+    matches!(logger, "ExceptionsHandler" | "ExceptionHandler")
+        .then(|| Mechanism { kind: "nest.exceptions_handler".to_owned(), handled: Some(false) })
 }
 
 /// From a stack that stands alone: no words, no header.
@@ -61,8 +66,11 @@ pub(crate) fn in_bare_stack(first: &Exception, indent: usize) -> Option<Mechanis
         return mechanism("koa.default_handler", Some(false));
     }
     let router = ["/node_modules/express/", "/node_modules/router/"];
-    let through_express =
-        first.frames.iter().filter_map(|frame| frame.file.as_deref()).any(|file| router.iter().any(|part| file.contains(part)));
+    let through_express = first
+        .frames
+        .iter()
+        .filter_map(|frame| frame.file.as_deref())
+        .any(|file| router.iter().any(|part| file.contains(part)));
     if through_express && first.properties.is_empty() {
         return mechanism("express.default_handler", Some(false));
     }
@@ -84,7 +92,8 @@ pub(crate) fn in_entry(entry: &Object, first: &Exception) -> Option<Mechanism> {
             return Some(found);
         }
     }
-    let lambda = entry.contains_key("errorType") || entry.get("message").is_some_and(|inner| inner.get("errorType").is_some());
+    let lambda =
+        entry.contains_key("errorType") || entry.get("message").is_some_and(|inner| inner.get("errorType").is_some());
     if lambda {
         return mechanism("lambda.invoke", Some(false));
     }
@@ -94,7 +103,9 @@ pub(crate) fn in_entry(entry: &Object, first: &Exception) -> Option<Mechanism> {
         if entry.contains_key("responseTime") {
             return mechanism("pino_http", failed);
         }
-        if entry.contains_key("reqId") && first.message.starts_with(message) || message.starts_with(&first.message) && entry.contains_key("reqId") {
+        if entry.contains_key("reqId") && first.message.starts_with(message)
+            || message.starts_with(&first.message) && entry.contains_key("reqId")
+        {
             return mechanism("fastify.default_handler", failed);
         }
     }

@@ -80,7 +80,11 @@ impl Extent {
         }
         if text.trim().is_empty() {
             self.blanks += 1;
-            return if self.base.is_some() && !self.object && self.blanks > BLANK_LINES { Step::Before } else { Step::On };
+            return if self.base.is_some() && !self.object && self.blanks > BLANK_LINES {
+                Step::Before
+            } else {
+                Step::On
+            };
         }
         self.blanks = 0;
         let is_call = match stack::part(text) {
@@ -110,7 +114,9 @@ impl Extent {
             || text[own..].starts_with("at ")
             || text[own..].starts_with(['}', ']', '~'])
             || text.contains(") UnhandledPromiseRejectionWarning: Unhandled promise rejection. ")
-            || ["Emitted 'error' event", "Node.js v", "(Use `node ", "Thrown at:", "error stack:"].iter().any(|words| text.starts_with(words));
+            || ["Emitted 'error' event", "Node.js v", "(Use `node ", "Thrown at:", "error stack:"]
+                .iter()
+                .any(|words| text.starts_with(words));
         // An entry that prints its error again begins with the same words.
         let is_copy = || text.len() > 8 && memchr::memmem::find(before, text.as_bytes()).is_some();
         if goes_on || is_copy() { Step::On } else { Step::Before }

@@ -65,7 +65,8 @@ pub(crate) fn at_start(line: &str, loose: bool) -> Option<Head<'_>> {
         return None;
     }
     // `ENOENT: no such file` begins a message.
-    let named = loose && !(name > 1 && head.kind.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_'));
+    let named =
+        loose && !(name > 1 && head.kind.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_'));
     (named || is_type(head.kind) || head.kind == "error").then_some(head)
 }
 
@@ -77,11 +78,9 @@ fn inner<'a>(line: &'a str, head: Head<'a>) -> Head<'a> {
     }
     let offset = line.len() - head.message.len();
     match at_start(head.message, false) {
-        Some(next) if is_type(next.kind) && !head.message.is_empty() => Head {
-            before: line[..offset].trim_end().trim_end_matches(':'),
-            start: offset + next.start,
-            ..next
-        },
+        Some(next) if is_type(next.kind) && !head.message.is_empty() => {
+            Head { before: line[..offset].trim_end().trim_end_matches(':'), start: offset + next.start, ..next }
+        }
         _ => head,
     }
 }
@@ -98,7 +97,8 @@ fn ending_at(line: &str, colon: usize) -> Option<Head<'_>> {
         tag = Some(&line[open + 2..colon - 1]);
         name_end = open;
     }
-    let name_start = name_end - line[..name_end].bytes().rev().take(NAME_BYTES).take_while(|c| is_name_byte(*c)).count();
+    let name_start =
+        name_end - line[..name_end].bytes().rev().take(NAME_BYTES).take_while(|c| is_name_byte(*c)).count();
     let name = line.get(name_start..name_end)?.trim_start_matches('.');
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
@@ -164,9 +164,12 @@ fn is_code(tag: &str) -> bool {
 /// Whether a name is one that errors have.
 pub(crate) fn is_type(name: &str) -> bool {
     const ENDS: [&str; 7] = ["Error", "Exception", "Rejection", "RejectionWarning", "Failure", "Fault", "Exceeded"];
-    name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_' || c == '$' || c.is_ascii_lowercase() && name.contains('.'))
-        && ENDS.iter().any(|end| name.ends_with(end))
-        || name.strip_suffix("Error").is_some_and(|stem| !stem.is_empty() && stem.bytes().all(|c| c.is_ascii_alphanumeric()))
+    name.starts_with(|c: char| {
+        c.is_ascii_uppercase() || c == '_' || c == '$' || c.is_ascii_lowercase() && name.contains('.')
+    }) && ENDS.iter().any(|end| name.ends_with(end))
+        || name
+            .strip_suffix("Error")
+            .is_some_and(|stem| !stem.is_empty() && stem.bytes().all(|c| c.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]
@@ -186,12 +189,20 @@ mod tests {
             ("Database Error: TypeError: x", "Database Error", "TypeError", None, "x"),
             ("handler uncaughtException Error", "handler uncaughtException", "Error", None, ""),
             ("boundary <ref *1> AxiosError: t", "boundary", "AxiosError", None, "t"),
-            ("GET /a?b=c -> 429 TooManyRequestsError: slow down", "GET /a?b=c -> 429", "TooManyRequestsError", None, "slow down"),
+            (
+                "GET /a?b=c -> 429 TooManyRequestsError: slow down",
+                "GET /a?b=c -> 429",
+                "TooManyRequestsError",
+                None,
+                "slow down",
+            ),
         ] {
             let head = find(line).unwrap_or_else(|| panic!("{line}"));
             assert_eq!((head.before, head.kind, head.code, head.message), (before, kind, code, message), "{line}");
         }
-        for line in ["listening on http://127.0.0.1:3000", "12:00:01 all good", "0 errors: none", "see https://x/Error:80"] {
+        for line in
+            ["listening on http://127.0.0.1:3000", "12:00:01 all good", "0 errors: none", "see https://x/Error:80"]
+        {
             assert_eq!(find(line), None, "{line}");
         }
     }

@@ -30,7 +30,8 @@ fn nest(line: &str) -> Option<Header> {
     let stamp = time::at_start(rest)?;
     let rest = rest[stamp.length..].trim_start();
     let (word, mut rest) = rest.split_once(' ')?;
-    let mut header = Header { timestamp: stamp.value, level: Some(level(word)?), format: Some("nest"), ..Header::default() };
+    let mut header =
+        Header { timestamp: stamp.value, level: Some(level(word)?), format: Some("nest"), ..Header::default() };
     if let Some((context, after)) = rest.trim_start().strip_prefix('[').and_then(|text| text.split_once("] ")) {
         header.logger = Some(context.to_owned());
         rest = after;
@@ -79,7 +80,8 @@ fn pino_pretty(line: &str) -> Option<Header> {
     let stamp = time::at_start(inner)?;
     let rest = inner[stamp.length..].strip_prefix("] ")?;
     let (word, rest) = rest.split_at(rest.find([' ', ':'])?);
-    let mut header = Header { timestamp: stamp.value, level: Some(level(word)?), format: Some("pino"), ..Header::default() };
+    let mut header =
+        Header { timestamp: stamp.value, level: Some(level(word)?), format: Some("pino"), ..Header::default() };
     let rest = match rest.strip_prefix(" (") {
         Some(who) => {
             let (who, rest) = who.split_once("):")?;
@@ -167,7 +169,12 @@ fn consola(line: &str) -> Option<Header> {
         return None;
     }
     let message = message.trim_start();
-    Some(Header { length: line.len() - message.len(), level: level(word), format: Some("consola"), ..Header::default() })
+    Some(Header {
+        length: line.len() - message.len(),
+        level: level(word),
+        format: Some("consola"),
+        ..Header::default()
+    })
 }
 
 #[cfg(test)]

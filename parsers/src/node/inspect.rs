@@ -135,7 +135,8 @@ impl<'a> Reader<'a> {
         let (key, length) = if rest.starts_with(['\'', '"', '`']) {
             quoted(rest)?
         } else if let Some(inner) = rest.strip_prefix('[') {
-            let name = inner.len() - inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_$.()".contains(c)).len();
+            let name = inner.len()
+                - inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_$.()".contains(c)).len();
             if !inner[name..].starts_with("]: ") && &inner[name..] != "]:" {
                 return None;
             }
@@ -161,7 +162,9 @@ impl<'a> Reader<'a> {
     fn is_error_here(&self) -> bool {
         let rest = self.rest();
         let is_class = rest.starts_with(|c: char| c.is_ascii_uppercase() || c == '<');
-        is_class && head::at_start(rest, false).is_some() && self.calls_follow(self.lines.get(self.line).map_or(0, |text| indent_of(text)))
+        is_class
+            && head::at_start(rest, false).is_some()
+            && self.calls_follow(self.lines.get(self.line).map_or(0, |text| indent_of(text)))
     }
 
     /// The value here; `indent` is that of the line on which its entry begins.
@@ -296,7 +299,9 @@ impl<'a> Reader<'a> {
         if let Some(tag) = rest[open..].strip_prefix(" [").and_then(|tail| tail.find(']')).filter(|end| *end < 80) {
             open += 2 + tag + 1;
         }
-        if name > 0 && let Some(kind) = rest[open..].strip_prefix(' ').filter(|tail| tail.starts_with(['{', '['])) {
+        if name > 0
+            && let Some(kind) = rest[open..].strip_prefix(' ').filter(|tail| tail.starts_with(['{', '[']))
+        {
             let is_list = kind.starts_with('[');
             self.at += open + 1;
             return match self.nested(depth) {
@@ -480,7 +485,9 @@ mod tests {
 
     #[test]
     fn an_object_with_an_error_in_it() {
-        let value = read("{\n  level: 'error',\n  n: -1,\n  u: undefined,\n  tags: [ 'a', \"b\" ],\n  err: TypeError: bad\n      at pay (/app/a.js:1:2)\n      at run (/app/b.js:3:4) {\n    code: 'E',\n    client: Client {\n      m: Map(1) { 'k' => [Array] }\n    },\n    [cause]: Error: low\n        at q (/app/c.js:5:6)\n  },\n  last: true\n}");
+        let value = read(
+            "{\n  level: 'error',\n  n: -1,\n  u: undefined,\n  tags: [ 'a', \"b\" ],\n  err: TypeError: bad\n      at pay (/app/a.js:1:2)\n      at run (/app/b.js:3:4) {\n    code: 'E',\n    client: Client {\n      m: Map(1) { 'k' => [Array] }\n    },\n    [cause]: Error: low\n        at q (/app/c.js:5:6)\n  },\n  last: true\n}",
+        );
         assert_eq!(value["level"], "error");
         assert_eq!(value["n"], -1);
         assert_eq!(value["tags"], serde_json::json!(["a", "b"]));
@@ -492,14 +499,18 @@ mod tests {
 
     #[test]
     fn strings_in_pieces() {
-        let value = read("{\n  stack: 'Error: it\\'s\\n' +\n    '    at f (/a.js:1:2)\\n' +\n    \"    at g (/a.js:3:4)\",\n  next:\n    'long'\n}");
+        let value = read(
+            "{\n  stack: 'Error: it\\'s\\n' +\n    '    at f (/a.js:1:2)\\n' +\n    \"    at g (/a.js:3:4)\",\n  next:\n    'long'\n}",
+        );
         assert_eq!(value["stack"], "Error: it's\n    at f (/a.js:1:2)\n    at g (/a.js:3:4)");
         assert_eq!(value["next"], "long");
     }
 
     #[test]
     fn members_of_an_aggregate() {
-        let value = read("[AggregateError: all failed] {\n  [errors]: [\n    Error: one\n        at f (/a.js:1:2),\n    TypeError: two: three\n        at g (/a.js:3:4)\n  ]\n}");
+        let value = read(
+            "[AggregateError: all failed] {\n  [errors]: [\n    Error: one\n        at f (/a.js:1:2),\n    TypeError: two: three\n        at g (/a.js:3:4)\n  ]\n}",
+        );
         assert_eq!(value["stack"], "AggregateError: all failed");
         assert_eq!(value["errors"][0]["stack"], "Error: one\n    at f (/a.js:1:2)");
         assert_eq!(value["errors"][1]["stack"], "TypeError: two: three\n    at g (/a.js:3:4)");
@@ -507,7 +518,16 @@ mod tests {
 
     #[test]
     fn a_text_below_its_key() {
-        let lines = ["    err: {", "      \"type\": \"E\",", "      \"stack\":", "          E: x", "              at f (/a.js:1:2)", "      \"errno\": -111", "    }", "    n: 1"];
+        let lines = [
+            "    err: {",
+            "      \"type\": \"E\",",
+            "      \"stack\":",
+            "          E: x",
+            "              at f (/a.js:1:2)",
+            "      \"errno\": -111",
+            "    }",
+            "    n: 1",
+        ];
         let object = Reader::new(&lines, (0, 0)).properties(4);
         assert_eq!(object["err"]["stack"], "E: x\n    at f (/a.js:1:2)");
         assert_eq!(object["err"]["errno"], -111);

@@ -16,14 +16,18 @@ pub(crate) fn tslog(lines: &[&str], hit: usize) -> Option<Trace> {
     }
     let head = hit.checked_sub(1)?;
     let (kind, rest) = lines[head].trim().split_once("  ")?;
-    let mut exceptions = vec![Exception { kind: kind.to_owned(), message: message(rest, kind).to_owned(), ..Exception::default() }];
+    let mut exceptions =
+        vec![Exception { kind: kind.to_owned(), message: message(rest, kind).to_owned(), ..Exception::default() }];
     let mut line = hit + 1;
     loop {
         let (frames, next) = calls(lines, line);
         exceptions.last_mut()?.frames = frames;
         line = next;
         // Caused by (1): TypeError: x
-        let Some((_, cause)) = lines.get(line).and_then(|text| text.strip_prefix("Caused by (")?.split_once("): ")) else { break };
+        let Some((_, cause)) = lines.get(line).and_then(|text| text.strip_prefix("Caused by (")?.split_once("): "))
+        else {
+            break;
+        };
         let text = stack::parse(cause, None);
         let source = head::at_start(cause, true).map_or(cause, |head| head.message);
         let cause_of = Some(CauseOf { parent: exceptions.len() - 1, source: "cause".to_owned() });
@@ -55,7 +59,9 @@ fn calls(lines: &[&str], from: usize) -> (Vec<Frame>, usize) {
     let mut frames = Vec::new();
     let mut line = from;
     while let [call, place] = lines.get(line..line + 2).unwrap_or(&[]) {
-        let Some((_, function)) = call.trim_start().strip_prefix("• ").and_then(|text| text.split_once('\t')) else { break };
+        let Some((_, function)) = call.trim_start().strip_prefix("• ").and_then(|text| text.split_once('\t')) else {
+            break;
+        };
         let Some(frame) = frame_of(place.trim(), Some(function.trim())) else { break };
         frames.push(frame);
         line += 2;

@@ -164,9 +164,13 @@ fn quoted_trace(stack: &mut Stack) {
         return;
     }
     let relative = |frame: &Frame| {
-        frame.file.as_deref().is_some_and(|file| !file.contains(":/") && !file.starts_with(['/', '\\', '<']) && !file.starts_with("node:"))
+        frame.file.as_deref().is_some_and(|file| {
+            !file.contains(":/") && !file.starts_with(['/', '\\', '<']) && !file.starts_with("node:")
+        })
     };
-    let absolute = |frame: &Frame| frame.file.as_deref().is_some_and(|file| file.starts_with('/') || file.contains(":/") || file.contains(":\\"));
+    let absolute = |frame: &Frame| {
+        frame.file.as_deref().is_some_and(|file| file.starts_with('/') || file.contains(":/") || file.contains(":\\"))
+    };
     let quoted = stack.frames.iter().take_while(|frame| relative(frame)).count();
     if quoted > 0 && stack.frames.get(quoted).is_some_and(absolute) {
         for frame in stack.frames.drain(..quoted) {

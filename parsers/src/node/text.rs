@@ -100,7 +100,10 @@ fn start_of(lines: &[&str], call: usize) -> Option<Start> {
     let text = lines[root].trim_end();
     let own = indent_of(text);
     if own > 0 {
-        let first = (0..root).rev().take_while(|index| indent_of(lines[*index]) >= own && !lines[*index].trim().is_empty()).last();
+        let first = (0..root)
+            .rev()
+            .take_while(|index| indent_of(lines[*index]) >= own && !lines[*index].trim().is_empty())
+            .last();
         return Some(Start::Properties { line: first.unwrap_or(root), indent: own });
     }
     let tag = text.find('[').filter(|at| head::at_start(&text[at + 1..], false).is_some());
@@ -203,7 +206,9 @@ fn object_here(lines: &[&str], line: usize, at: usize) -> Option<Trace> {
     let mut found = Trace { head: line, before: words_before(lines[line][..at].trim_end()), ..Trace::default() };
     let around = match value {
         Value::Object(object) => object,
-        Value::Array(values) => values.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        Value::Array(values) => {
+            values.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect()
+        }
         _ => return None,
     };
     // `} reason: TypeError: x`: the same error, printed with more depth.

@@ -23,7 +23,8 @@ pub(crate) fn stack(values: &[Value], message: Option<&str>) -> Option<Stack> {
 
 fn call(site: &Object) -> Option<Frame> {
     let text = |key: &str| site.get(key).and_then(Value::as_str);
-    let function = text("function").or_else(|| text("functionName")).or_else(|| text("method")).or_else(|| text("methodName"));
+    let function =
+        text("function").or_else(|| text("functionName")).or_else(|| text("method")).or_else(|| text("methodName"));
     if let Some(place) = text("fullFilePath") {
         return frame_of(place, function);
     }
