@@ -352,7 +352,7 @@ impl Plain {
                 break;
             }
             let text = text::clean(trim_break(&bytes[before..start]));
-            if begins(&text) {
+            if begins(&text) && !self.goes_on(before, &text, lowest) {
                 if !surely || php::begins_entry(&text) {
                     return before;
                 }
@@ -364,6 +364,15 @@ impl Plain {
             }
         }
         nearest.unwrap_or(headless)
+    }
+
+    /// Whether a line that looks like the first of an entry is the second of the entry before it.
+    fn goes_on(&self, start: usize, text: &[u8], lowest: usize) -> bool {
+        if start <= lowest || !assemble::may_follow(text) {
+            return false;
+        }
+        let above = text::clean(trim_break(&self.window.bytes[self.window.line_start(start - 1)..start]));
+        matches!(above.first(), Some(b'[' | b'0'..=b'9')) && line::kind(&above) == Kind::Begin
     }
 
     fn lines_before(&self, index: usize, count: usize) -> Vec<String> {
