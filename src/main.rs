@@ -2,13 +2,8 @@
 //!
 //! In: the command line. Out: an exit status: 0, 1 failed, 2 usage or configuration. Does nothing itself.
 
-mod cli;
-mod issue;
-mod pipeline;
-mod policy;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    errtail::cli::main()
 }

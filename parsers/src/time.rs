@@ -98,7 +98,11 @@ impl<'a> Cursor<'a> {
     fn half_day(&mut self, clock: &mut Clock<'_>) {
         let rest = self.rest();
         let trimmed = rest.trim_start_matches([' ', '\u{202f}', '\u{a0}']);
-        let Some(word) = trimmed.get(..2) else { return };
+        let Some((word, after)) = trimmed.split_at_checked(2) else { return };
+        // A zone's name may begin so: `America/Bogota`.
+        if after.starts_with(char::is_alphanumeric) {
+            return;
+        }
         let afternoon = word.eq_ignore_ascii_case("pm");
         if afternoon || word.eq_ignore_ascii_case("am") {
             self.at += rest.len() - trimmed.len() + 2;
@@ -348,7 +352,7 @@ mod tests {
             ("23/Nov/2026:07:40:00 +0700]", Some("2026-11-23T07:40:00+07:00"), 26),
             ("4/21/2015 10:46:47 PM >>", Some("2015-04-21T22:46:47"), 21),
             ("23.11.2026 21:53:35 | x", Some("2026-11-23T21:53:35"), 19),
-            ("2017年08月23日 12时44分13秒", Some("2017-08-23T12:44:13"), 32),
+            ("2017年08月23日 12时44分13秒", Some("2017-08-23T12:44:13"), 33),
             ("Mon Nov 23 2026 07:40:00 GMT+0700 (x)", Some("2026-11-23T07:40:00+07:00"), 33),
             ("Nov 23 08:50:00 host", None, 15),
             ("21:53:17 info", None, 8),

@@ -3,12 +3,21 @@
 //! In: arguments. Out: an exit status. Invariant: each failure is one line on standard error that says what,
 //! where and what to do. Does not do the work of any room.
 
+mod check;
 mod parse;
+mod pretty;
+mod test;
 
+use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, ConfigError};
+use crate::policy::{Policy, PolicyError};
 
 /// Tails application logs, finds the unhandled exceptions in them and sends those to Sentry.
 #[derive(Parser)]
@@ -22,6 +31,10 @@ struct Cli {
 enum Command {
     /// Print the exceptions found in log files, with what would happen to each
     Parse(parse::Arguments),
+    /// Read the configuration, say what would be watched, where events would go, and what is wrong
+    Check(check::Arguments),
+    /// Hold sample logs against what is expected to be found in them
+    Test(test::Arguments),
 }
 
 /// How `parse` prints.
@@ -44,8 +57,37 @@ struct ConfigOption {
 }
 
 /// Runs the program.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Parse(arguments) => parse::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+    }
+}
+
+impl ConfigOption {
+    /// The configuration that this option names, or the defaults; the environment stands in where it is set.
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref())
+    }
+}
+
+/// The policy that a configuration describes.
+fn policy(config: &Config) -> Result<Arc<Policy>, PolicyError> {
+    Policy::new(config.policy.clone(), &config.rules, config.environment.clone()).map(Arc::new)
+}
+
+/// One line on standard error, and exit status 2.
+fn usage_error(error: &dyn Error) -> ExitCode {
+    eprintln!("errtail: {error}");
+    ExitCode::from(2)
+}
+
+/// What went wrong with a file, without the operating system's numbers.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+        _ => error.to_string(),
     }
 }

@@ -4,25 +4,29 @@
 //! file that cannot be read costs exit status 1 and nothing of the others. Does not touch the store or the network.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{ConfigOption, Output};
-use crate::pipeline::Pipeline;
-use crate::policy::{Policy, Settings};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{ConfigOption, Output, pretty};
+use crate::pipeline::{Finding, Pipeline};
+use crate::policy::Policy;
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
 const CHUNK_BYTES: usize = 256 * 1024;
+/// Bytes of a file from which on its progress is worth a bar.
+const LONG_FILE_BYTES: u64 = 64 << 20;
 
 /// Arguments of `errtail parse`.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Log files; `-` reads standard input
+    /// Log files, `.gz` and `.zst` too; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How to print
+    /// How to print; default: `pretty` on a terminal, else `jsonl`
     #[arg(long, value_enum)]
     output: Option<Output>,
     #[command(flatten)]
@@ -31,49 +35,124 @@ pub(super) struct Arguments {
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let _ = (&arguments.config.config, arguments.output);
-    let policy = match Policy::new(Settings::default(), &[], None) {
-        Ok(policy) => Arc::new(policy),
-        Err(error) => {
-            eprintln!("errtail: {error}");
-            return ExitCode::from(2);
-        }
+    let config = match arguments.config.load() {
+        Ok(config) => config,
+        Err(error) => return super::usage_error(&error),
     };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let policy = match super::policy(&config) {
+        Ok(policy) => policy,
+        Err(error) => return super::usage_error(&error),
+    };
+    let stdout = io::stdout();
+    let output = arguments.output.unwrap_or(if stdout.is_terminal() { Output::Pretty } else { Output::Jsonl });
+    let mut out = BufWriter::new(anstream::AutoStream::auto(stdout.lock()));
     let mut status = ExitCode::SUCCESS;
     for file in &arguments.files {
-        if let Err(error) = parse(file, &policy, &mut out) {
+        let read = read(file, &policy, |finding| print(&mut out, output, &finding));
+        if let Err(error) = read {
+            // Whoever read our output has seen enough.
             if error.kind() == io::ErrorKind::BrokenPipe {
                 return ExitCode::SUCCESS;
             }
-            eprintln!("errtail: {}: {error}", file.display());
+            let _ = out.flush();
+            eprintln!("errtail: {}: {}", file.display(), super::reason(&error));
             status = ExitCode::FAILURE;
         }
     }
     match out.flush() {
-        Ok(()) => status,
-        Err(_) => ExitCode::SUCCESS,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("errtail: the output cannot be written: {error}");
+            ExitCode::FAILURE
+        }
+        _ => status,
     }
 }
 
-fn parse(path: &Path, policy: &Arc<Policy>, out: &mut impl Write) -> io::Result<()> {
-    let mut input: Box<dyn Read> =
-        if path == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(path)?) };
+fn print(out: &mut impl Write, output: Output, finding: &Finding) -> io::Result<()> {
+    match output {
+        Output::Pretty => pretty::print(out, finding),
+        Output::Jsonl | Output::Sentry => {
+            serde_json::to_writer(&mut *out, finding)?;
+            out.write_all(b"\n")
+        }
+    }
+}
+
+/// Reads a log to its end and hands out what is found in it.
+///
+/// # Errors
+/// The file cannot be opened or read, or `each` fails.
+pub(super) fn read(
+    path: &Path,
+    policy: &Arc<Policy>,
+    mut each: impl FnMut(Finding) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut input, bar) = open(path)?;
     let mut pipeline = Pipeline::new(path.display().to_string(), policy);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
-        let count = input.read(&mut chunk)?;
+        let count = match input.read(&mut chunk) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                // What was found before stands.
+                pipeline.finish();
+                pipeline.take().into_iter().try_for_each(&mut each)?;
+                return Err(error);
+            }
+        };
         if count == 0 {
             pipeline.finish();
         } else {
             pipeline.push(&chunk[..count]);
         }
-        for finding in pipeline.take() {
-            serde_json::to_writer(&mut *out, &finding)?;
-            out.write_all(b"\n")?;
-        }
+        bar.inc(count as u64);
+        pipeline.take().into_iter().try_for_each(&mut each)?;
         if count == 0 {
+            bar.finish_and_clear();
             return Ok(());
         }
     }
+}
+
+/// Opens a log, or standard input, with a bar that shows itself only for long files and only on a terminal.
+fn open(path: &Path) -> io::Result<(Box<dyn Read>, ProgressBar)> {
+    if path == Path::new("-") {
+        return Ok((Box::new(io::stdin().lock()), ProgressBar::hidden()));
+    }
+    let file = File::open(path)?;
+    let facts = file.metadata()?;
+    if facts.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory; name the log files in it"));
+    }
+    let bar = if facts.len() >= LONG_FILE_BYTES && io::stderr().is_terminal() {
+        let bar = ProgressBar::with_draw_target(Some(facts.len()), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(path.display().to_string())
+    } else {
+        ProgressBar::hidden()
+    };
+    Ok((decompress(file)?, bar))
+}
+
+/// The bytes of a log as the program wrote them: `.gz` and `.zst` are told by their first bytes.
+fn decompress(mut file: File) -> io::Result<Box<dyn Read>> {
+    let mut magic = [0; 4];
+    let mut count = 0;
+    while count < magic.len() {
+        match file.read(&mut magic[count..])? {
+            0 => break,
+            more => count += more,
+        }
+    }
+    let head = io::Cursor::new(magic).take(count as u64);
+    let whole = head.chain(file);
+    Ok(match magic {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(whole)),
+        [0x28, 0xb5, 0x2f, 0xfd] => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(whole);
+            Box::new(decoder.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?)
+        }
+        _ => Box::new(whole),
+    })
 }

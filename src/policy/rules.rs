@@ -16,7 +16,7 @@ use matcher::Matcher;
 use super::{Category, PolicyError};
 
 /// A table `[[rule]]`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What reasons call it. Default: its number.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::Category;
 
 /// The table `[policy]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The environments that are reported. Default: development, staging, production.

@@ -13,7 +13,7 @@ use super::super::{Category, PolicyError};
 use super::Subject;
 
 /// The table `match` of a rule. Each key takes one pattern or a list of them.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Match {
     /// Type of any exception of the chain.

@@ -1,0 +1,13 @@
+//! The rooms of errtail, from a log file to Sentry; `ARCHITECTURE.md` walks through them.
+//!
+//! In: the command line, files, a configuration. Out: issues in the local store, events at Sentry. Invariant: a
+//! room imports only rooms named before it in the line. This crate is the program's; the parsers are the library.
+
+pub mod cli;
+pub mod config;
+pub mod issue;
+pub mod pipeline;
+pub mod policy;
+pub mod scrub;
+pub mod store;
+pub mod tail;

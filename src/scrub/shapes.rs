@@ -1,0 +1,151 @@
+//! Secrets that are known by their own shape, and the places that hold them without a name.
+//!
+//! In: a text and the place of a sign in it. Out: the place of the secret. Invariant: each function looks at a
+//! stretch of text that no other call of it looks at again. Does not know names of fields.
+
+use super::Hit;
+
+/// A vendor's mark at the beginning of its keys.
+pub(super) struct Shape {
+    /// As it is written, in this case.
+    pub(super) prefix: &'static str,
+    /// Fewest characters behind the prefix.
+    at_least: usize,
+}
+
+const fn shape(prefix: &'static str, at_least: usize) -> Shape {
+    Shape { prefix, at_least }
+}
+
+/// The marks, from the vendors' documents on their keys.
+pub(super) const PREFIXES: [Shape; 38] = [
+    // JSON Web Tokens: `{"` in base64url.
+    shape("eyJ", 10),
+    // AWS access keys.
+    shape("AKIA", 12),
+    shape("ASIA", 12),
+    // Stripe.
+    shape("sk_live_", 8),
+    shape("sk_test_", 8),
+    shape("pk_live_", 8),
+    shape("rk_live_", 8),
+    shape("rk_test_", 8),
+    shape("whsec_", 12),
+    shape("tok_", 8),
+    // GitHub, GitLab.
+    shape("ghp_", 20),
+    shape("gho_", 20),
+    shape("ghu_", 20),
+    shape("ghs_", 20),
+    shape("ghr_", 20),
+    shape("github_pat_", 20),
+    shape("glpat-", 16),
+    shape("gldt-", 16),
+    // Slack.
+    shape("xoxb-", 10),
+    shape("xoxp-", 10),
+    shape("xoxa-", 10),
+    shape("xoxr-", 10),
+    shape("xoxs-", 10),
+    shape("xapp-", 10),
+    shape("hooks.slack.com/services/", 10),
+    // Google.
+    shape("AIza", 30),
+    shape("ya29.", 20),
+    shape("GOCSPX-", 16),
+    // SendGrid, npm, PyPI, Docker, Twilio, Shopify, OpenAI and Anthropic, DigitalOcean, Square.
+    shape("SG.", 20),
+    shape("npm_", 30),
+    shape("pypi-", 30),
+    shape("dckr_pat_", 16),
+    shape("shpat_", 20),
+    shape("sk-ant-", 16),
+    shape("sk-proj-", 16),
+    shape("sk-", 32),
+    shape("dop_v1_", 32),
+    shape("sq0atp-", 16),
+];
+
+/// A key that begins with its vendor's mark.
+pub(super) fn prefixed(text: &str, start: usize, end: usize, shape: &Shape) -> Option<Hit> {
+    let before = text[..start].chars().next_back();
+    if &text[start..end] != shape.prefix || before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+        return None;
+    }
+    let dotted = matches!(shape.prefix, "eyJ" | "SG." | "ya29.") || shape.prefix.contains('/');
+    let tail = text[end..]
+        .bytes()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-') || dotted && matches!(c, b'.' | b'/'))
+        .count();
+    let tail = text[end..end + tail].trim_end_matches('.').len();
+    let whole = &text[start..end + tail];
+    if shape.prefix == "eyJ" && whole.split('.').count() < 3 {
+        return None;
+    }
+    let mixed = whole.bytes().any(|c| c.is_ascii_digit());
+    (tail >= shape.at_least && (mixed || dotted)).then_some(Hit { start, end: end + tail, rule: "key shape" })
+}
+
+// -----BEGIN RSA PRIVATE KEY-----
+pub(super) fn private_key(text: &str, start: usize) -> Option<Hit> {
+    let rest = &text[start + "-----BEGIN ".len()..];
+    let head: String = rest.chars().take(48).collect();
+    let name = &head[..head.find("-----")?];
+    if !name.ends_with("PRIVATE KEY") && !name.ends_with("PRIVATE KEY BLOCK") {
+        return None;
+    }
+    let close = format!("-----END {name}-----");
+    let end = memchr::memmem::find(rest.as_bytes(), close.as_bytes()).map_or(rest.len(), |at| at + close.len());
+    Some(Hit { start, end: start + "-----BEGIN ".len() + end, rule: "private key" })
+}
+
+// postgres://user:word@host/db
+pub(super) fn userinfo(text: &str, start: usize, end: usize) -> Option<Hit> {
+    if !text[..start].ends_with(|c: char| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let rest = &text.as_bytes()[end..];
+    let length = rest
+        .iter()
+        .position(|c| {
+            matches!(c, b'/' | b'?' | b'#' | b' ' | b'"' | b'\'' | b'\n' | b'\r' | b'\t' | b'<' | b'>' | b'\\')
+        })
+        .unwrap_or(rest.len());
+    let at = memchr::memrchr(b'@', &rest[..length])?;
+    Some(Hit { start: end, end: end + at, rule: "URL user" })
+}
+
+// #0 /srv/pdo.php(5): PDO->__construct('mysql:host=db', 'shop', 'word', Array)
+/// The strings among a PHP frame's arguments, from the first to the last; and up to where the text was looked at.
+pub(super) fn php_arguments(text: &str, start: usize, end: usize) -> (Option<Hit>, usize) {
+    let bytes = text.as_bytes();
+    let digits = bytes[..start].iter().rev().take(10).take_while(|c| c.is_ascii_digit()).count();
+    let placed = digits > 0 && bytes[..start - digits].last() == Some(&b'(');
+    if !placed && !text[..start].ends_with("internal function") {
+        return (None, end);
+    }
+    let name = bytes[end..]
+        .iter()
+        .take(256)
+        .take_while(|c| c.is_ascii_alphanumeric() || b"\\_->:{}@$.".contains(c) || !c.is_ascii())
+        .count();
+    if name == 0 || bytes.get(end + name) != Some(&b'(') {
+        return (None, end);
+    }
+    let open = end + name;
+    let line_end = memchr::memchr(b'\n', &bytes[open..]).map_or(bytes.len(), |at| open + at);
+    // Arguments that are cut by a JSON escape end there.
+    let line_end = memchr::memmem::find(&bytes[open..line_end], b"\\n#").map_or(line_end, |at| open + at);
+    let list = &bytes[open..line_end];
+    let first = memchr::memchr(b'\'', list);
+    let last = memchr::memrchr(b'\'', list);
+    let hit = match (first, last) {
+        (Some(first), Some(last)) if first < last => {
+            Some(Hit { start: open + first + 1, end: open + last, rule: "PHP arguments" })
+        }
+        // Cut off within the string.
+        (Some(first), _) => Some(Hit { start: open + first + 1, end: line_end, rule: "PHP arguments" }),
+        _ => None,
+    };
+    (hit, line_end)
+}

@@ -1,0 +1,185 @@
+//! The scrubber against every form of secret that it names, and against planted ones in any field.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn scrubber() -> &'static Scrubber {
+    static SCRUBBER: std::sync::LazyLock<Scrubber> =
+        std::sync::LazyLock::new(|| Scrubber::new(&Settings::default(), false).unwrap());
+    &SCRUBBER
+}
+
+/// Forms in which a secret stands in a log; `{}` is the secret.
+const FORMS: [&str; 35] = [
+    "login failed password={} for 7",
+    "password: {}",
+    "db_password = \"{}\"",
+    "{\"user\":\"ann\",\"password\":\"{}\",\"n\":1}",
+    "{\\\"apiKey\\\":\\\"{}\\\",\\\"n\\\":1}",
+    "{\"accessToken\": \"{}\"}",
+    "{'client_secret': '{}'}",
+    "['api_token' => '{}', 'page' => 2]",
+    "api_key={}&page=2",
+    "GET https://pay.example.org/v1?page=2&api-key={}&n=1",
+    "https://ann:{}@db.example.org/x",
+    "redis://:{}@10.0.0.3:6379/0",
+    "amqp://guest:{}@mq:5672",
+    "Host=db;Port=5433;Username=shop;Password={};Timeout=2",
+    "Server=db;User Id=shop;Pwd={};Encrypt=true",
+    "AccountName=x;AccountKey={};EndpointSuffix=y",
+    "Endpoint=sb://x/;SharedAccessKeyName=a;SharedAccessKey={}",
+    "localhost:6379,password={},ssl=False",
+    "Authorization: Bearer {}",
+    "Authorization: Basic {}",
+    "headers: { authorization: 'Bearer {}' }",
+    "\"Authorization\":\"Bearer {}\"",
+    "Cookie: theme=dark; laravel_session={}; a=b",
+    "Set-Cookie: id={}; HttpOnly",
+    "X-Api-Key: {}",
+    "X-Auth-Token: {}",
+    "#0 /srv/pdo.php(5): PDO->__construct('mysql:host=db', 'shop', '{}', Array)",
+    "#3 [internal function]: App\\Mail::login('ann', '{}')",
+    "curl --token {} https://x",
+    "mysql --password={} -u root",
+    "DB_PASSWORD={}\nDB_HOST=db",
+    "clientSecret={}",
+    "the token=%22x and refresh_token%3D{}",
+    "<password>x</password> secret_key:{}",
+    "Key (token)=({}) already exists.",
+];
+
+proptest! {
+    #[test]
+    fn no_planted_secret_stays(secret in "[A-Za-z][A-Za-z0-9]{6}[0-9][A-Za-z0-9_]{2,24}", form in 0..FORMS.len(), before in "[a-z \\n]{0,12}") {
+        let text = format!("{before} {} tail", FORMS[form].replace("{}", &secret));
+        let clean = scrubber().text(&text).into_owned();
+        prop_assert!(!clean.contains(&secret), "{text} -> {clean}");
+        prop_assert!(clean.contains("tail") || FORMS[form].contains("ookie"), "{text} -> {clean}");
+    }
+
+    #[test]
+    fn any_text_is_taken_and_scrubbing_is_stable(text in "\\PC{0,200}") {
+        let once = scrubber().text(&text).into_owned();
+        prop_assert_eq!(scrubber().text(&once).into_owned(), once);
+    }
+
+    #[test]
+    fn nothing_reaches_a_record_from_any_field(secret in "[A-Z][a-z]{5}[0-9]{3}[a-z]{4}", form in 0..FORMS.len()) {
+        let text = FORMS[form].replace("{}", &secret);
+        let mut record = Record {
+            message: Some(text.clone()),
+            unparsed: vec![text.clone()],
+            before: vec![text.clone()],
+            fields: vec![("context.note".to_owned(), text.clone()), ("user.password".to_owned(), secret.clone())],
+            exceptions: vec![errtail_parsers::Exception {
+                message: text.clone(),
+                properties: vec![("token".to_owned(), secret.clone())],
+                frames: vec![errtail_parsers::Frame { raw: Some(text), ..Default::default() }],
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        scrubber().record(&mut record);
+        prop_assert!(!format!("{record:?}").contains(&secret), "{record:?}");
+    }
+}
+
+#[test]
+fn shapes_are_secrets_without_a_name() {
+    for secret in [
+        concat!("AKIA", "IOSFODNN7EXAMPLE"),
+        concat!("sk_live", "_4eC39HqLyjWDarjtT1zdp7dc"),
+        concat!("ghp", "_16C7e42F292c6912E7710c838347Ae178B4a"),
+        concat!("xoxb", "-2345678901-abcDEFghiJKL"),
+        concat!("eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiIxIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1g"),
+        "4111 1111 1111 1111",
+        "5500000000000004",
+        "ann.lee@mail.example.org",
+        "203.0.114.9",
+        "2a02:8109:b80:23:1::9",
+    ] {
+        let text = format!("call with {secret}, then");
+        assert_eq!(scrubber().text(&text), "call with [Filtered], then", "{secret}");
+    }
+    let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----";
+    assert_eq!(scrubber().text(&format!("read {key} ok")), "read [Filtered] ok");
+}
+
+#[test]
+fn what_is_no_secret_stays() {
+    for text in [
+        "Unexpected token } in JSON at position 12",
+        "Unexpected token: end of input",
+        "Access denied for user 'root'@'localhost' (using password: YES)",
+        "The password: must be at least eight characters",
+        "System.Private.CoreLib, Version=10.0.0.0, Culture=neutral, PublicKeyToken=7cec85d7bea7798e",
+        "Could not load file or assembly 'X, Version=4.6.1.7, Culture=neutral, PublicKeyToken=null'",
+        "connect ECONNREFUSED 127.0.0.1:5432",
+        "password authentication failed for user \"shop\"",
+        "author: Ann",
+        "at Foo.<Bar>b__0(CancellationToken cancellationToken) in /srv/a.cs:line 12",
+        "Duplicate entry '12' for key 'orders.orders_number_unique'",
+        "App\\Auth::attempt failed at 12:30:45 with code=12",
+        "#1 /srv/app/index.php(12): App\\Kernel->handle(Object(Request), 12)",
+        "/srv/node_modules/.pnpm/axios@1.7.2/node_modules/axios/index.js:12:3",
+        "bundle@main.js:12:3",
+        "order 1700000000000 at 1795420811.803",
+        "d41d8cd98f00b204e9800998ecf8427e",
+        "SQLSTATE[42S02]: no such table (SQL: select * from `orders` where `orders`.`id` = 5 limit 1)",
+        "insert into orders (id) values (?, ?)",
+        "class@anonymous::handle",
+        "getaddrinfo ENOTFOUND api.example.org",
+        "Cannot read properties of undefined (reading 'token')",
+        "Undefined array key \"password\"",
+        "key=abc",
+    ] {
+        assert_eq!(scrubber().text(text), text);
+    }
+}
+
+#[test]
+fn statements_keep_their_form() {
+    let insert = "(SQL: insert into `customers` (`name`, `token`) values (Ann \"A\" (Lee), word))";
+    assert_eq!(scrubber().text(insert), "(SQL: insert into `customers` (`name`, `token`) values ([Filtered]))");
+    let select = "select * from t where name = 'Ann' and city = Old Town limit 1";
+    assert_eq!(scrubber().text(select), "select * from t where name = '[Filtered]' and city = [Filtered] limit 1");
+}
+
+#[test]
+fn code_keeps_everything_but_literals() {
+    let code = "if ($token === null) { $password = $input['password']; throw new Err('no token: ' . $id); }";
+    assert_eq!(scrubber().source(code), code);
+    assert_eq!(scrubber().source("const apiKey = 'f3a9c2d7e1';"), "const apiKey = '[Filtered]';");
+}
+
+#[test]
+fn own_rules_and_the_allow_list_are_kept_to() {
+    let settings = Settings {
+        rules: vec![Rule { pattern: "NIK ([0-9]{4})[0-9]{12}".to_owned(), replacement: "NIK $1…".to_owned() }],
+        allow: vec!["page_token".to_owned(), "dev-word-1".to_owned()],
+        ..Settings::default()
+    };
+    let scrubber = Scrubber::new(&settings, false).unwrap();
+    let text = "NIK 1234567890123456 page_token=abc12345 password=dev-word-1 password=other1";
+    assert_eq!(scrubber.text(text), "NIK 1234… page_token=abc12345 password=dev-word-1 password=[Filtered]");
+    let settings = Settings { rules: vec![Rule { pattern: "(".to_owned(), replacement: String::new() }], ..settings };
+    assert!(Scrubber::new(&settings, false).unwrap_err().to_string().starts_with("scrub.rules: `(` is not"));
+}
+
+#[test]
+fn personal_data_may_be_sent_where_that_is_said() {
+    let scrubber = Scrubber::new(&Settings::default(), true).unwrap();
+    let text = "ann@mail.example.org from 203.0.114.9";
+    assert_eq!(scrubber.text(text), text);
+}
+
+#[test]
+fn hostile_texts_take_linear_time() {
+    for unit in ["password: ", "key", "://", "values (", "(1): a('", "eyJ.", "@a.", "1 ", "insert into ", "where = "] {
+        let text = unit.repeat(400_000 / unit.len());
+        let started = std::time::Instant::now();
+        let _ = scrubber().text(&text);
+        assert!(started.elapsed().as_secs() < 3, "{unit}");
+    }
+}

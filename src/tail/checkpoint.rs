@@ -1,0 +1,52 @@
+//! How far the agent is in a file, and what became of the bytes before.
+//!
+//! In: nothing. Out: the row that the store keeps for a file. Invariant: a checkpoint stands at the start of the
+//! oldest record that is not complete, so that a record cut by a crash is read again whole.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::FileId;
+
+/// The place in a file from which it is read on. One a file: `device` and `inode` are the key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Checkpoint {
+    /// Which file.
+    pub file: FileId,
+    /// Where it was last seen.
+    pub path: PathBuf,
+    /// Bytes from the beginning to the oldest open record.
+    pub offset: u64,
+    /// The line (from 1) that begins there.
+    pub line: u64,
+    /// Of each stream of the file (stdout, stderr, …), the end in bytes of its last record, where that is behind `offset`.
+    pub streams: Vec<(String, u64)>,
+    /// Hash of the `edge_bytes` bytes before `offset`: the file still is what was read.
+    pub edge: u64,
+    /// How many bytes `edge` is of.
+    pub edge_bytes: u32,
+    /// When the file had last been written to, in nanoseconds since 1970.
+    pub modified: i64,
+    /// The journal's own mark, for input from journald.
+    pub cursor: Option<String>,
+    /// What became of the file's bytes.
+    pub ledger: Ledger,
+}
+
+/// The account of a file: what was read, and what could not be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ledger {
+    /// Bytes handed to the parser.
+    pub bytes_read: u64,
+    /// Bytes passed over: holes of NULs, what lay before the configured start.
+    pub bytes_skipped: u64,
+    /// Records found.
+    pub records: u64,
+    /// Times that a file was cut short or vanished, and it cannot be told whether everything had been read.
+    pub gaps: u64,
+    /// Times that reading stopped because the outbox was full.
+    pub stalls: u64,
+}
