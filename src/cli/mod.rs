@@ -17,7 +17,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ConfigError};
-use crate::policy::{Policy, PolicyError};
+use crate::policy::Policy;
 
 /// Tails application logs, finds the unhandled exceptions in them and sends those to Sentry.
 #[derive(Parser)]
@@ -72,9 +72,9 @@ impl ConfigOption {
     }
 }
 
-/// The policy that a configuration describes.
-fn policy(config: &Config) -> Result<Arc<Policy>, PolicyError> {
-    Policy::new(config.policy.clone(), &config.rules, config.environment.clone()).map(Arc::new)
+/// The policy that a configuration asks for.
+fn policy(config: &Config) -> Result<Arc<Policy>, Box<dyn Error>> {
+    Ok(Arc::new(Policy::new(config.policy.clone(), &config.rule, config.environment.clone())?))
 }
 
 /// One line on standard error, and exit status 2.

@@ -35,13 +35,9 @@ pub(super) struct Arguments {
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let config = match arguments.config.load() {
-        Ok(config) => config,
-        Err(error) => return super::usage_error(&error),
-    };
-    let policy = match super::policy(&config) {
+    let policy = match arguments.config.load().map_err(Box::from).and_then(|config| super::policy(&config)) {
         Ok(policy) => policy,
-        Err(error) => return super::usage_error(&error),
+        Err(error) => return super::usage_error(error.as_ref()),
     };
     let stdout = io::stdout();
     let output = arguments.output.unwrap_or(if stdout.is_terminal() { Output::Pretty } else { Output::Jsonl });

@@ -32,6 +32,10 @@ pub(super) struct Arguments {
 
 /// Runs `errtail test`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let policy = match super::policy(&Config::default()) {
+        Ok(policy) => policy,
+        Err(error) => return super::usage_error(error.as_ref()),
+    };
     let mut cases = Vec::new();
     if let Err(error) = find(&arguments.folder, &mut cases) {
         eprintln!("errtail: {}: {}", arguments.folder.display(), super::reason(&error));
@@ -41,10 +45,6 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         eprintln!("errtail: {}: no <case>.log in it", arguments.folder.display());
         return ExitCode::FAILURE;
     }
-    let policy = match super::policy(&Config::default()) {
-        Ok(policy) => policy,
-        Err(error) => return super::usage_error(&error),
-    };
     let (mut passed, mut failed) = (0, 0);
     for case in &cases {
         match check(case, &policy, arguments.update) {
