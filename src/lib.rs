@@ -5,8 +5,10 @@
 
 pub mod cli;
 pub mod config;
+pub mod event;
 pub mod issue;
 pub mod pipeline;
 pub mod policy;
 pub mod scrub;
+pub mod source;
 pub mod tail;
