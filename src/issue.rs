@@ -2,6 +2,12 @@
 //!
 //! In: a record, `now`. Out: a `Fingerprint`; first, counted, or due again. Invariant: pure. Does not store.
 
+mod settings;
+mod window;
+
+pub use settings::{Report, Settings};
+pub use window::{Counted, Decision, History, MAX_AGE, Occurrence, Pending, Repeats, State, Why, closes, decide};
+
 use errtail_parsers::Record;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -11,4 +11,5 @@ pub mod pipeline;
 pub mod policy;
 pub mod scrub;
 pub mod source;
+pub mod store;
 pub mod tail;

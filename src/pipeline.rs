@@ -3,11 +3,14 @@
 //! In: chunks of bytes. Out: `Finding`s. Invariant: pure and synchronous; every record that the parser finds
 //! comes out once, with one verdict. Does not read, store or send.
 
+use std::sync::Arc;
+
 use errtail_parsers::{Options, Parser, Record};
 use serde::Serialize;
 
 use crate::issue::{self, Fingerprint};
 use crate::policy::{Judge, Verdict};
+use crate::tail::{Checkpoint, FileId};
 
 /// A record, judged.
 #[derive(Debug, Clone, Serialize)]
@@ -19,6 +22,20 @@ pub struct Finding {
     pub verdict: Verdict,
     /// Which failure it is one of.
     pub fingerprint: Fingerprint,
+    /// Which DSN it goes to; none keeps it in the local store.
+    #[serde(skip)]
+    pub dsn_key: Option<Arc<str>>,
+}
+
+/// What a piece of input came to: the store takes all of it, or nothing.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// What was found, in file order.
+    pub findings: Vec<Finding>,
+    /// How far the files are read with that.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Identities whose checkpoints are to go: the file has another one now, or is gone.
+    pub forgotten: Vec<FileId>,
 }
 
 /// The rooms between a file's bytes and its findings.
@@ -63,7 +80,7 @@ impl Pipeline {
         }
         self.found.extend(judged.into_iter().map(|(record, verdict)| {
             let fingerprint = issue::fingerprint(&record);
-            Finding { record, verdict, fingerprint }
+            Finding { record, verdict, fingerprint, dsn_key: None }
         }));
     }
 }

@@ -47,7 +47,9 @@ impl Sources {
     pub fn new(roots: &BTreeMap<String, PathBuf>) -> Sources {
         let mut roots: Vec<(String, PathBuf)> = roots
             .iter()
-            .filter_map(|(prefix, directory)| Some((prefix.trim_end_matches(['/', '\\']).to_owned(), directory.canonicalize().ok()?)))
+            .filter_map(|(prefix, directory)| {
+                Some((prefix.trim_end_matches(['/', '\\']).to_owned(), directory.canonicalize().ok()?))
+            })
             .collect();
         roots.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         Sources { roots, cache: Mutex::default() }
@@ -106,7 +108,9 @@ mod tests {
         let sources = Sources::new(&roots);
         let read = |path: &str| sources.read(path, &scrubber()).map(|file| file.text.clone());
         assert_eq!(read("/var/www/html/app/Pay.php").as_deref(), Some("<?php\n$key = 1;\n"));
-        for path in ["/var/www/html/app", "/var/www/htmlx/app/Pay.php", "/var/www/html/../html/app/Pay.php", "/etc/passwd"] {
+        for path in
+            ["/var/www/html/app", "/var/www/htmlx/app/Pay.php", "/var/www/html/../html/app/Pay.php", "/etc/passwd"]
+        {
             assert_eq!(read(path), None, "{path}");
         }
         #[cfg(unix)]

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ConfigOption, Output, pretty};
+use super::{ConfigOption, Output, events, pretty};
 use crate::pipeline::{Finding, Pipeline};
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
@@ -27,22 +27,32 @@ pub(super) struct Arguments {
     /// How to print; default: `pretty` on a terminal, else `jsonl`
     #[arg(long, value_enum)]
     output: Option<Output>,
+    /// With `--output sentry`: the events of records that are not sent, too
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     config: ConfigOption,
 }
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let _config = match arguments.config.load() {
+    let config = match arguments.config.load() {
         Ok(config) => config,
         Err(error) => return super::usage_error(&error),
+    };
+    let builder = match events::builder(&config) {
+        Ok(builder) => builder,
+        Err(error) => return super::usage_error(&*error),
     };
     let stdout = io::stdout();
     let output = arguments.output.unwrap_or(if stdout.is_terminal() { Output::Pretty } else { Output::Jsonl });
     let mut out = BufWriter::new(anstream::AutoStream::auto(stdout.lock()));
     let mut status = ExitCode::SUCCESS;
     for file in &arguments.files {
-        let read = read(file, |finding| print(&mut out, output, &finding));
+        let read = read(file, |finding| match output {
+            Output::Sentry => events::print(&mut out, &builder, &finding, arguments.all),
+            _ => print(&mut out, output, &finding),
+        });
         if let Err(error) = read {
             // Whoever read our output has seen enough.
             if error.kind() == io::ErrorKind::BrokenPipe {

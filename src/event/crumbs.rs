@@ -1,7 +1,7 @@
 //! Breadcrumbs: the log's lines before the exception.
 //!
 //! In: lines, oldest first. Out: breadcrumbs. Invariant: at most 50, none older than 60 seconds before the exception
-//! where both times are known; lines of traces are left out. Does not scrub.
+//! where its time is known; lines of traces are left out. Does not scrub.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ const MAX_SECONDS: i64 = 60;
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
 /// The breadcrumbs that the lines before a record at `when` make.
-pub(super) fn of(lines: &[String], when: Option<Timestamp>, zone: &TimeZone) -> Vec<Breadcrumb> {
+pub(super) fn of(lines: &[String], when: Timestamp, zone: &TimeZone) -> Vec<Breadcrumb> {
     let mut crumbs: Vec<Breadcrumb> = Vec::new();
     for line in lines {
         let line = cut(line);
@@ -39,7 +39,7 @@ pub(super) fn of(lines: &[String], when: Option<Timestamp>, zone: &TimeZone) -> 
         }
     }
     crumbs.retain(|crumb| {
-        let age = crumb.timestamp.zip(when).map(|(then, when)| when.as_second() - then as i64);
+        let age = crumb.timestamp.map(|then| when.as_second() - then as i64);
         !crumb.message.is_empty() && age.is_none_or(|age| age <= MAX_SECONDS)
     });
     crumbs.drain(..crumbs.len().saturating_sub(MAX_CRUMBS));
@@ -79,7 +79,9 @@ fn json(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
     let object: Map<String, Value> = serde_json::from_str(&line[open..]).ok()?;
     let text = |keys: &[&str]| keys.iter().find_map(|key| object.get(*key)?.as_str());
     let message = text(&["message", "msg", "@m", "@mt", "Message", "RenderedMessage", "MessageTemplate"])?;
-    let stamp = ["@timestamp", "timestamp", "time", "@t", "Timestamp", "datetime", "ts"].iter().find_map(|key| object.get(*key));
+    let stamp = ["@timestamp", "timestamp", "time", "@t", "Timestamp", "datetime", "ts"]
+        .iter()
+        .find_map(|key| object.get(*key));
     let when = match stamp {
         Some(Value::String(text)) => time::parse(&header(text).and_then(|head| head.timestamp)?, zone),
         Some(Value::Number(number)) => number.as_f64().and_then(time::from_epoch),
@@ -95,7 +97,10 @@ fn json(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
     };
     Some(Breadcrumb {
         timestamp: when.map(time::seconds),
-        category: limits::line(text(&["logger", "name", "channel", "SourceContext", "Category"]).unwrap_or("log"), limits::NAME_CHARS),
+        category: limits::line(
+            text(&["logger", "name", "channel", "SourceContext", "Category"]).unwrap_or("log"),
+            limits::NAME_CHARS,
+        ),
         level: match level {
             Cow::Borrowed(level) => level,
             Cow::Owned(_) => "info",
@@ -117,9 +122,21 @@ fn pino(number: u64) -> &'static str {
 
 fn is_trace(line: &str) -> bool {
     let text = line.trim_start();
-    ["at ", "#", "--- ", "---> ", "... ", "[stacktrace]", "[previous exception]", "Stack trace:", "Caused by:", "File \"", "thrown in "]
-        .iter()
-        .any(|start| text.starts_with(start))
+    [
+        "at ",
+        "#",
+        "--- ",
+        "---> ",
+        "... ",
+        "[stacktrace]",
+        "[previous exception]",
+        "Stack trace:",
+        "Caused by:",
+        "File \"",
+        "thrown in ",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start))
         || matches!(text.trim_end(), "{main}" | "}" | "\"}" | "]" | "{")
 }
 
@@ -127,9 +144,9 @@ fn is_trace(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn crumbs(lines: &[&str], when: Option<&str>) -> Vec<(&'static str, String, String)> {
+    fn crumbs(lines: &[&str]) -> Vec<(&'static str, String, String)> {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-        let when = when.map(|when| when.parse().unwrap());
+        let when = "2026-11-23T07:40:00Z".parse().unwrap();
         of(&lines, when, &TimeZone::UTC).into_iter().map(|crumb| (crumb.level, crumb.category, crumb.message)).collect()
     }
 
@@ -142,7 +159,7 @@ mod tests {
             "{\"level\":50,\"time\":1795419599000,\"name\":\"api\",\"msg\":\"slow\"}",
         ];
         assert_eq!(
-            crumbs(&lines, Some("2026-11-23T07:40:00Z")),
+            crumbs(&lines),
             [
                 ("info", "Shop.Cart".to_owned(), "added 3\nsecond line".to_owned()),
                 ("error", "api".to_owned(), "slow".to_owned())
@@ -152,8 +169,7 @@ mod tests {
 
     #[test]
     fn what_is_long_past_is_left_out() {
-        let lines = ["2026-11-23T07:30:00Z INFO a - old", "2026-11-23T07:39:30Z INFO a - new"];
-        assert_eq!(crumbs(&lines, Some("2026-11-23T07:40:00Z")).len(), 1);
-        assert_eq!(crumbs(&lines, None).len(), 2);
+        let lines = ["2026-11-23T07:30:00Z INFO a - old", "2026-11-23T07:39:30Z INFO a - new", "INFO undated"];
+        assert_eq!(crumbs(&lines).len(), 2);
     }
 }

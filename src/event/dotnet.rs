@@ -101,7 +101,11 @@ pub(super) fn own_message(exceptions: &[Exception], index: usize) -> String {
     }
     // A member that is cut off or flattened cannot be matched: the runtime's own sentence is known.
     const DEFAULT: &str = "One or more errors occurred.";
-    if own.strip_prefix(DEFAULT).is_some_and(|rest| rest.starts_with(" (")) { DEFAULT.to_owned() } else { own.to_owned() }
+    if own.strip_prefix(DEFAULT).is_some_and(|rest| rest.starts_with(" (")) {
+        DEFAULT.to_owned()
+    } else {
+        own.to_owned()
+    }
 }
 
 /// The exception's HRESULT, where the text prints it or the runtime fixes it.

@@ -42,7 +42,9 @@ fn plain(platform: Platform, frame: &parsers::Frame, root: Option<&str>) -> Fram
         // Java's files have no directories; a browser's are addresses.
         Platform::Java | Platform::Other => (file.map(str::to_owned), None),
         Platform::Javascript => (file.map(str::to_owned), file.map(str::to_owned)),
-        Platform::Dart => (file.map(|file| file.rsplit('/').next().unwrap_or(file).to_owned()), file.map(str::to_owned)),
+        Platform::Dart => {
+            (file.map(|file| file.rsplit('/').next().unwrap_or(file).to_owned()), file.map(str::to_owned))
+        }
         _ => (file.map(|file| relative(file, root).to_owned()), file.map(str::to_owned)),
     };
     Frame {

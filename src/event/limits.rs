@@ -69,7 +69,8 @@ pub(super) fn release(text: &str) -> Option<String> {
 
 /// An environment that Sentry takes; `production`, the SDKs' default, for what it would refuse.
 pub(super) fn environment(text: &str) -> String {
-    let text: String = text.trim().chars().filter(|c| !c.is_control()).map(|c| if c == '/' { '-' } else { c }).collect();
+    let text: String =
+        text.trim().chars().filter(|c| !c.is_control()).map(|c| if c == '/' { '-' } else { c }).collect();
     if text.is_empty() || text.eq_ignore_ascii_case("none") { "production".to_owned() } else { cut(&text, NAME_CHARS) }
 }
 
@@ -132,7 +133,9 @@ pub(super) fn shrink(event: &mut Event) {
 }
 
 fn without_surroundings(event: &mut Event) {
-    for frame in event.exception.values.iter_mut().filter_map(|one| one.stacktrace.as_mut()).flat_map(|one| &mut one.frames) {
+    for frame in
+        event.exception.values.iter_mut().filter_map(|one| one.stacktrace.as_mut()).flat_map(|one| &mut one.frames)
+    {
         frame.pre_context = None;
         frame.post_context = None;
     }

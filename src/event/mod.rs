@@ -27,6 +27,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::issue::Repeats;
 use crate::policy::Verdict;
 use crate::scrub::Scrubber;
 use crate::source::SourceFile;
@@ -72,60 +73,68 @@ impl Default for Settings {
 
 fn zone<'de, D: serde::Deserializer<'de>>(from: D) -> Result<TimeZone, D::Error> {
     let name = String::deserialize(from)?;
-    TimeZone::get(&name).map_err(|_| serde::de::Error::custom(format!("`{name}` is no time zone; write one as `Asia/Jakarta`")))
+    TimeZone::get(&name)
+        .map_err(|_| serde::de::Error::custom(format!("`{name}` is no time zone; write one as `Asia/Jakarta`")))
 }
 
 /// Gives the source file that the log calls by this path.
-pub type Sources<'a> = dyn Fn(&str) -> Option<Arc<SourceFile>> + 'a;
+pub type Sources = dyn Fn(&str) -> Option<Arc<SourceFile>> + Send + Sync;
 
-/// What events are made with.
-pub struct Builder<'a> {
-    /// What is configured.
-    pub settings: &'a Settings,
-    /// Takes secrets out of every text.
-    pub scrubber: &'a Scrubber,
-    /// The source files.
-    pub sources: &'a Sources<'a>,
-    /// The time of records whose log names none.
-    pub now: Timestamp,
+/// Makes events.
+pub struct Builder {
+    settings: Settings,
+    scrubber: Arc<Scrubber>,
+    sources: Box<Sources>,
 }
 
 /// What the parts of an event are made with.
 struct Context<'a> {
     settings: &'a Settings,
-    sources: &'a Sources<'a>,
+    sources: &'a Sources,
     time: Timestamp,
 }
 
-impl Builder<'_> {
-    /// The event of a record.
-    pub fn event(&self, record: &Record, verdict: &Verdict) -> Event {
+impl Builder {
+    /// A builder of events as configured, with these source files.
+    pub fn new(settings: Settings, scrubber: Arc<Scrubber>, sources: Box<Sources>) -> Builder {
+        Builder { settings, scrubber, sources }
+    }
+
+    /// The event of a record; `repeats` is what it stands for besides itself, `now` the time of a record whose log
+    /// names none.
+    pub fn event(&self, record: &Record, verdict: &Verdict, repeats: Option<&Repeats>, now: Timestamp) -> Event {
         let event_id = event_id(record);
         let mut clean = record.clone();
         self.scrubber.record(&mut clean);
         let record = &clean;
         let zone = &self.settings.timezone;
-        let printed = record.timestamp.as_deref().and_then(|text| time::parse(text, zone));
-        let when = printed.or_else(|| crumbs::last_time(&record.before, zone)).unwrap_or(self.now);
-        let context = Context { settings: self.settings, sources: self.sources, time: when };
+        let when = record.timestamp.as_deref().and_then(|text| time::parse(text, zone));
+        let when = when.or_else(|| crumbs::last_time(&record.before, zone)).unwrap_or(now);
+        let context = Context { settings: &self.settings, sources: &*self.sources, time: when };
         let values = chain::exceptions(record, verdict.handled, &context);
+        let mut extra = self.extra(record, verdict);
+        extra.extend(repeats.into_iter().flat_map(of_repeats));
         let mut event = Event {
             timestamp: time::seconds(when),
             platform: platform(record.platform),
             level: level(record, &values),
-            logger: record.logger.as_deref().map(|name| limits::line(name, limits::NAME_CHARS)).filter(|name| !name.is_empty()),
+            logger: record
+                .logger
+                .as_deref()
+                .map(|name| limits::line(name, limits::NAME_CHARS))
+                .filter(|name| !name.is_empty()),
             transaction: transaction::of(record).map(|name| limits::line(&name, limits::TAG_CHARS)),
             server_name: self.server_name(record),
             release: self.settings.release.as_deref().and_then(limits::release),
             environment: limits::environment(record.environment.as_deref().unwrap_or(&self.settings.environment)),
             logentry: logentry(record),
             exception: Values { values },
-            breadcrumbs: Values { values: crumbs::of(&record.before, printed.or(Some(when)), zone) },
+            breadcrumbs: Values { values: crumbs::of(&record.before, when, zone) },
             request: request(record),
             user: user(record),
             contexts: contexts(record, &event_id),
             tags: self.tags(record, verdict),
-            extra: self.extra(record, verdict),
+            extra,
             event_id,
             ..Event::default()
         };
@@ -150,7 +159,11 @@ impl Builder<'_> {
         let known = known.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let origin = record.origin.iter().filter(|(name, _)| name != "time").cloned();
         for (name, value) in known.chain(origin).chain(self.settings.tags.clone()) {
-            let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._:-".contains(c) { c } else { '-' }).take(32).collect();
+            let name: String = name
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() || "._:-".contains(c) { c } else { '-' })
+                .take(32)
+                .collect();
             let value = limits::line(&value, limits::TAG_CHARS);
             if !name.is_empty() && !value.is_empty() && !TAKEN.contains(&name.as_str()) {
                 tags.insert(name, value);
@@ -170,7 +183,8 @@ impl Builder<'_> {
         if record.bytes_cut > 0 {
             extra.insert("log.bytes_cut".to_owned(), record.bytes_cut.into());
         }
-        let reasons = verdict.reasons.iter().take(8).map(|reason| limits::cut(&self.scrubber.text(reason), limits::CRUMB_CHARS));
+        let reasons =
+            verdict.reasons.iter().take(8).map(|reason| limits::cut(&self.scrubber.text(reason), limits::CRUMB_CHARS));
         extra.insert("log.reasons".to_owned(), reasons.collect::<Vec<_>>().into());
         if !record.unparsed.is_empty() {
             let lines = record.unparsed.iter().take(20).map(|line| limits::cut(line, limits::CRUMB_CHARS));
@@ -181,6 +195,22 @@ impl Builder<'_> {
         }
         extra
     }
+}
+
+/// What an event stands for after deduplication.
+fn of_repeats(repeats: &Repeats) -> Vec<(String, Value)> {
+    let name = |name: &str| format!("repeats.{name}");
+    let mut fields = vec![
+        (name("occurrences"), repeats.occurrences.into()),
+        (name("total"), repeats.total.into()),
+        (name("first_seen"), repeats.first_seen.to_string().into()),
+        (name("last_seen"), repeats.last_seen.to_string().into()),
+    ];
+    let lists = [("hosts", &repeats.hosts), ("files", &repeats.files)];
+    fields.extend(
+        lists.into_iter().filter(|(_, list)| list.len() > 1).map(|(key, list)| (name(key), list.clone().into())),
+    );
+    fields
 }
 
 /// From the file, the place in it and what stands there: a record that is read again is the same event.
@@ -251,19 +281,24 @@ fn request(record: &Record) -> Option<Request> {
     let request = record.request.as_ref()?;
     let url = request.url.as_deref().unwrap_or("");
     let (url, query) = url.split_once('?').map_or((url, None), |(url, query)| (url, Some(query)));
-    let agent = record.fields.iter().find(|(name, _)| name.to_ascii_lowercase().replace(['-', '_'], "").ends_with("useragent"));
+    let agent =
+        record.fields.iter().find(|(name, _)| name.to_ascii_lowercase().replace(['-', '_'], "").ends_with("useragent"));
     let made = Request {
         url: Some(limits::cut(url, limits::FIELD_CHARS)).filter(|url| !url.is_empty()),
         method: request.method.as_deref().map(str::to_ascii_uppercase),
         query_string: query.map(|query| limits::cut(query, limits::FIELD_CHARS)),
-        headers: agent.map(|(_, value)| ("User-Agent".to_owned(), limits::cut(value, limits::FIELD_CHARS))).into_iter().collect(),
+        headers: agent
+            .map(|(_, value)| ("User-Agent".to_owned(), limits::cut(value, limits::FIELD_CHARS)))
+            .into_iter()
+            .collect(),
     };
     (made.url.is_some() || made.method.is_some()).then_some(made)
 }
 
 fn user(record: &Record) -> Option<User> {
     let user = record.user.as_ref()?;
-    (user.id.is_some() || user.username.is_some()).then(|| User { id: user.id.clone(), username: user.username.clone() })
+    (user.id.is_some() || user.username.is_some())
+        .then(|| User { id: user.id.clone(), username: user.username.clone() })
 }
 
 fn contexts(record: &Record, event_id: &str) -> BTreeMap<&'static str, Map<String, Value>> {
@@ -275,11 +310,14 @@ fn contexts(record: &Record, event_id: &str) -> BTreeMap<&'static str, Map<Strin
         runtime.insert("version".to_owned(), limits::line(version, limits::NAME_CHARS).into());
     }
     contexts.insert("runtime", runtime);
-    let hex = |text: &&str, length: usize| text.len() == length && text.bytes().all(|c| c.is_ascii_hexdigit()) && text.bytes().any(|c| c != b'0');
+    let hex = |text: &&str, length: usize| {
+        text.len() == length && text.bytes().all(|c| c.is_ascii_hexdigit()) && text.bytes().any(|c| c != b'0')
+    };
     let trace = record.trace.as_ref();
     if let Some(trace_id) = trace.and_then(|trace| trace.trace_id.as_deref()).filter(|id| hex(id, 32)) {
         // Sentry drops a trace without a span: the event's own id stands in.
-        let span_id = trace.and_then(|trace| trace.span_id.as_deref()).filter(|id| hex(id, 16)).unwrap_or(&event_id[..16]);
+        let span_id =
+            trace.and_then(|trace| trace.span_id.as_deref()).filter(|id| hex(id, 16)).unwrap_or(&event_id[..16]);
         let mut trace = Map::new();
         trace.insert("trace_id".to_owned(), trace_id.to_ascii_lowercase().into());
         trace.insert("span_id".to_owned(), span_id.to_ascii_lowercase().into());

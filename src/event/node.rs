@@ -27,7 +27,8 @@ pub(super) fn mechanism(record: &Record) -> (&'static str, bool) {
 /// A system error's message without the paths that the SDK takes out of it, so that files do not part issues.
 pub(super) fn without_paths(message: &str) -> String {
     let Some((code, rest)) = message.split_once(": ") else { return message.to_owned() };
-    let coded = code.len() > 2 && code.starts_with('E') && code.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    let coded =
+        code.len() > 2 && code.starts_with('E') && code.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
     let Some((head, paths)) = rest.split_once(" '").filter(|_| coded && !rest.contains('\n')) else {
         return message.to_owned();
     };
@@ -135,8 +136,14 @@ mod tests {
 
     #[test]
     fn system_errors_lose_their_paths() {
-        assert_eq!(without_paths("ENOENT: no such file or directory, open '/a b'"), "ENOENT: no such file or directory, open");
-        assert_eq!(without_paths("EXDEV: cross-device link not permitted, rename '/a' -> '/b'"), "EXDEV: cross-device link not permitted, rename  ->");
+        assert_eq!(
+            without_paths("ENOENT: no such file or directory, open '/a b'"),
+            "ENOENT: no such file or directory, open"
+        );
+        assert_eq!(
+            without_paths("EXDEV: cross-device link not permitted, rename '/a' -> '/b'"),
+            "EXDEV: cross-device link not permitted, rename  ->"
+        );
         assert_eq!(without_paths("Error: no 'x'"), "Error: no 'x'");
     }
 }

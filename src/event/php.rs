@@ -24,7 +24,13 @@ pub(super) fn frames(exception: &Exception, root: Option<&str>) -> Vec<Frame> {
     frames
 }
 
-fn frame(called: Option<&parsers::Frame>, file: Option<&str>, line: Option<u32>, in_app: bool, root: Option<&str>) -> Frame {
+fn frame(
+    called: Option<&parsers::Frame>,
+    file: Option<&str>,
+    line: Option<u32>,
+    in_app: bool,
+    root: Option<&str>,
+) -> Frame {
     let function = called.and_then(|frame| {
         let name = frame.function.as_deref()?;
         Some(frame.module.as_deref().map_or_else(|| name.to_owned(), |module| format!("{module}::{name}")))

@@ -22,7 +22,9 @@ struct Habit {
 /// Adds the source lines, if the platform's SDK sends them and they can be read.
 pub(super) fn add(frame: &mut Frame, platform: Platform, context: &Context<'_>) {
     let Some(habit) = habit(platform) else { return };
-    let (Some(path), Some(line)) = (frame.abs_path.as_deref().or(frame.filename.as_deref()), frame.lineno) else { return };
+    let (Some(path), Some(line)) = (frame.abs_path.as_deref().or(frame.filename.as_deref()), frame.lineno) else {
+        return;
+    };
     // @sentry/node leaves these out: minified code, and places that are hardly written by hand.
     if platform == Platform::Node && (line > 10_000 || frame.colno > Some(1000) || is_minified(path)) {
         return;

@@ -2,9 +2,9 @@
 //!
 //! In: a time as the parser spells it, and the zone of logs that name none. Out: an instant. Does not know the clock.
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::Timestamp;
 
 /// The instant of a time in RFC 3339's form, with or without an offset.
 pub(super) fn parse(text: &str, zone: &TimeZone) -> Option<Timestamp> {

@@ -7,7 +7,10 @@ use errtail_parsers::{Platform, Record};
 
 /// The transaction's name.
 pub(super) fn of(record: &Record) -> Option<String> {
-    let told = record.fields.iter().find(|(name, _)| matches!(name.as_str(), "transaction" | "route" | "action" | "ActionName"));
+    let told = record
+        .fields
+        .iter()
+        .find(|(name, _)| matches!(name.as_str(), "transaction" | "route" | "action" | "ActionName"));
     if let Some((_, name)) = told {
         return Some(name.clone());
     }
@@ -44,7 +47,8 @@ fn quoted<'a>(line: &'a str, before: &str) -> Option<&'a str> {
 
 /// The controller's, job's or command's method: the outermost frame in one of Laravel's directories for these.
 fn laravel(record: &Record) -> Option<String> {
-    const ENTRIES: [&str; 5] = ["\\Http\\Controllers\\", "\\Jobs\\", "\\Console\\Commands\\", "\\Listeners\\", "\\Livewire\\"];
+    const ENTRIES: [&str; 5] =
+        ["\\Http\\Controllers\\", "\\Jobs\\", "\\Console\\Commands\\", "\\Listeners\\", "\\Livewire\\"];
     record.exceptions.iter().flat_map(|exception| exception.frames.iter().rev()).find_map(|frame| {
         let (module, function) = (frame.module.as_deref()?, frame.function.as_deref()?);
         let own = !module.starts_with("Illuminate\\") && ENTRIES.iter().any(|entry| module.contains(entry));
@@ -59,7 +63,11 @@ mod tests {
     #[test]
     fn the_only_endpoint_that_runs_names_the_transaction() {
         let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
-        let one = lines(&["Executing endpoint 'HTTP: GET /a'", "Executed endpoint 'HTTP: GET /a'", "Executing endpoint 'Shop.Api.Orders.Get (Shop)'"]);
+        let one = lines(&[
+            "Executing endpoint 'HTTP: GET /a'",
+            "Executed endpoint 'HTTP: GET /a'",
+            "Executing endpoint 'Shop.Api.Orders.Get (Shop)'",
+        ]);
         assert_eq!(endpoint(&one).as_deref(), Some("Shop.Api.Orders.Get"));
         let two = lines(&["Executing endpoint 'HTTP: GET /a'", "Executing endpoint 'HTTP: GET /b'"]);
         assert_eq!(endpoint(&two), None);

@@ -1,3 +1,5 @@
+//! The scrubber against every form of secret that it names, and against planted ones in any field.
+
 use proptest::prelude::*;
 
 use super::*;

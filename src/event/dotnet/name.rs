@@ -65,20 +65,32 @@ impl<'a> Call<'a> {
 
     /// Declaring type and method; `outer` are the calls further out in the same trace.
     pub(super) fn method(&self, known: &HashSet<String>, outer: &[Call<'_>]) -> Method {
-        let dynamic = self.parameters == "Closure" || self.parameters.starts_with("Closure,") || self.parameters.starts_with("Closure ");
+        let dynamic = self.parameters == "Closure"
+            || self.parameters.starts_with("Closure,")
+            || self.parameters.starts_with("Closure ");
         let Some((path, function)) = self.split().filter(|_| !dynamic) else {
             return Method { module: "(unknown)".to_owned(), function: self.name.clone(), is_async: false };
         };
         let module = nested(path, known);
-        let top_level = function == "<Main>$" && outer.iter().any(|call| call.name.ends_with(".<Main>") || call.name == "<Main>");
+        let top_level =
+            function == "<Main>$" && outer.iter().any(|call| call.name.ends_with(".<Main>") || call.name == "<Main>");
         if top_level {
-            return Method { module: format!("{module}+<<Main>$>d__0"), function: "MoveNext".to_owned(), is_async: true };
+            return Method {
+                module: format!("{module}+<<Main>$>d__0"),
+                function: "MoveNext".to_owned(),
+                is_async: true,
+            };
         }
         if is_async_local(&module, function) {
-            return Method { module: format!("{module}+<{function}>d"), function: "MoveNext".to_owned(), is_async: true };
+            return Method {
+                module: format!("{module}+<{function}>d"),
+                function: "MoveNext".to_owned(),
+                is_async: true,
+            };
         }
         let (module, function, moved) = plain_name(module, function);
-        let is_async = moved || self.member.starts_with("+MoveNext") || function == "MoveNext" || function.ends_with("Async");
+        let is_async =
+            moved || self.member.starts_with("+MoveNext") || function == "MoveNext" || function.ends_with("Async");
         Method { module, function, is_async }
     }
 

@@ -11,7 +11,10 @@ fn names(raws: &[&str]) -> Vec<String> {
     let record = Record { exceptions: vec![exception], ..Record::default() };
     let mut frames = traces(&record).remove(0);
     frames.reverse();
-    frames.iter().map(|frame| format!("{}|{}", frame.module.as_deref().unwrap(), frame.function.as_deref().unwrap())).collect()
+    frames
+        .iter()
+        .map(|frame| format!("{}|{}", frame.module.as_deref().unwrap(), frame.function.as_deref().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -34,8 +37,14 @@ fn printed_names_become_reflections_names() {
         ("Shop.Ledger.Shop.IClosable<System.Int32>.Close(Int32 a)", "Shop.Ledger|Shop.IClosable<System.Int32>.Close"),
         ("Shop.Discount.check@19.Invoke(Int32 i)", "Shop.Discount+check@19|Invoke"),
         ("Shop.Pipe #1 stage #1 at line 13@15-1.Invoke(Int32 i)", "Shop+Pipe #1 stage #1 at line 13@15-1|Invoke"),
-        ("System.Linq.Enumerable.ArraySelectIterator`2.MoveNext()", "System.Linq.Enumerable+ArraySelectIterator`2|MoveNext"),
-        ("Shop.Map.System.Collections.IEnumerable.GetEnumerator()", "Shop.Map|System.Collections.IEnumerable.GetEnumerator"),
+        (
+            "System.Linq.Enumerable.ArraySelectIterator`2.MoveNext()",
+            "System.Linq.Enumerable+ArraySelectIterator`2|MoveNext",
+        ),
+        (
+            "Shop.Map.System.Collections.IEnumerable.GetEnumerator()",
+            "Shop.Map|System.Collections.IEnumerable.GetEnumerator",
+        ),
     ] {
         assert_eq!(names(&[raw]), [name], "{raw}");
     }
@@ -69,7 +78,11 @@ fn an_aggregates_own_message_is_without_its_members() {
         message: message.to_owned(),
         ..Exception::default()
     };
-    let members = |head: Exception| vec![head, member("no (a)\nb", "InnerExceptions[0]"), member("late", "InnerExceptions[1]")];
+    let members =
+        |head: Exception| vec![head, member("no (a)\nb", "InnerExceptions[0]"), member("late", "InnerExceptions[1]")];
     assert_eq!(own_message(&members(group("Both failed (no (a)\nb) (late)")), 0), "Both failed");
-    assert_eq!(own_message(&members(group("One or more errors occurred. (no (a)\nb) (la")), 0), "One or more errors occurred.");
+    assert_eq!(
+        own_message(&members(group("One or more errors occurred. (no (a)\nb) (la")), 0),
+        "One or more errors occurred."
+    );
 }

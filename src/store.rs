@@ -1,0 +1,188 @@
+//! The store: issues, what is to be sent, and how far each file was read, in one SQLite database.
+//!
+//! In: a `Batch`. Out: what is new, what is due for sending, what people ask of the issues. Invariants: a batch's
+//! issues, events and checkpoints are one transaction; an event leaves only after Sentry's answer; each table is
+//! bounded; what comes from a log is kept only as the built (scrubbed) event tells it. The one room that touches
+//! the database; it does not read logs or send.
+
+mod board;
+mod commit;
+mod known;
+mod open;
+mod outbox;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub use board::{Filter, IssuePage, IssueRow, Place, Sort};
+pub use commit::{Built, Committed};
+pub use open::OpenError;
+pub use outbox::{ClientReport, Discarded, Failed, Fill, Outcome, Outgoing};
+pub use settings::Settings;
+
+use crate::issue;
+use crate::pipeline::{Batch, Finding};
+use crate::tail::Checkpoint;
+use known::Known;
+
+/// The one database. An agent has it with the lock; the command line looks in beside it.
+pub struct Store {
+    db: Connection,
+    path: PathBuf,
+    /// Held as long as the store is open.
+    _lock: Option<File>,
+    settings: Settings,
+    dedupe: issue::Settings,
+    known: Known,
+    /// SQLite's count of other connections' changes, when `known` was last in step with the tables.
+    data_version: i64,
+    /// Rows of the outbox that are being sent.
+    leased: HashSet<i64>,
+}
+
+/// A transaction failed: nothing of it is in the store.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", path.display())]
+pub struct StoreError {
+    /// The database.
+    path: PathBuf,
+    /// Why.
+    #[source]
+    error: rusqlite::Error,
+}
+
+impl StoreError {
+    /// Whether the disk, or its owner's share of it, is full: waiting may help.
+    pub fn is_disk_full(&self) -> bool {
+        self.error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+}
+
+impl Store {
+    /// Opens the agent's store in `state_dir`, and makes both where they are missing; locks it until it is dropped.
+    ///
+    /// # Errors
+    /// One line for people: what is wrong with the directory or the database, and how to mend it.
+    pub fn open(state_dir: &Path) -> Result<Store, OpenError> {
+        open::exclusive(state_dir).map(Store::new)
+    }
+
+    /// Opens the store in `state_dir` to look at it and to change issues' states, also beside a running agent.
+    ///
+    /// # Errors
+    /// As for `open`; also when there is no store yet.
+    pub fn open_shared(state_dir: &Path) -> Result<Store, OpenError> {
+        open::shared(state_dir).map(Store::new)
+    }
+
+    fn new(opened: open::Opened) -> Store {
+        Store {
+            db: opened.db,
+            path: opened.path,
+            _lock: opened.lock,
+            settings: Settings::default(),
+            dedupe: issue::Settings::default(),
+            known: Known::default(),
+            data_version: -1,
+            leased: HashSet::new(),
+        }
+    }
+
+    /// The same store with other limits and another schedule.
+    #[must_use]
+    pub fn with(self, settings: Settings, dedupe: issue::Settings) -> Store {
+        Store { settings, dedupe, ..self }
+    }
+
+    /// The database.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts a batch into the store: counts its findings on their issues, queues what `issue::decide` says is due,
+    /// and moves the checkpoints, in one transaction. `event_of` builds the event of a finding, for what is sent
+    /// and for what an issue shows.
+    ///
+    /// # Errors
+    /// The database refuses (a full disk, for one): nothing of the batch is in the store, and it may come again.
+    pub fn commit(
+        &mut self,
+        batch: &Batch,
+        now: Timestamp,
+        event_of: &mut dyn FnMut(&Finding, &issue::Repeats) -> Built,
+    ) -> Result<Committed, StoreError> {
+        let result = self.in_transaction(|store, db| commit::commit(store, db, batch, now, event_of));
+        match &result {
+            Ok(_) => self.known.forget_many(),
+            Err(_) => self.known.clear(),
+        }
+        result
+    }
+
+    /// How far each file was read.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn checkpoints(&self) -> Result<Vec<Checkpoint>, StoreError> {
+        self.read(|db| {
+            let mut query = db.prepare("SELECT value FROM checkpoint")?;
+            let rows = query.query_map([], |row| row.get::<_, String>(0))?;
+            // One of another version is as good as none: its file is read from the beginning.
+            rows.filter_map(|row| row.map(|value| serde_json::from_str(&value).ok()).transpose()).collect()
+        })
+    }
+
+    fn read<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        ask(&self.db).map_err(|error| StoreError { path: self.path.clone(), error })
+    }
+
+    /// All or nothing.
+    fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut State<'_>, &Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut state = State { known: &mut self.known, settings: &self.settings, dedupe: &self.dedupe };
+        let run = || {
+            let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
+            let version = transaction.pragma_query_value(None, "data_version", |row| row.get(0))?;
+            if self.data_version != version {
+                // Somebody resolved or ignored an issue.
+                state.known.clear();
+                self.data_version = version;
+            }
+            let result = work(&mut state, &transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        };
+        run().map_err(|error| StoreError { path: self.path.clone(), error })
+    }
+}
+
+/// What a transaction works with, beside the database.
+struct State<'a> {
+    known: &'a mut Known,
+    settings: &'a Settings,
+    dedupe: &'a issue::Settings,
+}
+
+/// The table's spelling of a time.
+fn millis(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+/// A time from its spelling in a table.
+fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// `time` less `span`; the beginning of time where that is before it.
+fn before(time: Timestamp, span: SignedDuration) -> Timestamp {
+    time.checked_sub(span).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,464 @@
+//! The outbox: events on their way to Sentry, and what became of them.
+//!
+//! In: built events, Sentry's answers. Out: what is due. Invariants: a row leaves only after an answer, or when it
+//! is given up, which is counted and told to Sentry; the outbox is bounded. Does not send.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::commit::{Built, Tally};
+use super::{Settings, Store, StoreError, before, millis, time};
+
+/// Event ids kept of one issue.
+const MAX_EVENT_IDS: i64 = 100;
+
+/// An event to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its row, for `settle`.
+    pub id: i64,
+    /// 32 hex digits, the same at each attempt.
+    pub event_id: String,
+    /// Which DSN it goes to.
+    pub dsn_key: String,
+    /// The event, JSON.
+    pub body: Vec<u8>,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Sentry took it: the row goes.
+    Sent,
+    /// No answer, or one that may change: again, not before `at`.
+    Retry {
+        /// When.
+        at: Timestamp,
+        /// What was wrong, one line.
+        why: String,
+    },
+    /// The DSN takes nothing before `until` (a rate limit, a key that was refused): all its events wait.
+    Hold {
+        /// When it may be tried again.
+        until: Timestamp,
+        /// What Sentry said, one line.
+        why: String,
+    },
+    /// Sentry refused this event: it is kept aside.
+    Failed {
+        /// What Sentry said, one line.
+        why: String,
+    },
+}
+
+/// An event that Sentry refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Its row.
+    pub id: i64,
+    /// Its id.
+    pub event_id: String,
+    /// The DSN that refused it.
+    pub dsn_key: String,
+    /// When it was found.
+    pub created_at: Timestamp,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// What Sentry said.
+    pub why: String,
+    /// Bytes of the event.
+    pub bytes: u64,
+}
+
+/// How full the outbox is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fill {
+    /// Events that wait.
+    pub events: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Whether nothing more should be read.
+    pub is_full: bool,
+}
+
+/// What was given up, for a client report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientReport {
+    /// Sentry's word for it: `cache_overflow`, `send_error`, …
+    pub reason: String,
+    /// How many events.
+    pub quantity: u64,
+}
+
+/// Why an event was given up, in Sentry's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discarded {
+    /// It waited too long, or was pushed out of what is kept aside.
+    CacheOverflow,
+    /// Sentry refused it.
+    SendError,
+}
+
+impl Discarded {
+    fn as_str(self) -> &'static str {
+        match self {
+            Discarded::CacheOverflow => "cache_overflow",
+            Discarded::SendError => "send_error",
+        }
+    }
+}
+
+pub(super) enum Queued {
+    New,
+    Already,
+}
+
+pub(super) fn push(
+    db: &Connection,
+    dsn: &str,
+    issue: Option<i64>,
+    event: &Built,
+    now: Timestamp,
+) -> rusqlite::Result<Queued> {
+    let added = db
+        .prepare_cached(
+            "INSERT INTO outbox (event_id, dsn_key, issue, created_at, retry_at, bytes, body)
+             VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![event.event_id, dsn, issue, millis(now), event.body.len() as i64, event.body])?;
+    Ok(if added == 1 { Queued::New } else { Queued::Already })
+}
+
+pub(super) fn fill(db: &Connection, settings: &Settings) -> rusqlite::Result<Fill> {
+    let (events, bytes) = db
+        .prepare_cached("SELECT count(*), ifnull(sum(bytes), 0) FROM outbox WHERE failed IS NULL")?
+        .query_row([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned())))?;
+    let is_full = events >= settings.max_outbox_events || bytes >= settings.max_outbox_bytes;
+    Ok(Fill { events, bytes, is_full })
+}
+
+fn hour(now: Timestamp) -> i64 {
+    millis(now).div_euclid(3_600_000)
+}
+
+/// Events that may still be queued for a DSN in this hour.
+pub(super) fn budget_left(db: &Connection, dsn: &str, limit: u64, now: Timestamp) -> rusqlite::Result<u64> {
+    if limit == 0 || dsn.is_empty() {
+        return Ok(u64::MAX);
+    }
+    let mut query = db.prepare_cached("SELECT hour_events FROM destination WHERE dsn_key = ?1 AND hour = ?2")?;
+    let taken: Option<i64> = query.query_row(params![dsn, hour(now)], |row| row.get(0)).optional()?;
+    Ok(limit.saturating_sub(taken.unwrap_or(0).cast_unsigned()))
+}
+
+pub(super) fn take_budget(db: &Connection, dsn: &str, events: u64, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO destination (dsn_key, hour, hour_events) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
+         hour_events = iif(hour = excluded.hour, hour_events, 0) + excluded.hour_events, hour = excluded.hour",
+    )?
+    .execute(params![dsn, hour(now), events.cast_signed()])
+    .map(drop)
+}
+
+impl Store {
+    /// Whether nothing more should be read until some of the outbox is sent.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn is_full(&self) -> Result<bool, StoreError> {
+        self.fill().map(|fill| fill.is_full)
+    }
+
+    /// How full the outbox is.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn fill(&self) -> Result<Fill, StoreError> {
+        self.read(|db| fill(db, &self.settings))
+    }
+
+    /// At most `limit` events whose time has come, oldest first; each is handed out once until it is settled.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let due = self.read(|db| {
+            let mut ids = db.prepare_cached(
+                "SELECT id FROM outbox WHERE failed IS NULL AND retry_at <= ?1
+                 AND dsn_key NOT IN (SELECT dsn_key FROM destination WHERE held_until > ?1) ORDER BY id LIMIT ?2",
+            )?;
+            let ids =
+                ids.query_map(params![millis(now), (limit + self.leased.len()) as i64], |row| row.get::<_, i64>(0))?;
+            let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
+            let mut event =
+                db.prepare_cached("SELECT id, event_id, dsn_key, body, attempts FROM outbox WHERE id = ?1")?;
+            let free = ids.into_iter().filter(|id| !self.leased.contains(id)).take(limit);
+            free.map(|id| {
+                event.query_row([id], |row| {
+                    Ok(Outgoing {
+                        id: row.get(0)?,
+                        event_id: row.get(1)?,
+                        dsn_key: row.get(2)?,
+                        body: row.get(3)?,
+                        attempts: row.get(4)?,
+                    })
+                })
+            })
+            .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        self.leased.extend(due.iter().map(|outgoing| outgoing.id));
+        Ok(due)
+    }
+
+    /// When the next event is due, if one waits that is not being sent.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|db| {
+            let mut query = db.prepare_cached(
+                "SELECT id, max(retry_at, ifnull(held_until, 0)) AS at FROM outbox LEFT JOIN destination USING (dsn_key)
+                 WHERE failed IS NULL ORDER BY at LIMIT ?1",
+            )?;
+            let mut rows = query.query([self.leased.len() as i64 + 1])?;
+            while let Some(row) = rows.next()? {
+                if !self.leased.contains(&row.get(0)?) {
+                    return Ok(Some(time(row.get(1)?)));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Says what became of an event that `due` gave out.
+    ///
+    /// # Errors
+    /// The database refuses; the event will be due again.
+    pub fn settle(&mut self, id: i64, outcome: &Outcome, now: Timestamp) -> Result<(), StoreError> {
+        self.leased.remove(&id);
+        self.in_transaction(|state, db| {
+            let found = db
+                .prepare_cached("SELECT dsn_key FROM outbox WHERE id = ?1")?
+                .query_row([id], |row| row.get::<_, String>(0))
+                .optional()?;
+            let Some(dsn) = found else { return Ok(()) };
+            match outcome {
+                Outcome::Sent => sent(db, id, &dsn, now),
+                Outcome::Retry { at, why } => {
+                    db.prepare_cached("UPDATE outbox SET attempts = attempts + 1, retry_at = ?2 WHERE id = ?1")?
+                        .execute(params![id, millis(*at)])?;
+                    note_error(db, &dsn, why, now)
+                }
+                Outcome::Hold { until, why } => {
+                    db.prepare_cached(
+                        "INSERT INTO destination (dsn_key, held_until, held_why) VALUES (?1, ?2, ?3)
+                         ON CONFLICT DO UPDATE SET held_why = iif(held_until > excluded.held_until, held_why, excluded.held_why),
+                         held_until = max(ifnull(held_until, 0), excluded.held_until)",
+                    )?
+                    .execute(params![dsn, millis(*until), why])?;
+                    note_error(db, &dsn, why, now)
+                }
+                Outcome::Failed { why } => {
+                    db.prepare_cached("UPDATE outbox SET attempts = attempts + 1, failed = ?2 WHERE id = ?1")?
+                        .execute(params![id, why])?;
+                    report(db, &dsn, Discarded::SendError, 1)?;
+                    move_outcome(db, ("queued", ""), ("failed", ""))?;
+                    note_error(db, &dsn, why, now)?;
+                    forget_failed(db, state.settings)
+                }
+            }
+        })
+    }
+
+    /// Events that Sentry refused, newest first.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn failed(&self) -> Result<Vec<Failed>, StoreError> {
+        self.read(|db| {
+            let mut query = db.prepare(
+                "SELECT id, event_id, dsn_key, created_at, attempts, failed, bytes FROM outbox
+                 WHERE failed IS NOT NULL ORDER BY id DESC",
+            )?;
+            let rows = query.query_map([], |row| {
+                Ok(Failed {
+                    id: row.get(0)?,
+                    event_id: row.get(1)?,
+                    dsn_key: row.get(2)?,
+                    created_at: time(row.get(3)?),
+                    attempts: row.get(4)?,
+                    why: row.get(5)?,
+                    bytes: row.get::<_, i64>(6)?.cast_unsigned(),
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// Queues again what Sentry refused; how many events that is.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn retry_failed(&mut self) -> Result<usize, StoreError> {
+        self.in_transaction(|_, db| {
+            let count = db.execute("UPDATE outbox SET failed = NULL, retry_at = 0 WHERE failed IS NOT NULL", [])?;
+            db.execute("UPDATE destination SET held_until = NULL, held_why = NULL", [])?;
+            move_outcomes(db, ("failed", ""), ("queued", ""), count)?;
+            Ok(count)
+        })
+    }
+
+    /// Takes what Sentry was not yet told of a DSN's events that were given up.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn take_client_reports(&mut self, dsn_key: &str) -> Result<Vec<ClientReport>, StoreError> {
+        self.in_transaction(|_, db| {
+            let mut query =
+                db.prepare_cached("DELETE FROM client_report WHERE dsn_key = ?1 RETURNING reason, quantity")?;
+            let rows = query.query_map([dsn_key], |row| {
+                Ok(ClientReport { reason: row.get(0)?, quantity: row.get::<_, i64>(1)?.cast_unsigned() })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// What is due by time alone: windows that close, events that waited too long, tables that grew too far. To be
+    /// called every few seconds, and with `stopping` at the end: then all that was counted goes out. How many
+    /// events were queued.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn tick(&mut self, now: Timestamp, stopping: bool) -> Result<u64, StoreError> {
+        self.in_transaction(|state, db| {
+            let due = if stopping { Timestamp::MAX } else { before(now, state.dedupe.interval) };
+            let queued = close_windows(db, due, now, state.settings)?;
+            expire(db, now, state.settings)?;
+            if tidy(db, now, state.settings)? || queued > 0 {
+                state.known.clear();
+            }
+            Ok(queued)
+        })
+    }
+}
+
+/// Queues the last event of each issue that has occurrences which no event told of.
+fn close_windows(db: &Connection, due: Timestamp, now: Timestamp, settings: &Settings) -> rusqlite::Result<u64> {
+    let mut query = db.prepare_cached(
+        "SELECT id, dsn_key, event_id, body FROM issue JOIN sample ON sample.issue = issue.id
+         WHERE pending > 0 AND held = 1 AND state != 'ignored' AND dsn_key != '' AND ifnull(sent_at, 0) <= ?1
+         LIMIT 1000",
+    )?;
+    let rows = query.query_map([millis(due)], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, Built { event_id: row.get(2)?, body: row.get(3)? }))
+    })?;
+    let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let mut queued = 0;
+    for (issue, dsn, event) in rows {
+        if budget_left(db, &dsn, settings.events_per_hour, now)? == 0 || fill(db, settings)?.is_full {
+            continue;
+        }
+        if matches!(push(db, &dsn, Some(issue), &event, now)?, Queued::New) {
+            take_budget(db, &dsn, 1, now)?;
+            move_outcome(db, ("counted", "repeat"), ("queued", ""))?;
+            queued += 1;
+        }
+        db.prepare_cached("UPDATE issue SET pending = 0, pending_places = NULL, sent_at = ?2 WHERE id = ?1")?
+            .execute(params![issue, millis(now)])?;
+        db.prepare_cached("UPDATE sample SET held = 0 WHERE issue = ?1")?.execute([issue])?;
+    }
+    Ok(queued)
+}
+
+/// Gives up what waited too long.
+fn expire(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Result<()> {
+    let oldest = before(now, SignedDuration::from_hours(24 * i64::from(settings.max_outbox_days)));
+    let mut query =
+        db.prepare_cached("DELETE FROM outbox WHERE failed IS NULL AND created_at < ?1 RETURNING dsn_key")?;
+    let dsns: Vec<String> = query.query_map([millis(oldest)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for dsn in dsns {
+        report(db, &dsn, Discarded::CacheOverflow, 1)?;
+        move_outcome(db, ("queued", ""), ("dropped", "expired"))?;
+    }
+    Ok(())
+}
+
+/// Keeps the tables bounded; whether issues went.
+fn tidy(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Result<bool> {
+    db.prepare_cached("DELETE FROM issue_hour WHERE hour < ?1")?
+        .execute([hour(now) - 24 * i64::from(settings.history_days)])?;
+    let gone = db
+        .prepare_cached(
+            "DELETE FROM issue WHERE id IN (SELECT id FROM issue WHERE pending = 0 ORDER BY last_seen
+             LIMIT max(0, (SELECT count(*) FROM issue) - ?1))",
+        )?
+        .execute([settings.max_issues.cast_signed()])?;
+    db.execute_batch("PRAGMA incremental_vacuum(256)")?;
+    Ok(gone > 0)
+}
+
+fn sent(db: &Connection, id: i64, dsn: &str, now: Timestamp) -> rusqlite::Result<()> {
+    let mut query = db.prepare_cached("DELETE FROM outbox WHERE id = ?1 RETURNING issue, event_id")?;
+    let (issue, event_id): (Option<i64>, String) = query.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    db.prepare_cached(
+        "INSERT INTO destination (dsn_key, sent, last_sent_at) VALUES (?1, 1, ?2)
+         ON CONFLICT DO UPDATE SET sent = sent + 1, last_sent_at = ?2, held_until = NULL, held_why = NULL",
+    )?
+    .execute(params![dsn, millis(now)])?;
+    move_outcome(db, ("queued", ""), ("sent", ""))?;
+    let Some(issue) = issue else { return Ok(()) };
+    let updated = db.prepare_cached("UPDATE issue SET sent = sent + 1 WHERE id = ?1")?.execute([issue])?;
+    if updated == 0 {
+        return Ok(());
+    }
+    db.prepare_cached("INSERT OR REPLACE INTO issue_event (issue, event_id, sent_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![issue, event_id, millis(now)])?;
+    db.prepare_cached(
+        "DELETE FROM issue_event WHERE issue = ?1 AND event_id NOT IN
+         (SELECT event_id FROM issue_event WHERE issue = ?1 ORDER BY sent_at DESC LIMIT ?2)",
+    )?
+    .execute([issue, MAX_EVENT_IDS])
+    .map(drop)
+}
+
+fn note_error(db: &Connection, dsn: &str, why: &str, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO destination (dsn_key, last_error, last_error_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET last_error = ?2, last_error_at = ?3",
+    )?
+    .execute(params![dsn, why, millis(now)])
+    .map(drop)
+}
+
+fn forget_failed(db: &Connection, settings: &Settings) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "DELETE FROM outbox WHERE failed IS NOT NULL AND id NOT IN
+         (SELECT id FROM outbox WHERE failed IS NOT NULL ORDER BY id DESC LIMIT ?1)",
+    )?
+    .execute([settings.max_failed_events.cast_signed()])
+    .map(drop)
+}
+
+fn report(db: &Connection, dsn: &str, reason: Discarded, quantity: i64) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO client_report (dsn_key, reason, quantity) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity",
+    )?
+    .execute(params![dsn, reason.as_str(), quantity])
+    .map(drop)
+}
+
+type Named = (&'static str, &'static str);
+
+fn move_outcome(db: &Connection, from: Named, to: Named) -> rusqlite::Result<()> {
+    let mut tally = Tally::default();
+    tally.take(from.0, from.1);
+    tally.add(to.0, to.1);
+    tally.write(db)
+}
+
+fn move_outcomes(db: &Connection, from: Named, to: Named, count: usize) -> rusqlite::Result<()> {
+    (0..count).map(|_| move_outcome(db, from, to)).collect()
+}

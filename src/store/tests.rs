@@ -1,0 +1,323 @@
+//! The store against real files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use errtail_parsers::{Exception, Frame, Platform, Record, Source, User};
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::issue::{Fingerprint, Repeats, State, Why};
+use crate::pipeline::{Batch, Finding};
+use crate::policy::{Action, Category, Verdict};
+use crate::tail::{Checkpoint, FileId};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+/// An occurrence of the failure `name`, by user `user`, the `number`th of its file.
+pub(super) fn finding(name: &str, user: u64, number: u64) -> Finding {
+    let frames = (0..40).map(|index| Frame {
+        function: Some(format!("step{index}")),
+        module: Some("Shop\\Basket".to_owned()),
+        file: Some("/srv/shop/app/Basket.php".to_owned()),
+        line: Some(index),
+        in_app: true,
+        ..Frame::default()
+    });
+    let exception = Exception {
+        kind: format!("Shop\\{name}"),
+        message: "no stock".to_owned(),
+        frames: frames.collect(),
+        ..Exception::default()
+    };
+    Finding {
+        record: Record {
+            source: Source {
+                path: "/var/log/shop.log".to_owned(),
+                first_line: number * 42 + 1,
+                last_line: number * 42 + 42,
+                offset: number * 5000,
+                length: 5000,
+            },
+            platform: Platform::Php,
+            format: "laravel".to_owned(),
+            timestamp: Some("2027-01-15T08:00:00Z".to_owned()),
+            exceptions: vec![exception],
+            user: Some(User { id: Some(user.to_string()), username: None }),
+            ..Record::default()
+        },
+        verdict: Verdict { handled: Some(false), category: Category::Defect, action: Action::Send, reasons: vec![] },
+        fingerprint: Fingerprint(format!("1{name}")),
+        dsn_key: Some(Arc::from("shop")),
+    }
+}
+
+pub(super) fn build(finding: &Finding, repeats: &Repeats) -> Built {
+    let exception = &finding.record.exceptions[0];
+    let body = serde_json::json!({
+        "exception": {"values": [{"type": exception.kind, "value": exception.message}]},
+        "contexts": {"repeats": {"occurrences": repeats.occurrences, "why": repeats.why, "total": repeats.total}},
+    });
+    Built { event_id: format!("{:032x}", finding.record.source.offset + 1), body: body.to_string().into_bytes() }
+}
+
+fn commit(store: &mut Store, findings: Vec<Finding>, now: Timestamp) -> Committed {
+    store.commit(&Batch { findings, ..Batch::default() }, now, &mut build).unwrap()
+}
+
+fn bodies(store: &mut Store, now: Timestamp) -> Vec<serde_json::Value> {
+    let due = store.due(now, 1000).unwrap();
+    due.iter().map(|out| serde_json::from_slice(&out.body).unwrap()).collect()
+}
+
+fn only(store: &Store, now: Timestamp) -> IssueRow {
+    let mut rows = store.issues(&Filter::default(), now).unwrap();
+    assert_eq!(rows.len(), 1);
+    rows.remove(0)
+}
+
+fn outcomes(store: &Store) -> Vec<(String, String, i64)> {
+    let mut query = store.db.prepare("SELECT outcome, reason, records FROM outcome WHERE records != 0").unwrap();
+    query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_first_occurrence_is_queued_and_leaves_after_the_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let committed = commit(&mut store, vec![finding("Empty", 1, 0)], at(0));
+    assert_eq!((committed.new.len(), committed.queued, committed.fill.events), (1, 1, 1));
+    assert_eq!((committed.new[0].kind.as_str(), committed.new[0].message.as_str()), ("Shop\\Empty", "no stock"));
+
+    let due = store.due(at(0), 10).unwrap();
+    assert_eq!((due.len(), due[0].dsn_key.as_str(), due[0].attempts), (1, "shop", 0));
+    assert_eq!(store.due(at(0), 10).unwrap(), vec![], "what is being sent is not handed out again");
+    store.settle(due[0].id, &Outcome::Retry { at: at(60), why: "timeout".to_owned() }, at(1)).unwrap();
+    assert_eq!(store.next_due().unwrap(), Some(at(60)));
+    assert_eq!(store.due(at(59), 10).unwrap(), vec![]);
+
+    drop(store);
+    let mut store = Store::open(dir.path()).unwrap();
+    let due = store.due(at(60), 10).unwrap();
+    assert_eq!((due.len(), due[0].attempts), (1, 1));
+    store.settle(due[0].id, &Outcome::Sent, at(61)).unwrap();
+    assert_eq!(store.fill().unwrap().events, 0);
+    let page = store.issue("1", at(61)).unwrap().unwrap();
+    assert_eq!((page.row.sent, page.event_ids), (1, vec![due[0].event_id.clone()]));
+    assert_eq!(outcomes(&store), [("sent".to_owned(), String::new(), 1)]);
+}
+
+#[test]
+fn repeats_are_counted_and_go_out_when_the_window_closes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    for second in 0..5 {
+        commit(&mut store, vec![finding("Empty", 1, second)], at(second.cast_signed()));
+    }
+    assert_eq!(bodies(&mut store, at(5)).len(), 1);
+    assert_eq!(store.tick(at(299), false).unwrap(), 0);
+    assert_eq!(store.tick(at(300), false).unwrap(), 1);
+    assert_eq!(store.tick(at(900), false).unwrap(), 0, "once");
+    let closing = &bodies(&mut store, at(900))[0]["contexts"]["repeats"];
+    assert_eq!(*closing, serde_json::json!({"occurrences": 4, "why": "close", "total": 5}));
+    let records: i64 = outcomes(&store).iter().map(|(_, _, records)| records).sum();
+    assert_eq!(records, 5);
+}
+
+#[test]
+fn stopping_sends_the_last_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    commit(&mut store, (0..3).map(|number| finding("Empty", 1, number)).collect(), at(0));
+    assert_eq!(store.tick(at(1), true).unwrap(), 1);
+    drop(store);
+    let mut store = Store::open(dir.path()).unwrap();
+    let occurrences: Vec<_> =
+        bodies(&mut store, at(1)).iter().map(|body| body["contexts"]["repeats"]["occurrences"].clone()).collect();
+    assert_eq!(occurrences, [1, 2]);
+}
+
+#[test]
+fn states_hold_beside_a_running_agent() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut agent = Store::open(dir.path()).unwrap();
+    commit(&mut agent, vec![finding("Empty", 1, 0)], at(0));
+    let mut hand = Store::open_shared(dir.path()).unwrap();
+    assert!(hand.ignore("1", None, None).unwrap());
+    assert!(!hand.ignore("2", None, None).unwrap());
+    let committed = commit(&mut agent, (1..20).map(|number| finding("Empty", number, number)).collect(), at(1));
+    assert_eq!(committed.queued, 0);
+    assert_eq!(only(&hand, at(1)).events, 20);
+
+    let before_it = Timestamp::from_second(at(0).as_second() - 3_000_000).unwrap();
+    assert!(hand.resolve("1", before_it).unwrap());
+    let committed = commit(&mut agent, vec![finding("Empty", 1, 20)], at(2));
+    assert_eq!((committed.queued, committed.regressed.len()), (1, 1));
+    assert_eq!(only(&hand, at(2)).state, State::Regressed);
+    assert!(hand.reopen("1").unwrap());
+    assert_eq!(only(&hand, at(2)).state, State::Unresolved);
+}
+
+#[test]
+fn a_failed_commit_moves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    commit(&mut store, vec![finding("Empty", 1, 0)], at(0));
+    let checkpoint = Checkpoint { file: FileId { inode: 7, ..FileId::default() }, offset: 99, ..Checkpoint::default() };
+    let batch = Batch {
+        findings: vec![finding("Empty", 2, 1), finding("Full", 2, 2)],
+        checkpoints: vec![checkpoint.clone()],
+        ..Batch::default()
+    };
+    // The last thing of a batch that is written is refused.
+    store
+        .db
+        .execute_batch("CREATE TRIGGER no BEFORE INSERT ON checkpoint BEGIN SELECT raise(ABORT, 'no'); END")
+        .unwrap();
+    assert!(store.commit(&batch, at(1), &mut build).is_err());
+    assert_eq!((only(&store, at(1)).events, only(&store, at(1)).users), (1, 1));
+    assert_eq!((store.fill().unwrap().events, store.checkpoints().unwrap()), (1, vec![]));
+    store.db.execute_batch("DROP TRIGGER no").unwrap();
+    let committed = store.commit(&batch, at(2), &mut build).unwrap();
+    assert_eq!((committed.new.len(), committed.queued), (1, 2));
+    assert_eq!(store.checkpoints().unwrap(), vec![checkpoint]);
+}
+
+#[test]
+fn a_second_agent_does_not_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Store::open(dir.path()).unwrap();
+    let refused = Store::open(dir.path()).err().unwrap().to_string();
+    let expected = format!(
+        "{}: in use by another agent (process {}); stop that one, or give this one another directory with --state-dir",
+        dir.path().display(),
+        std::process::id()
+    );
+    assert_eq!(refused, expected);
+    Store::open_shared(dir.path()).unwrap();
+    drop(agent);
+    Store::open(dir.path()).unwrap();
+}
+
+#[test]
+fn what_cannot_be_opened_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = |path: &Path| Store::open(path).err().unwrap().to_string();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    assert!(error(&file).contains("is a file"), "{}", error(&file));
+    assert!(error(&file.join("below")).contains("is a file"), "{}", error(&file.join("below")));
+
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("errtail.db"), "no database, but longer than a header of SQLite would be: ".repeat(40))
+        .unwrap();
+    assert!(error(&other).contains("not a store of errtail"), "{}", error(&other));
+
+    let foreign = dir.path().join("foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    Connection::open(foreign.join("errtail.db")).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    assert!(error(&foreign).contains("not a store of errtail"), "{}", error(&foreign));
+
+    let newer = dir.path().join("newer");
+    Store::open(&newer).unwrap().db.execute_batch("PRAGMA user_version = 99").unwrap();
+    assert!(error(&newer).contains("schema 99"), "{}", error(&newer));
+
+    let missing = Store::open_shared(&dir.path().join("missing")).err().unwrap().to_string();
+    assert!(missing.contains("no store here"), "{missing}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("a/b");
+    let mut store = Store::open(&state).unwrap();
+    commit(&mut store, vec![finding("Empty", 1, 0)], at(0));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&state), 0o700);
+    for name in std::fs::read_dir(&state).unwrap() {
+        assert_eq!(mode(&name.unwrap().path()), 0o600);
+    }
+}
+
+#[test]
+fn the_budget_of_an_hour_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { events_per_hour: 3, ..Settings::default() };
+    let mut store = Store::open(dir.path()).unwrap().with(settings, issue::Settings::default());
+    let names = ["A", "B", "C", "D", "E"];
+    let committed = commit(&mut store, names.iter().zip(0..).map(|(name, n)| finding(name, 1, n)).collect(), at(0));
+    assert_eq!((committed.new.len(), committed.queued), (5, 3));
+    assert_eq!(store.tick(at(600), false).unwrap(), 0);
+    assert_eq!(store.tick(at(3600), false).unwrap(), 2, "what was kept back goes out in the next hour");
+}
+
+#[test]
+fn a_full_outbox_says_so_and_what_waited_too_long_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { max_outbox_events: 2, max_outbox_days: 1, ..Settings::default() };
+    let mut store = Store::open(dir.path()).unwrap().with(settings, issue::Settings::default());
+    assert!(!commit(&mut store, vec![finding("A", 1, 0)], at(0)).fill.is_full);
+    assert!(commit(&mut store, vec![finding("B", 1, 1)], at(0)).fill.is_full);
+    store.tick(at(86_401), false).unwrap();
+    assert!(!store.is_full().unwrap());
+    let report = ClientReport { reason: "cache_overflow".to_owned(), quantity: 2 };
+    assert_eq!(store.take_client_reports("shop").unwrap(), [report]);
+    assert_eq!(store.take_client_reports("shop").unwrap(), []);
+    assert_eq!(outcomes(&store), [("dropped".to_owned(), "expired".to_owned(), 2)]);
+}
+
+#[test]
+fn a_held_dsn_does_not_hold_up_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let other = Finding { dsn_key: Some(Arc::from("other")), ..finding("A", 1, 2) };
+    commit(&mut store, vec![finding("A", 1, 0), finding("B", 1, 1), other], at(0));
+    let due = store.due(at(0), 1).unwrap();
+    store.settle(due[0].id, &Outcome::Hold { until: at(100), why: "429".to_owned() }, at(0)).unwrap();
+    let due: Vec<_> = store.due(at(50), 10).unwrap().into_iter().map(|out| (out.dsn_key, out.attempts)).collect();
+    assert_eq!(due, [("other".to_owned(), 0)]);
+    assert_eq!(store.due(at(100), 10).unwrap().len(), 2);
+}
+
+#[test]
+fn a_refused_event_is_kept_aside_and_can_go_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    commit(&mut store, vec![finding("A", 1, 0)], at(0));
+    let due = store.due(at(0), 1).unwrap();
+    store.settle(due[0].id, &Outcome::Failed { why: "400: bad".to_owned() }, at(0)).unwrap();
+    assert_eq!((store.due(at(0), 1).unwrap(), store.fill().unwrap().events), (vec![], 0));
+    assert_eq!(store.failed().unwrap()[0].why, "400: bad");
+    assert_eq!(store.retry_failed().unwrap(), 1);
+    assert_eq!(store.due(at(0), 1).unwrap().len(), 1);
+    assert_eq!(outcomes(&store), [("queued".to_owned(), String::new(), 1)]);
+}
+
+#[test]
+fn issues_from_before_there_was_a_dsn_are_the_dsns() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let local = |number| Finding { dsn_key: None, ..finding("A", 1, number) };
+    let committed = commit(&mut store, vec![local(0), local(1)], at(0));
+    assert_eq!((committed.new.len(), committed.queued), (1, 0));
+    assert_eq!(store.tick(at(0), true).unwrap(), 0);
+    let committed = commit(&mut store, vec![finding("A", 1, 2)], at(1));
+    assert_eq!((committed.new.len(), committed.queued), (0, 1));
+    assert_eq!(only(&store, at(1)).events, 3);
+    assert_eq!(bodies(&mut store, at(1))[0]["contexts"]["repeats"]["why"], serde_json::json!(Why::First));
+}
+
+#[test]
+fn old_occurrences_are_kept_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let later = at(0) + SignedDuration::from_hours(31 * 24);
+    let committed = commit(&mut store, vec![finding("A", 1, 0)], later);
+    assert_eq!((committed.new.len(), committed.queued), (1, 0));
+    assert_eq!(outcomes(&store), [("counted".to_owned(), "old".to_owned(), 1)]);
+}
