@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod deliver;
 pub mod event;
 pub mod issue;
 pub mod pipeline;
