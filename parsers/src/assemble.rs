@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
+pub(crate) use crate::node::{Extent, Step};
 use crate::stream::trim_break;
-use crate::{Record, dotnet, json, node, php};
+use crate::{Platform, Record, dotnet, json, node, php};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -43,20 +44,22 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
     }
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
-        let other = dotnet::parse(&texts, region.hit).or_else(|| node::parse(&texts, region.hit));
+        let other = dotnet::parse(&texts, region.hit, header.as_ref())
+            .or_else(|| node::parse(&texts, region.hit, &region.lines[0]));
         found.extend(other);
     }
-    found.into_iter().map(|found| complete(found, header.as_ref())).collect()
+    found.into_iter().map(|found| fill(found, header.as_ref())).collect()
 }
 
 /// Adds what the entry's header says.
-fn complete(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>) {
+fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>) {
     let mut record = found.record;
     if let Some(header) = header.filter(|_| found.has_header) {
         record.timestamp = record.timestamp.or_else(|| header.timestamp.clone());
         record.level = record.level.or(header.level);
         record.logger = record.logger.or_else(|| header.logger.clone());
         record.environment = record.environment.or_else(|| header.environment.clone());
+        record.fields.extend(header.fields.iter().cloned());
         if record.format.is_empty() {
             record.format = header.format.unwrap_or("plain").to_owned();
         }
@@ -65,6 +68,13 @@ fn complete(found: Found, header: Option<&header::Header>) -> (Record, Range<usi
         record.format = "plain".to_owned();
     }
     (record, found.lines)
+}
+
+/// Adds what the lines before a record say of it, once they are known.
+pub(crate) fn complete(record: &mut Record) {
+    if record.platform == Platform::Csharp {
+        dotnet::complete(record);
+    }
 }
 
 /// Whether a hit's line is a record by itself: a JSON object from brace to brace.

@@ -3,15 +3,18 @@
 //! In: files, compressed or not, or standard input. Out: one line or block a record, in file order. Invariant: a
 //! file that cannot be read costs exit status 1 and nothing of the others. Does not touch the store or the network.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{ConfigOption, Output, events, pretty};
 use crate::pipeline::{Finding, Pipeline};
+use crate::policy::Policy;
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -36,20 +39,17 @@ pub(super) struct Arguments {
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let config = match arguments.config.load() {
-        Ok(config) => config,
-        Err(error) => return super::usage_error(&error),
-    };
-    let builder = match events::builder(&config) {
-        Ok(builder) => builder,
-        Err(error) => return super::usage_error(&*error),
+    let config = arguments.config.load().map_err(Box::<dyn Error>::from);
+    let (policy, builder) = match config.and_then(|config| Ok((super::policy(&config)?, events::builder(&config)?))) {
+        Ok(made) => made,
+        Err(error) => return super::usage_error(error.as_ref()),
     };
     let stdout = io::stdout();
     let output = arguments.output.unwrap_or(if stdout.is_terminal() { Output::Pretty } else { Output::Jsonl });
     let mut out = BufWriter::new(anstream::AutoStream::auto(stdout.lock()));
     let mut status = ExitCode::SUCCESS;
     for file in &arguments.files {
-        let read = read(file, |finding| match output {
+        let read = read(file, &policy, |finding| match output {
             Output::Sentry => events::print(&mut out, &builder, &finding, arguments.all),
             _ => print(&mut out, output, &finding),
         });
@@ -86,9 +86,13 @@ fn print(out: &mut impl Write, output: Output, finding: &Finding) -> io::Result<
 ///
 /// # Errors
 /// The file cannot be opened or read, or `each` fails.
-pub(super) fn read(path: &Path, mut each: impl FnMut(Finding) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn read(
+    path: &Path,
+    policy: &Arc<Policy>,
+    mut each: impl FnMut(Finding) -> io::Result<()>,
+) -> io::Result<()> {
     let (mut input, bar) = open(path)?;
-    let mut pipeline = Pipeline::new(path.display().to_string());
+    let mut pipeline = Pipeline::new(path.display().to_string(), policy);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let count = match input.read(&mut chunk) {
