@@ -9,31 +9,33 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::event::{Builder, Settings};
+use crate::event::Builder;
 use crate::pipeline::Finding;
 use crate::policy::Action;
-use crate::scrub::{self, Scrubber};
+use crate::scrub::Scrubber;
 use crate::source::Sources;
 
 /// The maker of events that a configuration asks for.
 pub(crate) fn builder(config: &Config) -> Result<Builder, Box<dyn Error>> {
-    let defaults = Settings::default();
-    let settings = Settings {
-        environment: config.environment.clone().unwrap_or(defaults.environment),
-        release: config.release.clone(),
-        project_root: config.project_root.clone(),
-        server_name: hostname(),
-        ..Settings::default()
-    };
-    let scrubber = Arc::new(Scrubber::new(&scrub::Settings::default(), settings.send_pii)?);
+    let mut settings = config.event.clone();
+    settings.environment.clone_from(&config.environment);
+    settings.release.clone_from(&config.release);
+    settings.project_root.clone_from(&config.project_root);
+    settings.server_name = settings.server_name.or_else(hostname);
+    let scrubber = Arc::new(Scrubber::new(&config.scrub, settings.send_pii)?);
     let sources = Sources::new(&config.source_roots);
     let of_sources = Arc::clone(&scrubber);
     Ok(Builder::new(settings, scrubber, Box::new(move |path| sources.read(path, &of_sources))))
 }
 
-/// Prints a finding's event, if the policy sends it.
-pub(super) fn print(out: &mut impl Write, builder: &Builder, finding: &Finding, all: bool) -> io::Result<()> {
-    if all || finding.verdict.action == Action::Send {
+/// Prints a finding's event; with `sent`, only if the policy sends it. Duplicates have none.
+pub(super) fn print(out: &mut impl Write, builder: &Builder, finding: &Finding, sent: bool) -> io::Result<()> {
+    let printed = match finding.verdict.action {
+        Action::Send => true,
+        Action::Drop => !sent,
+        Action::Duplicate => false,
+    };
+    if printed {
         let event = builder.event(&finding.record, &finding.verdict, None, Timestamp::now());
         serde_json::to_writer(&mut *out, &event)?;
         out.write_all(b"\n")?;

@@ -30,9 +30,9 @@ pub(super) struct Arguments {
     /// How to print; default: `pretty` on a terminal, else `jsonl`
     #[arg(long, value_enum)]
     output: Option<Output>,
-    /// With `--output sentry`: the events of records that are not sent, too
+    /// With `--output sentry`: only the events of records that the policy sends
     #[arg(long)]
-    all: bool,
+    sent: bool,
     #[command(flatten)]
     config: ConfigOption,
 }
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let mut status = ExitCode::SUCCESS;
     for file in &arguments.files {
         let read = read(file, &policy, |finding| match output {
-            Output::Sentry => events::print(&mut out, &builder, &finding, arguments.all),
+            Output::Sentry => events::print(&mut out, &builder, &finding, arguments.sent),
             _ => print(&mut out, output, &finding),
         });
         if let Err(error) = read {

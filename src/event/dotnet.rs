@@ -12,6 +12,9 @@ use errtail_parsers::{Exception, Record};
 
 use super::protocol::Frame;
 
+/// The module that the SDK names for methods made at run time.
+pub(super) const DYNAMIC: &str = "(unknown)";
+
 /// The traces of a record's exceptions, in the record's order, outermost call first.
 pub(super) fn traces(record: &Record) -> Vec<Vec<Frame>> {
     let known = known_types(record);
@@ -24,11 +27,12 @@ pub(super) fn traces(record: &Record) -> Vec<Vec<Frame>> {
             for (index, (call, printed)) in calls.iter().zip(&exception.frames).enumerate() {
                 let method = call.method(&known, &calls[index + 1..]);
                 let frame = Frame {
+                    // The SDK takes what has no namespace for the application's.
+                    in_app: printed.in_app || method.module == DYNAMIC,
                     module: Some(method.module),
                     function: Some(method.function),
                     filename: printed.file.clone(),
                     lineno: printed.line,
-                    in_app: printed.in_app,
                     ..Frame::default()
                 };
                 // Two equal lines of an async method have the frames of a rethrow between them, which the text hides:

@@ -27,7 +27,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::issue::Repeats;
+use crate::issue::{self, Repeats};
 use crate::policy::Verdict;
 use crate::scrub::Scrubber;
 use crate::source::SourceFile;
@@ -36,19 +36,23 @@ pub use limits::{EVENT_BYTES, shrunk};
 pub use protocol::{Breadcrumb, Event, Exception, Frame, LogEntry, Mechanism, Request, Stacktrace, User, Values};
 pub use root::guess as guess_root;
 
-/// What may be configured of events.
+/// What may be configured of events: the table `[event]`, and three keys that stand outside of it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The environment of logs that do not name theirs. Default `production`, as the SDKs'.
-    pub environment: String,
-    /// The application's release.
+    /// The environment of logs that do not name theirs. Default `production`, as the SDKs'. A key of its own.
+    #[serde(skip)]
+    pub environment: Option<String>,
+    /// The application's release. A key of its own.
+    #[serde(skip)]
     pub release: Option<String>,
+    /// The application's root as its logs spell it; for Node the directory of the entry script. Guessed without it.
+    /// A key of its own.
+    #[serde(skip)]
+    pub project_root: Option<String>,
     /// The host, where the log does not name one.
     pub server_name: Option<String>,
-    /// The application's root as its logs spell it; for Node the directory of the entry script. Guessed without it.
-    pub project_root: Option<String>,
-    /// Whether personal data (user names) is sent. Default no.
+    /// Whether personal data is sent: user names, e-mail and IP addresses, SQL literals. Default no.
     pub send_pii: bool,
     /// Tags of every event.
     pub tags: BTreeMap<String, String>,
@@ -60,7 +64,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            environment: "production".to_owned(),
+            environment: None,
             release: None,
             server_name: None,
             project_root: None,
@@ -126,15 +130,16 @@ impl Builder {
             transaction: transaction::of(record).map(|name| limits::line(&name, limits::TAG_CHARS)),
             server_name: self.server_name(record),
             release: self.settings.release.as_deref().and_then(limits::release),
-            environment: limits::environment(record.environment.as_deref().unwrap_or(&self.settings.environment)),
+            environment: limits::environment(record.environment.as_deref().or(self.settings.environment.as_deref()).unwrap_or("")),
             logentry: logentry(record),
-            exception: Values { values },
             breadcrumbs: Values { values: crumbs::of(&record.before, when, zone) },
             request: request(record),
             user: user(record),
             contexts: contexts(record, &event_id),
             tags: self.tags(record, verdict),
             extra,
+            fingerprint: numbered_frames(&values).then(|| vec![issue::fingerprint(record).0]),
+            exception: Values { values },
             event_id,
             ..Event::default()
         };
@@ -254,10 +259,23 @@ fn platform(platform: Platform) -> &'static str {
     }
 }
 
-/// Sentry's level: the log's own; without one, what the SDK's hook would have set.
+/// Sentry's level: the log's own, unless the SDK's hook sets one; an exception is at least a warning.
 fn level(record: &Record, values: &[Exception]) -> &'static str {
-    let uncaught = values.last().is_some_and(|outermost| outermost.mechanism.kind == "auto.node.onuncaughtexception");
-    if uncaught { "fatal" } else { record.level.map_or("error", level_of) }
+    let hook = values.last().map_or("", |outermost| outermost.mechanism.kind);
+    let by = record.mechanism.as_ref().map_or("", |by| by.kind.as_str());
+    match (hook, by) {
+        ("auto.node.onuncaughtexception", _) => "fatal",
+        // PHP prints each uncaught exception as a fatal error; sentry-php keeps that for errors that are none.
+        ("AppDomain.UnhandledException", _) | (_, "php.uncaught") => "error",
+        _ => record.level.filter(|level| *level >= Level::Warning).map_or("error", level_of),
+    }
+}
+
+/// Whether a frame is a method that .NET made at run time: its number changes with each start of the process, and with
+/// it Sentry's own grouping would. errtail's fingerprint leaves such numbers out.
+fn numbered_frames(values: &[Exception]) -> bool {
+    let frames = values.iter().filter_map(|exception| exception.stacktrace.as_ref()).flat_map(|trace| &trace.frames);
+    frames.into_iter().any(|frame| frame.module.as_deref() == Some(dotnet::DYNAMIC))
 }
 
 fn level_of(level: Level) -> &'static str {

@@ -33,6 +33,9 @@ pub struct Event {
     pub release: Option<String>,
     /// `production`, `staging`, …
     pub environment: String,
+    /// Stands in for Sentry's own grouping, where that would part one failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Vec<String>>,
     /// The entry's own message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logentry: Option<LogEntry>,

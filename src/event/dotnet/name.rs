@@ -69,7 +69,7 @@ impl<'a> Call<'a> {
             || self.parameters.starts_with("Closure,")
             || self.parameters.starts_with("Closure ");
         let Some((path, function)) = self.split().filter(|_| !dynamic) else {
-            return Method { module: "(unknown)".to_owned(), function: self.name.clone(), is_async: false };
+            return Method { module: super::DYNAMIC.to_owned(), function: self.name.clone(), is_async: false };
         };
         let module = nested(path, known);
         let top_level =
