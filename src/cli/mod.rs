@@ -4,8 +4,10 @@
 //! where and what to do. Does not do the work of any room.
 
 mod check;
+mod issues;
 mod parse;
 mod pretty;
+mod status;
 mod test;
 
 use std::error::Error;
@@ -31,6 +33,10 @@ enum Command {
     Parse(parse::Arguments),
     /// Read the configuration, say what would be watched, where events would go, and what is wrong
     Check(check::Arguments),
+    /// List the issues in the local store, show one, resolve, ignore or reopen it
+    Issues(issues::Arguments),
+    /// One look at the agent: files and lag, outbox, destinations, outcomes
+    Status(status::Arguments),
     /// Hold sample logs against what is expected to be found in them
     Test(test::Arguments),
 }
@@ -59,6 +65,8 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Issues(arguments) => issues::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
     }
 }
@@ -74,6 +82,23 @@ impl ConfigOption {
 fn usage_error(error: &dyn Error) -> ExitCode {
     eprintln!("errtail: {error}");
     ExitCode::from(2)
+}
+
+/// Why a command that works on the store did not come to its end.
+type Failure = Box<dyn Error>;
+
+/// The exit status of a command; a failure is one line on standard error, a reader who went away is none.
+fn finish(done: Result<ExitCode, Failure>) -> ExitCode {
+    match done {
+        Ok(status) => status,
+        Err(error) if error.downcast_ref().is_some_and(|e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe) => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("errtail: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// What went wrong with a file, without the operating system's numbers.
