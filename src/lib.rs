@@ -12,5 +12,6 @@ pub mod pipeline;
 pub mod policy;
 pub mod scrub;
 pub mod source;
+pub mod state_dir;
 pub mod store;
 pub mod tail;
