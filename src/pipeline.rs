@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::issue::{self, Fingerprint};
 use crate::policy::{Judge, Verdict};
-use crate::tail::{Checkpoint, FileId};
+use crate::tail::{Checkpoint, FileId, Position};
 
 /// A record, judged.
 #[derive(Debug, Clone, Serialize)]
@@ -44,18 +44,43 @@ pub struct Pipeline {
     parser: Parser,
     judge: Judge,
     found: Vec<Finding>,
+    /// Where the records begin (byte, line) that the judge holds back.
+    held: Vec<(u64, u64)>,
+    /// Of each stream, the end of what had been found before this pipeline began: that was handed on then.
+    floors: Vec<(String, u64)>,
+    /// Of each stream, the end of what has been found.
+    ends: Vec<(String, u64)>,
 }
 
 impl Pipeline {
     /// A pipeline for the file at `path`, from its beginning.
     pub fn new(path: String) -> Pipeline {
-        Pipeline { path, parser: Parser::new(Options::default()), judge: Judge::default(), found: Vec::new() }
+        Pipeline::resume(path, Options::default(), Position::beginning())
+    }
+
+    /// A pipeline for the file at `path`, from `position`; it finds what follows the findings up to there.
+    pub fn resume(path: String, options: Options, position: Position) -> Pipeline {
+        Pipeline {
+            path,
+            parser: Parser::resume(options, position.offset, position.line),
+            judge: Judge::default(),
+            found: Vec::new(),
+            held: Vec::new(),
+            floors: position.streams.clone(),
+            ends: position.streams,
+        }
     }
 
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.parser.push(bytes);
         self.pass_on(false);
+    }
+
+    /// Nothing came for a while: closes what could only have gone on. A line without its end stays open.
+    pub fn idle(&mut self) {
+        self.parser.idle();
+        self.pass_on(true);
     }
 
     /// The file ends here.
@@ -69,18 +94,53 @@ impl Pipeline {
         std::mem::take(&mut self.found)
     }
 
+    /// From where a later pipeline finds all that was not taken from this one, once: the start of the oldest record
+    /// that is open or held back.
+    pub fn checkpoint(&self) -> Position {
+        let open = self.parser.checkpoint();
+        let (offset, line) = self.held.iter().copied().chain([open]).min().unwrap_or(open);
+        let streams = self.ends.iter().filter(|(_, end)| *end > offset).cloned().collect();
+        Position { offset, line, streams }
+    }
+
     fn pass_on(&mut self, ended: bool) {
         let mut judged = Vec::new();
         for mut record in self.parser.take() {
             record.source.path.clone_from(&self.path);
+            self.held.push((record.source.offset, record.source.first_line));
             self.judge.push(record, &mut judged);
         }
         if ended {
             self.judge.finish(&mut judged);
         }
-        self.found.extend(judged.into_iter().map(|(record, verdict)| {
+        for (record, verdict) in judged {
+            let (begin, end) = (record.source.offset, record.source.offset + record.source.length);
+            if let Some(index) = self.held.iter().position(|(offset, _)| *offset == begin) {
+                self.held.remove(index);
+            }
+            let stream = stream(&record);
+            if self.floors.iter().any(|(name, floor)| *name == stream && begin < *floor) {
+                continue;
+            }
+            match self.ends.iter_mut().find(|(name, _)| *name == stream) {
+                Some((_, last)) => *last = end,
+                None => self.ends.push((stream, end)),
+            }
             let fingerprint = issue::fingerprint(&record);
-            Finding { record, verdict, fingerprint, dsn_key: None }
-        }));
+            self.found.push(Finding { record, verdict, fingerprint, dsn_key: None });
+        }
+        if self.ends.len() > MAX_STREAMS {
+            let open = self.checkpoint().offset;
+            self.ends.retain(|(_, end)| *end > open);
+        }
     }
+}
+
+/// Streams of one file whose ends are kept, before those are dropped that no record can reach any more.
+const MAX_STREAMS: usize = 16;
+
+/// The stream of a file that a record is of: what its wrapper says of it.
+fn stream(record: &Record) -> String {
+    let words: Vec<&str> = record.origin.iter().map(|(_, value)| value.as_str()).collect();
+    words.join("\u{1f}")
 }

@@ -210,9 +210,29 @@ impl Tail {
         self.files.get_mut(&key).map(|file| &mut file.ledger)
     }
 
+    /// Reading stops because the outbox is full: what waits is told so in its account.
+    pub fn note_stall(&mut self) {
+        for key in &self.ready {
+            if let Some(file) = self.files.get_mut(key) {
+                file.ledger.stalls += 1;
+            }
+        }
+    }
+
     /// The checkpoint of `key` at `position`; none when another content took the file's place.
     pub fn checkpoint(&mut self, key: Key, position: Position) -> Option<Checkpoint> {
         self.files.get_mut(&key)?.checkpoint(position)
+    }
+
+    /// Lets the next bytes of `key` begin at `position`, which is not behind what was read, so that its parser can be
+    /// dropped; whether that is possible.
+    pub fn rewind(&mut self, key: Key, position: Position) -> bool {
+        self.files.get_mut(&key).is_some_and(|file| file.rewind(position))
+    }
+
+    /// The end of what was read of `key`, where the line is counted on from `position`.
+    pub fn end(&self, key: Key, position: &Position) -> Position {
+        self.files.get(&key).map_or_else(Position::beginning, |file| file.end(position))
     }
 
     /// Takes in what changed, waiting for it until `until`; whether someone asked for attention.

@@ -228,6 +228,39 @@ impl Tailed {
         Ok(true)
     }
 
+    /// Lets the next bytes begin at `position`; whether that can be read again.
+    pub(super) fn rewind(&mut self, position: Position) -> bool {
+        let Some(Handle::Plain(file)) = &self.handle else { return false };
+        // Where it was replaced, the next look will tell.
+        let still = before(file, self.read).is_ok_and(|edge| edge == self.edge.bytes());
+        let (true, Ok(edge)) = (still, before(file, position.offset)) else { return false };
+        self.edge = Edge::last(&edge);
+        self.ledger.bytes_read = self.ledger.bytes_read.saturating_sub(self.read - position.offset);
+        self.read = position.offset;
+        self.start = position;
+        true
+    }
+
+    /// The end of what was read; its line is counted on from `position`.
+    pub(super) fn end(&self, position: &Position) -> Position {
+        let mut line = position.line;
+        if let Some(Handle::Plain(file)) = &self.handle {
+            let mut at = position.offset;
+            let mut piece = vec![0; 64 * 1024];
+            while at < self.read {
+                let limit = piece.len().min(usize::try_from(self.read - at).unwrap_or(usize::MAX));
+                match unix::read_at(file, &mut piece[..limit], at) {
+                    Ok(count) if count > 0 => {
+                        line += memchr::memchr_iter(b'\n', &piece[..count]).count() as u64;
+                        at += count as u64;
+                    }
+                    _ => break,
+                }
+            }
+        }
+        Position { offset: self.read, line, streams: Vec::new() }
+    }
+
     /// The checkpoint at `position`, which is not behind what was read.
     pub(super) fn checkpoint(&mut self, position: Position) -> Option<Checkpoint> {
         if self.replaced {
