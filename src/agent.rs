@@ -17,6 +17,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout};
 
+use crate::policy::Policy;
 use crate::store::{Outcome, Outgoing, Store};
 use crate::tail::{Settings, Tail};
 use delivery::Delivery;
@@ -35,8 +36,8 @@ pub struct Parts {
     pub tail: Tail,
     /// The tail room's settings, of which the agent reads the timeouts.
     pub settings: Settings,
-    /// The store.
-    pub store: Store,
+    /// The policy.
+    pub policy: Arc<Policy>,
     /// What is done with findings.
     pub hooks: Hooks,
     /// Whether to end when everything that is there was read and delivered.
@@ -48,26 +49,25 @@ pub struct Parts {
 ///
 /// # Errors
 /// The system refuses a thread or a signal handler, or the reading side failed.
-pub fn run<F>(parts: Parts, send: Option<F>) -> io::Result<Arc<Mutex<Store>>>
+pub fn run<F>(parts: Parts, store: Store, send: Option<F>) -> io::Result<Arc<Mutex<Store>>>
 where
     F: AsyncFn(&Outgoing) -> Outcome + Clone + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, drive(parts, send))
+    LocalSet::new().block_on(&runtime, drive(parts, store, send))
 }
 
-async fn drive<F>(parts: Parts, send: Option<F>) -> io::Result<Arc<Mutex<Store>>>
+async fn drive<F>(mut parts: Parts, store: Store, send: Option<F>) -> io::Result<Arc<Mutex<Store>>>
 where
     F: AsyncFn(&Outgoing) -> Outcome + Clone + 'static,
 {
-    let Parts { tail, settings, store, mut hooks, once } = parts;
     let store = Arc::new(Mutex::new(store));
     let control = Arc::new(Control::default());
     let rung = Arc::new(Notify::new());
-    let waker = tail.waker();
+    let waker = parts.tail.waker();
     let delivery = Delivery { store: Arc::clone(&store), rung: Arc::clone(&rung), room: waker.clone() };
-    let mut told = hooks.committed;
-    hooks.committed = Box::new(move |batch, committed| {
+    let mut told = parts.hooks.committed;
+    parts.hooks.committed = Box::new(move |batch, committed| {
         if committed.queued > 0 {
             rung.notify_one();
         }
@@ -76,7 +76,7 @@ where
 
     let mut signals = Signals::new()?;
     let (done, mut read) = oneshot::channel();
-    let reader = Reader::new(tail, settings, Arc::clone(&store), hooks, Arc::clone(&control), once);
+    let reader = Reader::new(parts, Arc::clone(&store), Arc::clone(&control));
     thread::Builder::new().name("reader".to_owned()).spawn(move || {
         reader.run();
         // The other side is gone only when the process ends.

@@ -10,5 +10,6 @@ pub mod issue;
 pub mod pipeline;
 pub mod policy;
 pub mod scrub;
+pub mod state_dir;
 pub mod store;
 pub mod tail;

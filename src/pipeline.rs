@@ -9,7 +9,7 @@ use errtail_parsers::{Options, Parser, Record};
 use serde::Serialize;
 
 use crate::issue::{self, Fingerprint};
-use crate::policy::{Judge, Verdict};
+use crate::policy::{Judge, Policy, Verdict};
 use crate::tail::{Checkpoint, FileId, Position};
 
 /// A record, judged.
@@ -54,16 +54,16 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// A pipeline for the file at `path`, from its beginning.
-    pub fn new(path: String) -> Pipeline {
-        Pipeline::resume(path, Options::default(), Position::beginning())
+    pub fn new(path: String, policy: &Arc<Policy>) -> Pipeline {
+        Pipeline::resume(path, policy, Options::default(), Position::beginning())
     }
 
     /// A pipeline for the file at `path`, from `position`; it finds what follows the findings up to there.
-    pub fn resume(path: String, options: Options, position: Position) -> Pipeline {
+    pub fn resume(path: String, policy: &Arc<Policy>, options: Options, position: Position) -> Pipeline {
         Pipeline {
             path,
             parser: Parser::resume(options, position.offset, position.line),
-            judge: Judge::default(),
+            judge: Judge::new(Arc::clone(policy)),
             found: Vec::new(),
             held: Vec::new(),
             floors: position.streams.clone(),
@@ -74,19 +74,19 @@ impl Pipeline {
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.parser.push(bytes);
-        self.pass_on(false);
+        self.pass_on(|_, _| {});
     }
 
     /// Nothing came for a while: closes what could only have gone on. A line without its end stays open.
     pub fn idle(&mut self) {
         self.parser.idle();
-        self.pass_on(true);
+        self.pass_on(Judge::idle);
     }
 
     /// The file ends here.
     pub fn finish(&mut self) {
         self.parser.finish();
-        self.pass_on(true);
+        self.pass_on(Judge::finish);
     }
 
     /// The findings since the last call, in file order.
@@ -103,16 +103,14 @@ impl Pipeline {
         Position { offset, line, streams }
     }
 
-    fn pass_on(&mut self, ended: bool) {
+    fn pass_on(&mut self, then: impl FnOnce(&mut Judge, &mut Vec<(Record, Verdict)>)) {
         let mut judged = Vec::new();
         for mut record in self.parser.take() {
             record.source.path.clone_from(&self.path);
             self.held.push((record.source.offset, record.source.first_line));
             self.judge.push(record, &mut judged);
         }
-        if ended {
-            self.judge.finish(&mut judged);
-        }
+        then(&mut self.judge, &mut judged);
         for (record, verdict) in judged {
             let (begin, end) = (record.source.offset, record.source.offset + record.source.length);
             if let Some(index) = self.held.iter().position(|(offset, _)| *offset == begin) {

@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::header::{self, header};
 use crate::line::{self, Kind};
 use crate::stream::trim_break;
-use crate::{Record, dotnet, header, json, node, php};
+use crate::{Platform, Record, dotnet, json, node, php};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -30,25 +31,32 @@ pub(crate) struct Found {
     pub has_header: bool,
 }
 
-/// Parses a region: the record, and the lines of the region that are its own.
-pub(crate) fn parse(region: &Region<'_>) -> Option<(Record, Range<usize>)> {
+/// Parses a region: its records, each with its lines.
+pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
     if let Some(found) = json::parse(region) {
-        return Some((found.record, found.lines));
+        return vec![(found.record, found.lines)];
     }
     let header = header(&region.lines[0]);
     let mut texts: Vec<&str> = region.lines.iter().map(AsRef::as_ref).collect();
     if let Some(header) = &header {
         texts[0] = texts[0].get(header.length..).unwrap_or("");
     }
-    let found = php::parse(&texts, region.hit)
-        .or_else(|| dotnet::parse(&texts, region.hit))
-        .or_else(|| node::parse(&texts, region.hit))?;
+    let mut found = php::parse(&texts, region.hit, header.as_ref());
+    if found.is_empty() {
+        let other = dotnet::parse(&texts, region.hit, header.as_ref()).or_else(|| node::parse(&texts, region.hit));
+        found.extend(other);
+    }
+    found.into_iter().map(|found| fill(found, header.as_ref())).collect()
+}
+
+/// Adds what the entry's header says.
+fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>) {
     let mut record = found.record;
     if let Some(header) = header.filter(|_| found.has_header) {
-        record.timestamp = record.timestamp.or(header.timestamp);
+        record.timestamp = record.timestamp.or_else(|| header.timestamp.clone());
         record.level = record.level.or(header.level);
-        record.logger = record.logger.or(header.logger);
-        record.environment = record.environment.or(header.environment);
+        record.logger = record.logger.or_else(|| header.logger.clone());
+        record.environment = record.environment.or_else(|| header.environment.clone());
         if record.format.is_empty() {
             record.format = header.format.unwrap_or("plain").to_owned();
         }
@@ -56,7 +64,14 @@ pub(crate) fn parse(region: &Region<'_>) -> Option<(Record, Range<usize>)> {
     if record.format.is_empty() {
         record.format = "plain".to_owned();
     }
-    Some((record, found.lines))
+    (record, found.lines)
+}
+
+/// Adds what the lines before a record say of it, once they are known.
+pub(crate) fn complete(record: &mut Record) {
+    if record.platform == Platform::Csharp {
+        dotnet::complete(record);
+    }
 }
 
 /// Whether a hit's line is a record by itself: a JSON object from brace to brace.

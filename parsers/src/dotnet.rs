@@ -1,21 +1,264 @@
-//! .NET: traces of every runtime and logger.
+//! .NET: traces of every runtime and logger, from the Framework and Mono to .NET 10.
+//!
+//! In: the lines of a region, or a JSON entry. Out: the record of the exception in it. Invariant: a claim needs a frame,
+//! a cause, or a runtime's own words of its death. Does not judge: what the text says of who printed the exception is
+//! the record's `mechanism`, by these names:
+//!
+//! | mechanism | handled | the text |
+//! |---|---|---|
+//! | `dotnet.crash` | false | the runtime printed `Unhandled exception. …` |
+//! | `dotnet.fatal` | false | stack overflow, out of memory, access violation, fail-fast |
+//! | `mono.crash` | false | Mono's `FATAL UNHANDLED EXCEPTION` |
+//! | `dotnet.unhandled_handler` | false | an `AppDomain.UnhandledException` handler |
+//! | `dotnet.unobserved_task` | false | `TaskScheduler.UnobservedTaskException` |
+//! | `dotnet.hosted_service` | false | the generic host: a background service failed |
+//! | `dotnet.host_start` | false | the generic host or the program: it did not start |
+//! | `aspnetcore.kestrel` | false | the web server's last resort |
+//! | `aspnetcore.iis` | false | the in-process server's last resort |
+//! | `aspnetcore.exception_handler` | false | `ExceptionHandlerMiddleware` |
+//! | `aspnetcore.developer_page` | false | `DeveloperExceptionPageMiddleware` |
+//! | `aspnetcore.blazor_circuit` | false | an unhandled exception in a circuit |
+//! | `aspnetcore.signalr` | none | a hub's method failed |
+//! | `aspnetcore.auth` | none | authentication handlers' own report |
+//! | `aspnetcore.antiforgery` | none | antiforgery's own report |
+//! | `aspnetcore.data_protection` | none | data protection's own report |
+//! | `aspnetcore.health_checks` | none | the health check service |
+//! | `aspnet.application_error` | false | classic ASP.NET's `Application_Error`, `HttpUnhandledException` |
+//! | `grpc.server` | false | the gRPC server: an error when executing a service method |
+//! | `webjobs` | false | the WebJobs or Functions host: a function failed |
+//! | `lambda` | false | AWS Lambda's runtime |
+//! | `hangfire` | false | a job failed |
+//! | `quartz` | false | a job failed |
+//! | `masstransit` | none | the bus: receive faults, retries |
+//! | `efcore` | none | EF Core's own report, before the caller sees the exception |
+//! | `httpclient` | none | `HttpClient`'s own report |
+//! | `polly` | none | a resilience pipeline's own report |
+//! | `request_logging` | none | Serilog's or another request logger lets it pass |
+//! | `global_handler` | none | the application's own catch-all says that nobody caught it |
+
+mod block;
+mod death;
+mod entry;
+mod frame;
+mod head;
+mod in_app;
+mod json;
+mod line;
+mod mechanism;
+mod request;
+mod trace;
 
 use crate::assemble::Found;
 use crate::header::Header;
 use crate::json::Object;
-use crate::record::Record;
+use crate::record::{Exception, Frame, Level, Platform, Record};
 
-/// The header forms that only this language's loggers print.
-pub(crate) fn header(_line: &str) -> Option<Header> {
-    None
-}
+pub(crate) use entry::{begins, header};
+
+/// How far behind a literal the first line of its trace may stand, in lines.
+const ANCHOR_LINES: usize = 300;
 
 /// The exception in these lines, if it is one of this language; `lines[0]` is cut to the entry's message.
-pub(crate) fn parse(_lines: &[&str], _hit: usize) -> Option<Found> {
-    None
+pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Option<Found> {
+    if let Some(found) = death::parse(lines, hit) {
+        return Some(found);
+    }
+    let anchor = anchor(lines, hit)?;
+    if let Some(found) = block::parse(lines, anchor, header.is_some()) {
+        return Some(found);
+    }
+    let Some(start) = start(lines, anchor) else { return headless(lines, anchor, header) };
+    let mut trace = trace::read(lines, start.line, start.offset, start.indent);
+    if trace.exceptions.iter().all(|exception| exception.frames.is_empty()) && trace.exceptions.len() < 2 {
+        return None;
+    }
+    if header.is_some() {
+        trace.end = second_print(lines, &trace, start.indent);
+    }
+    let crash = start.banner;
+    let has_header = header.is_some() && (!crash || start.line == 0);
+    let mut record = record(trace.exceptions);
+    record.unparsed = trace.unparsed;
+    if crash {
+        let line = lines[start.line];
+        let mono = line.contains("FATAL UNHANDLED EXCEPTION") || start.first < start.line;
+        let name = if mono { "mono-crash" } else { "dotnet-crash" };
+        record.format = name.to_owned();
+        record.found_by(if mono { "mono.crash" } else { "dotnet.crash" }, Some(false));
+    }
+    if !crash || start.line == 0 {
+        let prefix = &lines[start.line][..start.offset];
+        if has_header || start.line == 0 {
+            entry::message(&mut record, &lines[..start.line], prefix);
+        } else {
+            entry::message(&mut record, &[], prefix);
+        }
+    }
+    entry::tail(&mut record, &trace.tail);
+    let from = if has_header { 0 } else { start.first };
+    Some(Found { record, lines: from..trace.end.max(start.line + 1), has_header })
 }
 
 /// The exception in a JSON entry, if it is one of this language.
-pub(crate) fn from_json(_object: &Object) -> Option<Record> {
-    None
+pub(crate) fn from_json(object: &Object) -> Option<Record> {
+    json::parse(object)
+}
+
+/// What the record's own lines and those before it say of the failure, once all of it is known.
+pub(crate) fn complete(record: &mut Record) {
+    entry::complete(record);
+    request::complete(record);
+    mechanism::complete(record);
+}
+
+fn record(mut exceptions: Vec<Exception>) -> Record {
+    in_app::mark(&mut exceptions);
+    Record { platform: Platform::Csharp, exceptions, ..Record::default() }
+}
+
+/// The first line of a trace at or just behind the hit, and as far before it as its frames go.
+fn anchor(lines: &[&str], hit: usize) -> Option<usize> {
+    let found = lines.iter().skip(hit).take(ANCHOR_LINES).position(|line| line::is_trace(line))?;
+    let mut anchor = hit + found;
+    while anchor > 0 && line::is_trace(lines[anchor - 1]) {
+        anchor -= 1;
+    }
+    Some(anchor)
+}
+
+/// Where the outermost exception's head stands.
+struct Start {
+    line: usize,
+    /// Byte of that line.
+    offset: usize,
+    /// Blanks that the logger prints before each line.
+    indent: usize,
+    /// Whether a runtime announces a crash.
+    banner: bool,
+    /// The first line that is the record's, where the header is not.
+    first: usize,
+}
+
+/// Looks for the head above (or on) the trace's first line.
+fn start(lines: &[&str], anchor: usize) -> Option<Start> {
+    let mut weak = None;
+    let mut inside = None;
+    let mut strong: Option<Start> = None;
+    for at in (0..=anchor).rev() {
+        let line = lines[at];
+        if at < anchor && line::is_trace(line) {
+            break;
+        }
+        let text = line.trim_start();
+        let indent = line.len() - text.len();
+        if at == anchor && !has_own_head(line) {
+            continue;
+        }
+        let first = at;
+        if let Some(after) = head::after_banner(text) {
+            let offset = line.len() - after.len();
+            if !after.is_empty() || strong.is_none() {
+                return Some(Start { line: at, offset: line.len() - text.len(), indent, banner: true, first });
+            }
+            // Mono prints its announcement on a line of its own.
+            return strong.map(|start| Start {
+                banner: true,
+                first: at,
+                offset: start.offset.min(offset + 1),
+                ..start
+            });
+        }
+        if let Some(found) = &strong {
+            if at + 1 == found.line && line::inner_marker(text).is_some() {
+                strong = None;
+                continue;
+            }
+            // A message's own line may look like a head: the real one stands less deep, and no blank line between.
+            if text.is_empty() && at + 1 < found.line {
+                break;
+            }
+            if indent >= found.indent || text.is_empty() {
+                continue;
+            }
+        }
+        match head::at_start(text) {
+            Some(head) if head.strong => {
+                strong = Some(Start { line: at, offset: indent, indent, banner: false, first });
+                continue;
+            }
+            Some(_) if weak.is_none() => weak = Some(Start { line: at, offset: indent, indent, banner: false, first }),
+            _ => {}
+        }
+        if strong.is_none() && inside.is_none() {
+            inside = head::within(line).map(|(offset, _)| Start { line: at, offset, indent: 0, banner: false, first });
+        }
+    }
+    strong.or(inside).or(weak)
+}
+
+/// Whether the text before a line's first frame or cause may hold a head.
+fn has_own_head(line: &str) -> bool {
+    let pieces = line::pieces(line);
+    pieces.len() > 1 && matches!(line::piece(pieces[0]), line::Piece::Text(_))
+}
+
+/// Frames without a type: the entry's message is all that is known.
+fn headless(lines: &[&str], anchor: usize, header: Option<&Header>) -> Option<Found> {
+    // Who logs a stack without an exception wants to know where he is, unless he says that it is an error.
+    if header.and_then(|header| header.level).is_some_and(|level| level < Level::Error) {
+        return None;
+    }
+    let own = header.is_some() && lines[..anchor].iter().all(|line| !line::is_trace(line)) && anchor <= 8;
+    let trace = trace::read_frames(lines, anchor);
+    let frames = || trace.exceptions.iter().flat_map(|exception| &exception.frames);
+    if frames().next().is_some_and(is_dump) {
+        return None;
+    }
+    // One call without a place may be prose.
+    if frames().all(|frame| frame.file.is_none()) && frames().count() < 2 {
+        return None;
+    }
+    let mut record = record(trace.exceptions);
+    record.unparsed = trace.unparsed;
+    if own {
+        entry::message(&mut record, &lines[..anchor], "");
+        if let (Some(exception), Some(message)) = (record.exceptions.first_mut(), &record.message) {
+            exception.message.clone_from(message);
+        }
+    }
+    entry::tail(&mut record, &trace.tail);
+    Some(Found { record, lines: if own { 0 } else { anchor }..trace.end, has_header: own })
+}
+
+/// Whether a stack's first call is the one that asked for it.
+fn is_dump(frame: &Frame) -> bool {
+    let function = frame.function.as_deref().unwrap_or("");
+    match frame.module.as_deref() {
+        Some("System.Environment") => function.contains("StackTrace"),
+        Some("System.Diagnostics.StackTrace" | "System.Diagnostics.StackFrame") => true,
+        _ => false,
+    }
+}
+
+/// Where the record ends when a logger printed the same exception twice: EF Core, Mono, NLog.
+fn second_print(lines: &[&str], trace: &trace::Trace, indent: usize) -> usize {
+    let Some(first) = trace.exceptions.first() else { return trace.end };
+    let same = |text: &str| head::at_start(text).is_some_and(|head| head.kind == first.kind);
+    // Glued to the last frame: `…MoveNext()|Shop.CartException: too full`.
+    let glued = trace.tail.trim_start_matches(trace::GLUE);
+    if same(glued)
+        && let Some(last) = trace.end.checked_sub(1)
+        && let Some(offset) = lines[last].rfind(glued)
+    {
+        return trace::read(lines, last, offset, indent).end;
+    }
+    let blanks = lines[trace.end..].iter().take_while(|line| line.trim().is_empty()).count();
+    let Some(line) = lines.get(trace.end + blanks) else { return trace.end };
+    if line.len() - line.trim_start().len() == indent && same(line.trim_start()) {
+        let second = trace::read(lines, trace.end + blanks, indent, indent);
+        if second.exceptions.first().is_some_and(|again| again.message == first.message) {
+            return second.end;
+        }
+    }
+    trace.end
 }

@@ -1,42 +1,266 @@
-//! PHP: Laravel and other Monolog records, PHP's own error log.
+//! PHP: Laravel's, Symfony's and other Monolog records, JSON formatters, PHP's own error log and console.
+//!
+//! In: the lines of a region, or a JSON entry. Out: records. Invariant: a record's exception has a type; a trace
+//! alone is none. What each mechanism's name means stands in `mechanism`. Does not find regions, does not judge.
+//!
+//! ```text
+//! [2026-11-23 07:40:00] production.ERROR: no stock {"userId":7,"exception":"[object] (App\\NoStock(code: 0): no stock at /srv/app/Shop.php:12)
+//! [stacktrace]
+//! #0 /srv/app/Http/Cart.php(9): App\\Shop->take()
+//! #1 {main}
+//! "}
+//! ```
+
+mod context;
+mod frame;
+mod mechanism;
+mod monolog;
+mod native;
+mod object;
+mod weave;
+
+use serde_json::Value;
+
+pub(crate) use weave::{Step, Weave, concerns};
 
 use crate::assemble::Found;
 use crate::header::Header;
 use crate::json::Object;
-use crate::record::Record;
+use crate::record::{Platform, Record};
+use crate::time;
 
 /// The header forms that only this language's loggers print.
-pub(crate) fn header(_line: &str) -> Option<Header> {
-    None
+pub(crate) fn header(line: &str) -> Option<Header> {
+    monolog::header(line).or_else(|| native_header(line))
 }
 
-/// The exception in these lines, if it is one of this language; `lines[0]` is cut to the entry's message.
-pub(crate) fn parse(_lines: &[&str], _hit: usize) -> Option<Found> {
-    None
+// [23-Nov-2026 07:40:00 Asia/Jakarta] PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3
+// NOTICE: PHP message: PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3
+/// PHP's own: a time, or none, before its severity or before what a script gave to `error_log()`.
+fn native_header(line: &str) -> Option<Header> {
+    let mut header = Header { format: Some("php-error"), ..Header::default() };
+    let mut rest = line;
+    let mut dated = false;
+    if let Some(inner) = rest.strip_prefix('[')
+        && let Some(stamp) = time::at_start(inner)
+        && let Some(after) = inner[stamp.length..].strip_prefix("] ")
+    {
+        header.timestamp = stamp.value;
+        dated = inner.as_bytes().get(2) == Some(&b'-');
+        rest = after;
+    }
+    let message = ["NOTICE: PHP message: ", "PHP message: "].into_iter().find_map(|words| rest.strip_prefix(words));
+    if message.is_none() && !dated && native::severity(rest).is_none() {
+        return None;
+    }
+    rest = message.unwrap_or(rest);
+    header.length = line.len() - rest.len();
+    Some(header)
 }
+
+/// The exceptions in these lines, if they are this language's; `lines[0]` is cut to the entry's message.
+pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
+    let monolog = header.is_some_and(is_monolog);
+    if monolog || lines[hit].contains(object::MARK) {
+        let found = entries(lines, hit, header);
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    if monolog { Vec::new() } else { printed(lines, hit, header) }
+}
+
+fn is_monolog(header: &Header) -> bool {
+    matches!(header.format, Some("laravel" | "monolog"))
+}
+
+//   2026-11-23 08:00:00 Running [rates] [2026-11-23 08:00:01] production.ERROR: no rate {"exception":"[object] (…
+/// Monolog's header behind what a console command wrote on the same line; its length is the line's up to the message.
+fn behind(line: &str) -> Option<Header> {
+    let end = line.find(object::MARK)?;
+    line[..end].match_indices(" [").take(8).find_map(|(at, _)| {
+        let mut header = monolog::header(&line[at + 1..])?;
+        header.length += at + 1;
+        Some(header)
+    })
+}
+
+/// The Monolog entries in a region: one, or those that several writers wrote line by line. Without a header the
+/// first begins at the hit.
+fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Found> {
+    let first = if region_header.is_some() { 0 } else { hit };
+    // Indices of each entry's lines.
+    let mut entries: Vec<Vec<usize>> = Vec::new();
+    // In a region whose header is another logger's, Monolog's own may stand behind it.
+    let known = region_header.filter(|header| is_monolog(header));
+    let behind = if known.is_none() { behind(lines[first]) } else { None };
+    let mut weave = Weave::default();
+    weave.begin(behind.as_ref().map_or(lines[first], |header| &lines[first][header.length..]).as_bytes());
+    for (index, line) in lines.iter().enumerate().skip(first) {
+        if index > first {
+            weave.step(line.as_bytes());
+        }
+        let entry = weave.entry();
+        if entries.len() <= entry {
+            entries.resize_with(entry + 1, Vec::new);
+        }
+        entries[entry].push(index);
+    }
+    let mut found = Vec::new();
+    for (number, indices) in entries.iter().enumerate() {
+        let mut texts: Vec<&str> = indices.iter().map(|index| lines[*index]).collect();
+        if number > 0 && !texts.iter().any(|line| line.contains(object::MARK)) {
+            continue;
+        }
+        let own = if number > 0 { monolog::header(texts[0]) } else { behind.clone() };
+        if let Some(own) = &own {
+            texts[0] = &texts[0][own.length..];
+        }
+        let header = own.as_ref().or(region_header.filter(|_| number == 0));
+        let Some((mut record, taken)) = monolog::parse(&texts, header) else { continue };
+        if let Some(own) = own {
+            record.timestamp = own.timestamp;
+            record.level = own.level;
+            record.logger = own.logger;
+            record.environment = own.environment;
+        }
+        let lines = indices[0]..indices[taken.min(indices.len()) - 1] + 1;
+        found.push(Found { record, lines, has_header: number == 0 && region_header.is_some() });
+    }
+    found.retain(|found| found.lines.end > hit);
+    found
+}
+
+/// What PHP itself printed: one record, and those that begin where it ends.
+fn printed(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
+    let mut found = Vec::new();
+    let Some(first) = native::parse(lines, hit) else { return found };
+    let mut next = Some(first);
+    while let Some(mut printed) = next.take() {
+        let tail = printed.tail.take();
+        let end = printed.end;
+        let has_header = header.is_some() && printed.first == 0 && found.is_empty();
+        found.push(Found { lines: printed.first..end, record: native_record(printed, header), has_header });
+        // PHP message: … PHP message: …, without a line break between them
+        if let Some(tail) = tail {
+            next = native::read(&lines[end - 1..], 0, &tail).map(|printed| native::Printed {
+                first: end - 1,
+                end: printed.end + end - 1,
+                ..printed
+            });
+        }
+    }
+    found
+}
+
+fn native_record(printed: native::Printed, header: Option<&Header>) -> Record {
+    let mut record = Record {
+        platform: Platform::Php,
+        format: if printed.display { "php-display" } else { "php-error" }.to_owned(),
+        level: printed.level,
+        message: None,
+        exceptions: printed.chain,
+        request: printed.request,
+        unparsed: printed.unparsed,
+        ..Record::default()
+    };
+    match printed.how {
+        native::How::Uncaught => record.found_by("php.uncaught", Some(false)),
+        native::How::Fatal => record.found_by("php.fatal", Some(false)),
+        native::How::Text => {
+            record.found_by("php.error_log", Some(true));
+            if header.is_none_or(|header| header.format != Some("php-error")) {
+                record.format = String::new();
+            }
+        }
+    }
+    record
+}
+
+/// Keys of an entry's own text, in which an exception may be quoted.
+const MESSAGES: &[&str] = &["message", "msg", "@message", "log", "short_message"];
 
 /// The exception in a JSON entry, if it is one of this language.
-pub(crate) fn from_json(_object: &Object) -> Option<Record> {
-    None
+pub(crate) fn from_json(object: &Object) -> Option<Record> {
+    let nested = object.get("context").or_else(|| object.get("@fields")).and_then(Value::as_object);
+    let message = object.get("message").or_else(|| object.get("@message")).and_then(Value::as_str);
+    let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
+    record.level =
+        object.get("level_name").or_else(|| object.get("level")).and_then(Value::as_str).and_then(crate::header::level);
+    let printed =
+        || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
+    if let Some(thrown) = nested.and_then(context::thrown).or_else(|| context::thrown_beside(object, MESSAGES)) {
+        monolog::take(&mut record, thrown);
+    } else if let Some(printed) = printed() {
+        monolog::from_message(&mut record, printed, message?, false);
+    } else {
+        record.exceptions.push(monolog::fatal(message?, nested?)?);
+    }
+    let channel = object.get("channel").and_then(Value::as_str).unwrap_or("");
+    if monolog::is_environment(channel) {
+        record.environment = Some(channel.to_owned());
+    } else if !channel.is_empty() {
+        record.logger = Some(channel.to_owned());
+    }
+    let mut keys = Vec::new();
+    if let Some(context) = nested {
+        keys = context.keys().map(String::as_str).collect();
+        context::fill(&mut record, context);
+    }
+    if let Some(extra) = object.get("extra").and_then(Value::as_object) {
+        context::fill(&mut record, extra);
+    }
+    if record.mechanism.is_none() {
+        mechanism::of_monolog(&mut record, monolog::is_environment(channel), &keys);
+    }
+    record.format = json_format(object, &record).to_owned();
+    (!mechanism::is_deprecation(&record)).then_some(record)
 }
 
-/// Whether a line that begins with `PHP ` is the first of an entry.
+fn json_format(object: &Object, record: &Record) -> &'static str {
+    if object.contains_key("@timestamp") || object.contains_key("@version") {
+        "logstash"
+    } else if record.mechanism.as_ref().is_some_and(|mechanism| mechanism.kind.starts_with("symfony.")) {
+        "symfony"
+    } else {
+        "monolog-json"
+    }
+}
+
+/// Whether a line is the first of an entry of PHP's own, or of Monolog with a date of any kind.
 pub(crate) fn begins(line: &[u8]) -> bool {
-    [
-        "PHP Fatal",
-        "PHP Warning",
-        "PHP Notice",
-        "PHP Parse",
-        "PHP Deprecated",
-        "PHP Recoverable",
-        "PHP Catchable",
-        "PHP Strict",
-    ]
-    .iter()
-    .any(|word| line.starts_with(word.as_bytes()))
+    let Ok(head) = std::str::from_utf8(&line[..line.len().min(64)]) else { return false };
+    match line.first() {
+        Some(b'[') => monolog::header(head).is_some(),
+        Some(b'P' | b'N' | b'F' | b'W' | b'D' | b'R' | b'C' | b'S') => {
+            native::severity(head).is_some()
+                || head.starts_with("PHP message: ")
+                || head.starts_with("NOTICE: PHP message: ")
+        }
+        _ => false,
+    }
+}
+
+/// Whether a line is the first of a Monolog entry.
+pub(crate) fn begins_entry(line: &[u8]) -> bool {
+    line.starts_with(b"[") && monolog::header(&String::from_utf8_lossy(&line[..line.len().min(192)])).is_some()
 }
 
 /// Whether a line can only be the last one of a record.
 pub(crate) fn closes(line: &[u8]) -> bool {
-    line.starts_with(b"\"}") || line.starts_with(b"  thrown in ")
+    closes_context(line) || line.starts_with(b"  thrown in ") && ends_with_line(line)
+}
+
+// "}
+// ","command":"import"} []
+fn closes_context(line: &[u8]) -> bool {
+    let end = line.trim_ascii_end();
+    line.starts_with(b"\"}") || line.starts_with(b"\",\"") && matches!(end.last(), Some(b'}' | b']'))
+}
+
+/// `… on line 12`, and nothing behind it.
+fn ends_with_line(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    let digits = line.iter().rev().take_while(|c| c.is_ascii_digit()).count();
+    digits > 0 && line[..line.len() - digits].ends_with(b" on line ")
 }

@@ -10,7 +10,7 @@ use aho_corasick::AhoCorasick;
 /// Each exception that the grammars know holds at least one of these.
 ///
 /// Two blanks before `at ` cover .NET, Node, Java and their escaped forms in JSON.
-const LITERALS: [&str; 44] = [
+const LITERALS: [&str; 46] = [
     "  at ",
     "\tat ",
     "\\tat ",
@@ -24,6 +24,8 @@ const LITERALS: [&str; 44] = [
     "PHP Catchable fatal error:",
     "Fatal error: ",
     "Parse error: ",
+    "Fatal error</b>: ",
+    "Fatal Error (E_",
     "Uncaught ",
     "\"class\":\"",
     "nhandled exception",

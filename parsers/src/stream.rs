@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use crate::assemble;
 use crate::line::{self, Kind};
+use crate::php;
 use crate::unwrap::{self, Wrapper};
 use crate::{Options, Record, scan};
 
@@ -19,6 +20,8 @@ const LOOK_BACK_LINES: usize = 400;
 const HEADLESS_LINES: usize = 60;
 /// After so many lines that are no part of a trace, a record is over.
 const QUIET_LINES: u32 = 200;
+/// An entry that does not go on within so many bytes of others was cut off.
+const FOREIGN_BYTES: usize = 64 * 1024;
 /// Programs (streams of one file) kept apart.
 const MAX_STREAMS: usize = 256;
 
@@ -115,6 +118,10 @@ struct Open {
     hit: usize,
     cursor: usize,
     quiet: u32,
+    /// Follows entries that several writers wrote line by line, where there may be such.
+    weave: Option<php::Weave>,
+    /// Where another entry began inside an open one: the region ends there, unless that one goes on behind it.
+    breaks: Option<usize>,
 }
 
 impl Plain {
@@ -153,7 +160,10 @@ impl Plain {
                     return Some(wrapper);
                 }
                 let start = self.look_back(hit);
-                let open = Open { start, hit, cursor, quiet: 0 };
+                let mut open = Open { start, hit, cursor, quiet: 0, weave: None, breaks: None };
+                if php::concerns(text) {
+                    open.weave = Some(self.weave(start, cursor));
+                }
                 if assemble::is_whole(text) {
                     self.finish(open, cursor, options, found);
                 } else {
@@ -172,18 +182,52 @@ impl Plain {
         }
     }
 
+    /// What the lines of `start..end` open.
+    fn weave(&self, start: usize, end: usize) -> php::Weave {
+        let mut weave = php::Weave::default();
+        let mut at = start;
+        while at < end {
+            let stop = line_end(&self.buffer[..end], at);
+            weave.step(trim_break(&self.buffer[at..stop]));
+            at = stop;
+        }
+        weave
+    }
+
     /// Moves the cursor over the lines before `limit`; the region's end, once a line shows it.
     fn extend(&self, open: &mut Open, limit: usize, options: &Options) -> Option<usize> {
         while open.cursor < limit {
             let end = line_end(&self.buffer[..limit], open.cursor);
             let text = trim_break(&self.buffer[open.cursor..end]);
+            match open.weave.as_mut().map_or(php::Step::Idle, |weave| weave.step(text)) {
+                php::Step::Idle => {}
+                php::Step::End => return Some(open.breaks.unwrap_or(end)),
+                step => {
+                    match step {
+                        php::Step::Foreign => open.breaks = open.breaks.or(Some(open.cursor)),
+                        php::Step::Back => open.breaks = None,
+                        _ => {}
+                    }
+                    open.quiet += u32::from(open.breaks.is_some());
+                    open.cursor = end;
+                    if let Some(at) = open.breaks.filter(|at| end - at > FOREIGN_BYTES) {
+                        return Some(at);
+                    }
+                    if end - open.start > options.max_record_bytes {
+                        return Some(end);
+                    }
+                    continue;
+                }
+            }
             match line::kind(text) {
                 Kind::Begin => return Some(open.cursor),
                 Kind::Trace => open.quiet = 0,
                 Kind::Blank | Kind::Text => open.quiet += 1,
             }
             open.cursor = end;
-            if open.quiet > QUIET_LINES || end - open.start > options.max_record_bytes || assemble::closes(text) {
+            // An entry that is followed is closed by its own last line, not by one that looks so.
+            let closes = assemble::closes(text) && !(open.weave.is_some() && text.starts_with(b"\""));
+            if open.quiet > QUIET_LINES || end - open.start > options.max_record_bytes || closes {
                 return Some(end);
             }
         }
@@ -194,21 +238,20 @@ impl Plain {
     fn finish(&mut self, open: Open, end: usize, options: &Options, found: &mut Vec<Record>) {
         let region = assemble::Region::cut(&self.buffer, open.start, open.hit, end);
         let parsed = assemble::parse(&region);
-        let consumed = match parsed {
-            Some((mut record, lines)) => {
-                let (first, last) = (region.offset(lines.start), region.offset(lines.end));
-                let line = self.line_at(first);
-                record.source.offset = self.base + first as u64;
-                record.source.length = (last - first) as u64;
-                record.source.first_line = line;
-                record.source.last_line = line + (lines.len() as u64).max(1) - 1;
-                record.before = self.lines_before(first, options.context_lines);
-                found.push(record);
-                self.floor = last;
-                last
-            }
-            None => region.offset(region.after_trace()),
-        };
+        let mut consumed = if parsed.is_empty() { region.offset(region.after_trace()) } else { open.start };
+        for (mut record, lines) in parsed {
+            let (first, last) = (region.offset(lines.start), region.offset(lines.end));
+            let line = self.line_at(first);
+            record.source.offset = self.base + first as u64;
+            record.source.length = (last - first) as u64;
+            record.source.first_line = line;
+            record.source.last_line = line + (lines.len() as u64).max(1) - 1;
+            record.before = self.lines_before(first, options.context_lines);
+            assemble::complete(&mut record);
+            found.push(record);
+            consumed = consumed.max(last);
+            self.floor = consumed;
+        }
         drop(region);
         // A hit is never looked at twice.
         self.next = consumed.max(line_end(&self.buffer[..end], open.hit));
@@ -236,12 +279,17 @@ impl Plain {
 
     /// Where the entry begins that the line at `hit` belongs to.
     fn look_back(&self, hit: usize) -> usize {
-        if line::kind(trim_break(&self.buffer[hit..line_end(&self.buffer, hit)])) == Kind::Begin {
+        let text = trim_break(&self.buffer[hit..line_end(&self.buffer, hit)]);
+        // Where only one kind of header can be this entry's, other first lines may be parts of its message.
+        let surely = php::concerns(text) && !assemble::is_whole(text);
+        let begins = |text: &[u8]| line::kind(text) == Kind::Begin;
+        if begins(text) && (!surely || !text.starts_with(b"{")) {
             return hit;
         }
         let lowest = self.floor.max(hit.saturating_sub(LOOK_BACK_BYTES));
         let mut start = hit;
         let mut headless = hit;
+        let mut nearest = begins(text).then_some(hit);
         for lines in 0..LOOK_BACK_LINES {
             if start <= lowest {
                 break;
@@ -250,15 +298,19 @@ impl Plain {
             if before < lowest {
                 break;
             }
-            if line::kind(trim_break(&self.buffer[before..start])) == Kind::Begin {
-                return before;
+            let text = trim_break(&self.buffer[before..start]);
+            if begins(text) {
+                if !surely || php::begins_entry(text) {
+                    return before;
+                }
+                nearest = nearest.or(Some(before));
             }
             start = before;
             if lines < HEADLESS_LINES {
                 headless = before;
             }
         }
-        headless
+        nearest.unwrap_or(headless)
     }
 
     /// The place from which this stream must be read again: the start of its last entry.

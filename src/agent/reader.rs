@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 use errtail_parsers::Options;
 use jiff::Timestamp;
 
+use super::Parts;
 use crate::issue::Repeats;
 use crate::pipeline::{Batch, Finding, Pipeline};
+use crate::policy::Policy;
 use crate::store::{Built, Committed, Store};
 use crate::tail::{Key, Position, Settings, Step, Tail};
 
@@ -58,6 +60,7 @@ pub struct Control {
 pub struct Reader {
     tail: Tail,
     settings: Settings,
+    policy: Arc<Policy>,
     store: Arc<Mutex<Store>>,
     hooks: Hooks,
     control: Arc<Control>,
@@ -104,17 +107,12 @@ enum JobState {
 
 impl Reader {
     /// A reader that has read nothing.
-    pub fn new(
-        tail: Tail,
-        settings: Settings,
-        store: Arc<Mutex<Store>>,
-        hooks: Hooks,
-        control: Arc<Control>,
-        once: bool,
-    ) -> Reader {
+    pub fn new(parts: Parts, store: Arc<Mutex<Store>>, control: Arc<Control>) -> Reader {
+        let Parts { tail, settings, policy, hooks, once, .. } = parts;
         Reader {
             tail,
             settings,
+            policy,
             store,
             hooks,
             control,
@@ -214,7 +212,7 @@ impl Reader {
             let known = self.tail.start(key);
             let path = self.tail.path(key).map(|path| path.display().to_string()).unwrap_or_default();
             let job = Job {
-                pipeline: Pipeline::resume(path.clone(), self.options(), known.clone()),
+                pipeline: Pipeline::resume(path.clone(), &self.policy, self.options(), known.clone()),
                 path,
                 next: known.offset,
                 known,
@@ -247,7 +245,7 @@ impl Reader {
         let position = Position { offset, ..self.tail.end(key, &job.known) };
         job.next = offset;
         job.known = position.clone();
-        job.pipeline = Pipeline::resume(job.path.clone(), options, position);
+        job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options, position);
     }
 
     fn options(&self) -> Options {

@@ -6,16 +6,19 @@
 mod check;
 mod parse;
 mod pretty;
+mod run;
 mod test;
 
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ConfigError};
+use crate::policy::Policy;
 
 /// Tails application logs, finds the unhandled exceptions in them and sends those to Sentry.
 #[derive(Parser)]
@@ -27,6 +30,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Tail log files, and send what nobody handled to Sentry; without a DSN, show it and keep it in the local store
+    Run(run::Arguments),
     /// Print the exceptions found in log files, with what would happen to each
     Parse(parse::Arguments),
     /// Read the configuration, say what would be watched, where events would go, and what is wrong
@@ -57,6 +62,7 @@ struct ConfigOption {
 /// Runs the program.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
@@ -68,6 +74,11 @@ impl ConfigOption {
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref())
     }
+}
+
+/// The policy that a configuration asks for.
+fn policy(config: &Config) -> Result<Arc<Policy>, Box<dyn Error>> {
+    Ok(Arc::new(Policy::new(config.policy.clone(), &config.rule, config.environment.clone())?))
 }
 
 /// One line on standard error, and exit status 2.

@@ -1,0 +1,236 @@
+//! Exceptions that an in-house logger writes as a block of labelled fields.
+//!
+//! In: lines, and the first frame among them. Out: the record, one exception for each labelled type. Invariant: a block
+//! has a label for its type or message, and one for its stack. Does not know which labels a logger chose: it compares
+//! them without case, blanks and the words "exception" and "error".
+
+use super::{entry, head, line, record};
+use crate::assemble::Found;
+use crate::record::{CauseOf, Exception};
+
+/// How far above the first frame a block may begin, in lines.
+const LINES_ABOVE: usize = 40;
+
+/// The block that the frame at `anchor` belongs to.
+pub(super) fn parse(lines: &[&str], anchor: usize, has_header: bool) -> Option<Found> {
+    let start = first_label(lines, anchor)?;
+    let mut block = Block { exceptions: Vec::new(), field: None, inner: false };
+    let mut end = start;
+    let mut at = start;
+    while let Some(line) = lines.get(at) {
+        if !block.take(line) {
+            let blank = line.trim().is_empty() && lines.get(at + 1).is_some_and(|next| label(next).is_some());
+            if !blank {
+                break;
+            }
+        }
+        at += 1;
+        if !line.trim().is_empty() {
+            end = at;
+        }
+    }
+    let exceptions = block.finish();
+    if exceptions.iter().all(|exception| exception.frames.is_empty()) {
+        return None;
+    }
+    let mut record = record(exceptions);
+    if has_header {
+        entry::message(&mut record, &lines[..start], "");
+    }
+    let rule = |line: &&str| is_rule(line);
+    let first = if start > 0 && is_rule(lines[start - 1]) { start - 1 } else { start };
+    if lines.get(end).is_some_and(rule) {
+        end += 1;
+    }
+    Some(Found { record, lines: if has_header { 0 } else { first }..end, has_header })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Kind,
+    Message,
+    Stack,
+    Inner,
+    Other,
+}
+
+struct Block {
+    exceptions: Vec<Exception>,
+    field: Option<Field>,
+    /// The next type or message begins a cause.
+    inner: bool,
+}
+
+impl Block {
+    /// Takes one line; false when it is no part of the block.
+    fn take(&mut self, text: &str) -> bool {
+        if let line::Piece::Frame(frame, _) = line::piece(text) {
+            self.last().frames.push(frame);
+            return true;
+        }
+        if let Some((field, value)) = label(text) {
+            self.begin(field, value);
+            return true;
+        }
+        match (self.field, line::piece(text)) {
+            (_, line::Piece::Rethrow | line::Piece::EndOfInner) => true,
+            (Some(Field::Message), _) if !is_rule(text) => {
+                let message = &mut self.last().message;
+                message.push('\n');
+                message.push_str(text);
+                true
+            }
+            (Some(Field::Inner), line::Piece::Text(text)) => match head::at_start(text.trim()) {
+                Some(head) => {
+                    self.cause(head);
+                    true
+                }
+                None => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn begin(&mut self, field: Field, value: &str) {
+        self.field = Some(field);
+        match field {
+            Field::Kind => {
+                let mut exception = Exception { kind: value.to_owned(), ..Exception::default() };
+                if let Some(head) = head::at_start(value) {
+                    head.kind.clone_into(&mut exception.kind);
+                    head.message.clone_into(&mut exception.message);
+                    exception.code = head.code.map(str::to_owned);
+                }
+                self.push(exception);
+            }
+            Field::Message => {
+                let again =
+                    self.exceptions.last().is_none_or(|last| !last.message.is_empty() || !last.frames.is_empty());
+                if again || self.inner {
+                    self.push(Exception::default());
+                }
+                value.clone_into(&mut self.last().message);
+            }
+            Field::Stack => {
+                if let Some(piece) = line::pieces(&format!("   {value}")).first()
+                    && let line::Piece::Frame(frame, _) = line::piece(piece)
+                {
+                    self.last().frames.push(frame);
+                }
+            }
+            Field::Inner => {
+                self.inner = true;
+                if let Some(head) = head::at_start(value).filter(|head| head.strong) {
+                    self.cause(head);
+                    self.field = Some(Field::Message);
+                } else if matches!(value.trim_matches(['(', ')', '-']).to_ascii_lowercase().as_str(), "none" | "null") {
+                    self.inner = false;
+                }
+            }
+            Field::Other => {}
+        }
+    }
+
+    fn cause(&mut self, head: head::Head<'_>) {
+        self.push(Exception {
+            kind: head.kind.to_owned(),
+            message: head.message.to_owned(),
+            code: head.code.map(str::to_owned),
+            ..Exception::default()
+        });
+    }
+
+    fn push(&mut self, mut exception: Exception) {
+        self.inner = false;
+        // A message that was labelled before its type.
+        if let Some(last) = self.exceptions.last_mut()
+            && last.kind.is_empty()
+            && last.frames.is_empty()
+            && !exception.kind.is_empty()
+        {
+            last.kind = exception.kind;
+            return;
+        }
+        if let Some(parent) = self.exceptions.len().checked_sub(1) {
+            exception.cause_of = Some(CauseOf { parent, source: "InnerException".to_owned() });
+        }
+        self.exceptions.push(exception);
+    }
+
+    fn last(&mut self) -> &mut Exception {
+        if self.exceptions.is_empty() {
+            self.exceptions.push(Exception::default());
+        }
+        let last = self.exceptions.len() - 1;
+        &mut self.exceptions[last]
+    }
+
+    fn finish(mut self) -> Vec<Exception> {
+        for exception in &mut self.exceptions {
+            exception.message.truncate(exception.message.trim_end().len());
+            // `Message: Shop.CartException: too full`, with no label for the type.
+            if exception.kind.is_empty()
+                && let Some(head) = head::at_start(&exception.message.clone()).filter(|head| head.strong)
+            {
+                head.kind.clone_into(&mut exception.kind);
+                head.message.clone_into(&mut exception.message);
+            }
+        }
+        self.exceptions
+    }
+}
+
+/// The topmost label of the block around `anchor`; none when there are too few labels to make one.
+fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
+    let (mut top, mut said, mut stack) = (None, false, false);
+    for at in (anchor.saturating_sub(LINES_ABOVE)..=anchor).rev() {
+        match label(lines[at]) {
+            Some((Field::Kind | Field::Message, _)) => {
+                said = true;
+                top = Some(at);
+            }
+            Some((Field::Stack, _)) if !stack && anchor - at <= 1 => {
+                stack = true;
+                top = Some(at);
+            }
+            // The stack's label stands right above the frames, or there is no block.
+            None if at < anchor && !stack => return None,
+            Some(_) if stack => top = Some(at),
+            // Text between labels is a message's; above the first label it is not of the block.
+            None if stack && at < anchor && (said || is_rule(lines[at])) => break,
+            _ => {}
+        }
+    }
+    top.filter(|_| said && stack)
+}
+
+// Exception Type: Shop.CartException · StackTrace:    at … · InnerException: (none)
+fn label(text: &str) -> Option<(Field, &str)> {
+    let (name, value) = text.trim().split_once(':')?;
+    if name.len() > 32 || name.is_empty() || !value.is_empty() && !value.starts_with([' ', '\t']) {
+        return None;
+    }
+    let mut key: String = name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_ascii_lowercase();
+    let inner = key.starts_with("inner");
+    if key == "exception" || key == "error" {
+        return head::at_start(value.trim()).filter(|head| head.strong).map(|_| (Field::Kind, value.trim()));
+    }
+    for word in ["inner", "exception", "error"] {
+        key = key.replace(word, "");
+    }
+    let field = match key.as_str() {
+        "type" | "name" | "class" => Field::Kind,
+        "message" | "msg" | "description" => Field::Message,
+        "stacktrace" | "stack" | "trace" | "callstack" => Field::Stack,
+        "" if inner => Field::Inner,
+        "source" | "targetsite" | "method" | "helplink" | "hresult" | "data" | "code" | "assembly" => Field::Other,
+        _ => return None,
+    };
+    Some((field, value.trim()))
+}
+
+/// `===== Exception =====`, `----------`
+fn is_rule(text: &str) -> bool {
+    let text = text.trim();
+    text.len() >= 3 && (text.starts_with("===") || text.starts_with("---") || text.starts_with("***"))
+}

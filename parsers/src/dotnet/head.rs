@@ -1,0 +1,191 @@
+//! The line that names an exception: its type, code and the beginning of its message.
+//!
+//! In: one line, or the text behind a separator. Out: a `Head`. Invariant: a type is a dotted or nested name, or ends
+//! as exceptions' names do; whether it really is one, the lines behind it decide. Does not read messages of many lines.
+
+/// An exception's type, and what stands behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head<'a> {
+    /// As spelled.
+    pub kind: &'a str,
+    /// `0x80131904`, `111`: printed by the `ExternalException` family.
+    pub code: Option<&'a str>,
+    /// What stands behind the colon on this line.
+    pub message: &'a str,
+    /// Whether the name alone says that it is an exception.
+    pub strong: bool,
+}
+
+/// What the runtimes print before an exception that nobody caught, in every translation of the Framework.
+const BANNERS: &[&str] = &[
+    "Unhandled exception. ",
+    "Unhandled Exception: ",
+    "Unhandled exception: ",
+    "[ERROR] FATAL UNHANDLED EXCEPTION: ",
+    "FATAL UNHANDLED EXCEPTION: ",
+    "Unbehandelte Ausnahme: ",
+    "Unbehandelte Ausnahme. ",
+    "Exception non gérée : ",
+    "Exception non gérée: ",
+    "Excepción no controlada: ",
+    "Eccezione non gestita: ",
+    "Exceção Sem Tratamento: ",
+    "Exceção sem tratamento: ",
+    "Необработанное исключение: ",
+    "Nieobsłużony wyjątek: ",
+    "Neošetřená výjimka: ",
+    "Ohanterat undantag: ",
+    "未经处理的异常: ",
+    "未经处理的异常:  ",
+    "未處理的例外狀況: ",
+    "ハンドルされていない例外: ",
+    "처리되지 않은 예외: ",
+];
+
+/// The text behind a runtime's announcement of a crash.
+pub(super) fn after_banner(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches('\u{feff}');
+    BANNERS
+        .iter()
+        .find_map(|banner| line.strip_prefix(banner).or((line == banner.trim_end()).then_some("")))
+        .map(str::trim_start)
+}
+
+/// The head at the very beginning of `text`.
+pub(super) fn at_start(text: &str) -> Option<Head<'_>> {
+    let length = type_length(text)?;
+    let kind = &text[..length];
+    let strong = is_strong(kind);
+    if !strong && !kind.contains(['.', '+']) {
+        return None;
+    }
+    let mut rest = &text[length..];
+    let mut code = None;
+    if let Some(inner) = rest.strip_prefix(" (")
+        && let Some((word, after)) = inner.split_once(')')
+        && is_code(word)
+    {
+        code = Some(word);
+        rest = after;
+    }
+    let message = if let Some(after) = rest.strip_prefix(": ").or_else(|| rest.strip_prefix(" : ")) {
+        after
+    } else if rest.trim_end() == ":" || rest.trim_end().is_empty() {
+        ""
+    } else if let Some(after) = rest.strip_prefix(':') {
+        // `Type:message` is a loggers' own form; only a name that says so is believed.
+        if !strong || after.starts_with(':') {
+            return None;
+        }
+        after
+    } else {
+        return None;
+    };
+    Some(Head { kind, code, message, strong })
+}
+
+/// The first head inside of `text` whose name says that it is an exception, and where it begins.
+pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let edge = at == 0 || matches!(bytes[at - 1], b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[');
+        if edge
+            && (bytes[at].is_ascii_alphabetic() || bytes[at] >= 0x80 || bytes[at] == b'_')
+            && text.is_char_boundary(at)
+        {
+            let length = type_length(&text[at..]).unwrap_or(0);
+            if length > 0 {
+                let kind = &text[at..at + length];
+                let rest = &text[at + length..];
+                if is_strong(kind)
+                    && kind.contains('.')
+                    && (rest.starts_with(':') || rest.starts_with(" (") || rest.starts_with(" : "))
+                    && let Some(head) = at_start(&text[at..])
+                {
+                    return Some((at, head));
+                }
+                at += length;
+                continue;
+            }
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The length of a type's name: `Shop.Cart+Full`, `` Shop.Error`1[System.Int32] ``, `FSharp.Core.Operators+Failure@7`.
+fn type_length(text: &str) -> Option<usize> {
+    let mut end = 0;
+    let mut brackets = 0i32;
+    for (at, c) in text.char_indices().take(600) {
+        let part = c.is_alphanumeric() || matches!(c, '_' | '.' | '+' | '`' | '@' | '-' | '$');
+        let opens = matches!(c, '[' | '<') && at > 0;
+        if at == 0 && !(c.is_alphabetic() || c == '_') {
+            return None;
+        }
+        if opens {
+            brackets += 1;
+        } else if matches!(c, ']' | '>') && brackets > 0 {
+            brackets -= 1;
+        } else if !(part || brackets > 0 && matches!(c, ',' | ' ' | '=' | '*' | '&')) {
+            break;
+        }
+        end = at + c.len_utf8();
+    }
+    let name = text[..end].trim_end_matches(['.', '-']);
+    let plain = brackets == 0 && !name.is_empty() && !name.contains("..") && !name.contains("--");
+    plain.then_some(name.len())
+}
+
+/// Whether a type's name ends as exceptions' names do.
+pub(super) fn is_strong(kind: &str) -> bool {
+    let bare = &kind[..kind.find(['`', '[', '<']).unwrap_or(kind.len())];
+    let last = bare.rsplit(['.', '+']).next().unwrap_or(bare);
+    last.ends_with("Exception") || (last.ends_with("Error") || last.ends_with("Fault")) && last.len() < bare.len()
+}
+
+/// `0x80131904`, `111`, `-2147467259`.
+fn is_code(word: &str) -> bool {
+    let digits = word.strip_prefix("0x").map(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    digits.unwrap_or_else(|| word.strip_prefix('-').unwrap_or(word).bytes().all(|b| b.is_ascii_digit()))
+        && !word.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads() {
+        for (text, kind, code, message) in [
+            ("Shop.CartException: too full", "Shop.CartException", None, "too full"),
+            ("Shop.Cart+Full: Full (3)", "Shop.Cart+Full", None, "Full (3)"),
+            (
+                "System.Data.SqlClient.SqlException (0x80131904): no",
+                "System.Data.SqlClient.SqlException",
+                Some("0x80131904"),
+                "no",
+            ),
+            ("System.Net.Sockets.SocketException (111): no", "System.Net.Sockets.SocketException", Some("111"), "no"),
+            ("System.Exception", "System.Exception", None, ""),
+            ("System.Exception : old", "System.Exception", None, "old"),
+            ("Shop.Fault`1[System.Int32]: x", "Shop.Fault`1[System.Int32]", None, "x"),
+        ] {
+            let head = at_start(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((head.kind, head.code, head.message), (kind, code, message), "{text}");
+        }
+        for text in ["Order 7: gone", "note: this", "", ".. and so on: x", "http://shop: x"] {
+            assert!(at_start(text).is_none_or(|head| !head.strong), "{text}");
+        }
+    }
+
+    #[test]
+    fn inside_of_a_line() {
+        let (at, head) = within("Row 7 failed: Shop.RowException: cell 3").unwrap();
+        assert_eq!((at, head.message), (14, "cell 3"));
+        let (_, head) = within("|FATAL|Shop|start Shop.StartException: x ---> y").unwrap();
+        assert_eq!(head.kind, "Shop.StartException");
+        assert!(within("no exception: here").is_none());
+    }
+}

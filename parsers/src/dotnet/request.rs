@@ -1,0 +1,108 @@
+//! Which request and which user an exception belongs to.
+//!
+//! In: a record with its message, fields and the lines before it. Out: `request` and `user`. Invariant: a line of
+//! another request is never believed: it must name the same request id, or the exception's own message names the request.
+//! Does not look behind the record.
+
+use crate::record::{Record, Request, User};
+
+const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
+
+/// Fills in what the record, its scopes and fields, or a line of the same request say.
+pub(super) fn complete(record: &mut Record) {
+    let mut request = record.request.take().unwrap_or_default();
+    let field = |names: &[&str]| {
+        names.iter().find_map(|name| {
+            let found =
+                record.fields.iter().find(|(key, _)| key.rsplit('.').next().unwrap_or(key).eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty() && value != "null")
+        })
+    };
+    request.url = request.url.or_else(|| field(&["RequestPath", "RequestUri", "RequestUrl", "url", "uri", "path"]));
+    request.method =
+        request.method.or_else(|| field(&["RequestMethod", "HttpMethod", "Method"])).map(|m| m.to_ascii_uppercase());
+    request.status = request.status.or_else(|| field(&["StatusCode"]).and_then(|text| text.parse().ok()));
+    let server = !record.logger.as_deref().is_some_and(|logger| logger.starts_with("System.Net.Http"));
+    if let Some(named) = record.message.as_deref().filter(|_| server).and_then(in_text) {
+        let same = request.url.is_none() || request.url == named.url;
+        if same {
+            request.url = request.url.or(named.url);
+            request.method = request.method.or(named.method);
+            request.status = request.status.or(named.status);
+        }
+    }
+    // Other methods than HTTP's are no request's.
+    request.method = request.method.filter(|method| METHODS.contains(&method.as_str()));
+    if let Some(started) = started(record, &request) {
+        request.url = request.url.or(started.url);
+        request.method = request.method.or(started.method);
+    }
+    if record.user.is_none() {
+        let user = User {
+            id: field(&["UserId", "EnduserId", "sub"]),
+            username: field(&["UserName", "User", "IdentityName", "Username", "Login"]),
+        };
+        record.user = (user != User::default()).then_some(user);
+    }
+    record.request = (request != Request::default()).then_some(request);
+}
+
+// Unhandled exception while processing GET /orders/2 · HTTP GET /orders/2 responded 500 in 253.67 ms
+fn in_text(text: &str) -> Option<Request> {
+    let mut words = text.split([' ', '\n', '"', '\'']).filter(|word| !word.is_empty());
+    while let Some(word) = words.next() {
+        let method = word.trim_matches(['[', ']', '(', ')', ':', ',']);
+        if !METHODS.contains(&method) {
+            continue;
+        }
+        let next = words.next()?;
+        if !next.starts_with('/') {
+            continue;
+        }
+        let mut request = Request {
+            method: Some(method.to_owned()),
+            url: Some(next.trim_end_matches([',', '.', ';', ':', ')', ']']).to_owned()),
+            status: None,
+        };
+        if words.next() == Some("responded") {
+            request.status = words.next().and_then(|status| status.parse().ok());
+        }
+        return Some(request);
+    }
+    None
+}
+
+// Request starting HTTP/1.1 GET http://localhost:5000/orders/2 - - -
+/// The start of the same request among the lines before: the one that names the same id.
+fn started(record: &Record, known: &Request) -> Option<Request> {
+    if known.url.is_some() && known.method.is_some() {
+        return None;
+    }
+    let id = request_id(record)?;
+    let mut named = false;
+    for line in record.before.iter().rev() {
+        named |= line.contains(&id);
+        let Some((_, rest)) = line.split_once("Request starting HTTP/") else { continue };
+        if !named && !line.contains(&id) {
+            continue;
+        }
+        let mut words = rest.split(' ').skip(1);
+        let (method, url) = (words.next()?, words.next()?);
+        let path = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or(url);
+        if known.url.as_deref().is_some_and(|known| known != path && known != url) {
+            return None;
+        }
+        return Some(Request { method: Some(method.to_owned()), url: Some(url.to_owned()), status: None });
+    }
+    None
+}
+
+/// The id that the server gave the request: of a scope, or of Kestrel's message.
+fn request_id(record: &Record) -> Option<String> {
+    let field = record.fields.iter().find(|(key, _)| key.rsplit('.').next() == Some("RequestId"));
+    if let Some((_, id)) = field {
+        return Some(id.clone());
+    }
+    let (_, rest) = record.message.as_deref()?.split_once("Request id \"")?;
+    Some(rest.split('"').next()?.to_owned())
+}

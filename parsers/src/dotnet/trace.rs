@@ -1,0 +1,482 @@
+//! The text of an exception as `Exception.ToString()` prints it: heads, messages, frames, causes, members.
+//!
+//! In: lines, and where in them the outermost exception's head stands. Out: the chain, and where it ends. Invariant:
+//! one pass with a stack of its own, so that neither depth nor width of a chain costs more than its bytes; what is not
+//! understood between frames is kept. Does not look before the head.
+
+use super::line::{self, Piece};
+use super::{head, in_app};
+use crate::record::{CauseOf, Exception};
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    /// Outermost first, causes in the order in which they are reached.
+    pub exceptions: Vec<Exception>,
+    /// The first line behind it.
+    pub end: usize,
+    /// Lines inside that the grammar does not know.
+    pub unparsed: Vec<String>,
+    /// What a logger printed on the last line, behind the last frame.
+    pub tail: String,
+}
+
+/// Reads from byte `offset` of `lines[at]`; `indent` blanks before each line are the logger's.
+pub(super) fn read(lines: &[&str], at: usize, offset: usize, indent: usize) -> Trace {
+    let mut reader = Reader::new(lines, at, indent);
+    let first = lines.get(at).and_then(|line| line.get(offset..)).unwrap_or("");
+    reader.queue = line::pieces(first);
+    reader.queue.reverse();
+    let head = reader.queue.pop().unwrap_or("");
+    reader.open(head, None, None);
+    reader.run();
+    reader.finish()
+}
+
+/// Reads frames that no head stands before, from `lines[at]`.
+pub(super) fn read_frames(lines: &[&str], at: usize) -> Trace {
+    let mut reader = Reader::new(lines, at, 0);
+    reader.queue = lines.get(at).map(|line| line::pieces(line)).unwrap_or_default();
+    reader.queue.reverse();
+    reader.trace.exceptions.push(Exception::default());
+    reader.stack.push(Open { index: 0, numbered: false, unmarked: false, in_message: false });
+    reader.run();
+    reader.finish()
+}
+
+/// What loggers put between the parts of a line.
+pub(super) const GLUE: [char; 5] = ['|', ' ', ':', '-', ','];
+
+/// An exception whose text has begun and not ended.
+struct Open {
+    index: usize,
+    /// An aggregate's member, which `<---` ends.
+    numbered: bool,
+    /// Its parent prints no line at its end.
+    unmarked: bool,
+    /// Lines still belong to the message.
+    in_message: bool,
+}
+
+struct Reader<'a> {
+    lines: &'a [&'a str],
+    indent: usize,
+    index: usize,
+    /// Pieces of the current line, the next one last.
+    queue: Vec<&'a str>,
+    stack: Vec<Open>,
+    /// The next line that belongs to a trace, once it was looked for; the number of lines when there is none.
+    next_trace: Option<usize>,
+    trace: Trace,
+    /// Members that were printed before, as .NET Framework prints member 0 twice.
+    repeated: Vec<usize>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(lines: &'a [&'a str], at: usize, indent: usize) -> Reader<'a> {
+        Reader {
+            lines,
+            indent,
+            index: at,
+            queue: Vec::new(),
+            stack: Vec::new(),
+            next_trace: None,
+            trace: Trace { end: at, ..Trace::default() },
+            repeated: Vec::new(),
+        }
+    }
+
+    fn run(&mut self) {
+        loop {
+            while let Some(text) = self.queue.pop() {
+                if !self.take(text) {
+                    return;
+                }
+                self.trace.end = self.index + 1;
+            }
+            self.index += 1;
+            let Some(line) = self.lines.get(self.index) else { return };
+            self.queue = line::pieces(line);
+            self.queue.reverse();
+            if self.queue.len() == 1 && !self.skip_blank() {
+                return;
+            }
+        }
+    }
+
+    /// Passes over blank lines inside the trace; false where it ends before them.
+    fn skip_blank(&mut self) -> bool {
+        if !self.lines[self.index].trim().is_empty() {
+            return true;
+        }
+        let mut next = self.index;
+        while self.lines.get(next).is_some_and(|line| line.trim().is_empty()) {
+            next += 1;
+        }
+        let in_message = self.stack.last().is_some_and(|open| open.in_message);
+        let goes_on = if in_message {
+            self.trace_follows(next)
+        } else {
+            self.lines
+                .get(next)
+                .is_some_and(|line| !matches!(line::piece(line), Piece::Text(_) | Piece::Blank) || is_tail(line.trim()))
+        };
+        if goes_on {
+            if in_message {
+                (self.index..next).for_each(|_| self.append("\n"));
+            }
+            self.index = next;
+            self.queue = line::pieces(self.lines[next]);
+            self.queue.reverse();
+        }
+        goes_on
+    }
+
+    /// Takes one piece; false when it is not part of the trace.
+    fn take(&mut self, text: &'a str) -> bool {
+        match line::piece(text) {
+            Piece::Frame(frame, tail) => {
+                let Some(open) = self.stack.last_mut() else { return false };
+                open.in_message = false;
+                if let Some(exception) = self.trace.exceptions.get_mut(open.index) {
+                    exception.frames.push(frame);
+                }
+                self.behind_frame(tail)
+            }
+            Piece::Cause { number, text } => self.cause(number, text),
+            Piece::EndOfInner => {
+                self.end_of_inner();
+                true
+            }
+            Piece::Rethrow => {
+                if let Some(open) = self.stack.last_mut() {
+                    open.in_message = false;
+                }
+                true
+            }
+            Piece::EndOfMember => {
+                self.end_of_members(text.matches("<---").count());
+                true
+            }
+            Piece::Blank => true,
+            Piece::Text(text) => self.text(text),
+        }
+    }
+
+    fn behind_frame(&mut self, tail: &'a str) -> bool {
+        // Another print of an exception, glued to this one's last frame.
+        if head::at_start(tail.trim_start_matches(GLUE)).is_some_and(|head| head.strong) {
+            tail.clone_into(&mut self.trace.tail);
+            self.trace.end = self.index + 1;
+            return false;
+        }
+        let members = tail.strip_prefix("<---").map_or(0, |_| tail.matches("<---").count());
+        self.end_of_members(members);
+        if members == 0 && !tail.is_empty() {
+            tail.clone_into(&mut self.trace.tail);
+        }
+        true
+    }
+
+    // ---> (Inner Exception #1) Shop.CartException: too full
+    fn cause(&mut self, number: Option<u32>, text: &'a str) -> bool {
+        if number.is_some() {
+            self.back_to_aggregate();
+        }
+        let Some(parent) = self.stack.last_mut() else { return false };
+        parent.in_message = false;
+        let parent = parent.index;
+        self.open(text, Some(parent), number);
+        true
+    }
+
+    fn open(&mut self, text: &str, parent: Option<usize>, number: Option<u32>) {
+        let index = self.trace.exceptions.len();
+        let text = if parent.is_none() { head::after_banner(text).unwrap_or(text) } else { text };
+        let mut exception = match head::at_start(text.trim_start()) {
+            Some(head) => Exception {
+                kind: head.kind.to_owned(),
+                message: head.message.to_owned(),
+                code: head.code.map(str::to_owned),
+                ..Exception::default()
+            },
+            None => Exception { message: text.to_owned(), ..Exception::default() },
+        };
+        let mut unmarked = false;
+        if let Some(parent) = parent {
+            let outer = &self.trace.exceptions[parent];
+            unmarked = number.is_none() && outer.code.is_some();
+            let aggregate = outer.kind.ends_with("AggregateException");
+            let source = match number {
+                Some(number) => format!("InnerExceptions[{number}]"),
+                None if aggregate => "InnerExceptions[0]".to_owned(),
+                None => "InnerException".to_owned(),
+            };
+            // Member 0 was printed as the aggregate's cause already.
+            let first = self.trace.exceptions.get(parent + 1);
+            if number == Some(0) && first.is_some_and(|first| first.kind == exception.kind) {
+                self.repeated.push(index);
+            }
+            exception.cause_of = Some(CauseOf { parent, source });
+        }
+        self.trace.exceptions.push(exception);
+        self.stack.push(Open { index, numbered: number.is_some(), unmarked, in_message: true });
+    }
+
+    fn end_of_inner(&mut self) {
+        while self.stack.len() > 2 && self.stack.last().is_some_and(|open| open.unmarked) {
+            self.close();
+        }
+        if self.stack.len() > 1 {
+            self.stack.pop();
+        }
+        if let Some(open) = self.stack.last_mut() {
+            open.in_message = false;
+        }
+    }
+
+    fn end_of_members(&mut self, count: usize) {
+        for _ in 0..count {
+            while let Some(open) = self.stack.last() {
+                if self.stack.len() == 1 {
+                    return;
+                }
+                let numbered = open.numbered;
+                self.close();
+                if numbered {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn back_to_aggregate(&mut self) {
+        let aggregate = |open: &Open| self.trace.exceptions[open.index].kind.ends_with("AggregateException");
+        let Some(depth) = self.stack.iter().rposition(aggregate) else { return };
+        while self.stack.len() > depth + 1 {
+            self.close();
+        }
+    }
+
+    /// Takes the innermost open exception off; where no line told its end, its frames are parted from its parent's.
+    fn close(&mut self) {
+        let Some(open) = self.stack.pop() else { return };
+        let Some(parent) = self.trace.exceptions[open.index].cause_of.as_ref().map(|of| of.parent) else { return };
+        if !open.unmarked {
+            return;
+        }
+        let frames = std::mem::take(&mut self.trace.exceptions[open.index].frames);
+        // The method that wrapped the cause stands last in the cause's frames and first in the outer one's.
+        let libraries = frames.iter().take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
+        let cut = frames[..libraries].windows(2).position(|pair| same_call(&pair[0], &pair[1])).map_or(0, |at| at + 1);
+        let mut inner = frames;
+        let outer = inner.split_off(cut);
+        self.trace.exceptions[open.index].frames = inner;
+        let parent = &mut self.trace.exceptions[parent];
+        let own = std::mem::replace(&mut parent.frames, outer);
+        parent.frames.extend(own);
+    }
+
+    fn text(&mut self, text: &'a str) -> bool {
+        let trimmed = text.trim();
+        if let Some(rest) = line::inner_marker(trimmed) {
+            return self.marked_inner(rest);
+        }
+        let Some(open) = self.stack.last_mut() else { return false };
+        if is_label(trimmed) {
+            open.in_message = false;
+            return true;
+        }
+        if open.in_message {
+            if is_file_name(trimmed) {
+                let (key, value) = trimmed.split_once(": ").unwrap_or((trimmed, ""));
+                self.property(key, value.trim_matches('\''));
+                return true;
+            }
+            if !self.trace_follows(self.index) && !self.continues_alone(text) {
+                return false;
+            }
+            self.append("\n");
+            self.append(self.dedented(text));
+            return true;
+        }
+        if is_tail(trimmed) {
+            return self.tail_line(text);
+        }
+        let resumes = self.queue.is_empty()
+            && head::at_start(trimmed).is_none_or(|head| !head.strong)
+            && head::after_banner(trimmed).is_none()
+            && self.lines.get(self.index + 1).is_some_and(|line| line::is_trace(line));
+        if resumes {
+            self.trace.unparsed.push(text.to_owned());
+        }
+        resumes
+    }
+
+    // --- inner ---
+    // Shop.StockException: none left
+    /// A cause that a logger announces in its own words, outer exceptions first.
+    fn marked_inner(&mut self, rest: &'a str) -> bool {
+        let Some(parent) = self.trace.exceptions.len().checked_sub(1) else { return false };
+        let mut text = rest;
+        if rest.is_empty() {
+            match self.lines.get(self.index + 1).map(|line| line.trim_start()) {
+                Some(next) if head::at_start(next).is_some() => {
+                    self.index += 1;
+                    text = next;
+                }
+                _ => return false,
+            }
+        }
+        if let Some(open) = self.stack.last_mut() {
+            open.in_message = false;
+        }
+        self.stack.truncate(1);
+        let mut parts = line::pieces(text);
+        parts.reverse();
+        let first = parts.pop().unwrap_or("");
+        self.queue.extend(parts);
+        self.open(first, Some(parent), None);
+        if let Some(open) = self.stack.last_mut() {
+            open.unmarked = false;
+        }
+        true
+    }
+
+    /// A message's further line where no frames follow: it must stand deeper than other text could.
+    fn continues_alone(&self, text: &str) -> bool {
+        self.stack.len() > 1 && text.starts_with([' ', '\t']) && self.indent < text.len() - text.trim_start().len()
+    }
+
+    // ClientConnectionId:0f3… ·   Exception data: ·     Severity: ERROR ·  [See nested exception: …]
+    fn tail_line(&mut self, text: &'a str) -> bool {
+        if let Some((_, glued)) = text.split_once('|')
+            && head::at_start(glued).is_some_and(|head| head.strong)
+        {
+            glued.clone_into(&mut self.trace.tail);
+            self.trace.end = self.index + 1;
+            return false;
+        }
+        let trimmed = text.trim();
+        if trimmed == "Exception data:" || trimmed == "Data:" {
+            let depth = text.len() - text.trim_start().len();
+            while let Some(line) = self.lines.get(self.index + 1) {
+                let deeper = line.len() - line.trim_start().len() > depth;
+                if !deeper || !matches!(line::piece(line), Piece::Text(_)) {
+                    break;
+                }
+                self.index += 1;
+                if let Some((key, value)) = line.trim().split_once(": ") {
+                    self.property(key, value);
+                }
+            }
+        } else if let Some((key, value)) = trimmed.split_once(':').filter(|(key, _)| key.len() < 40) {
+            self.property(key, value.trim());
+        }
+        true
+    }
+
+    fn property(&mut self, key: &str, value: &str) {
+        if let Some(exception) = self.stack.last().and_then(|open| self.trace.exceptions.get_mut(open.index)) {
+            exception.properties.push((key.to_owned(), value.to_owned()));
+        }
+    }
+
+    fn append(&mut self, text: &str) {
+        if let Some(exception) = self.stack.last().and_then(|open| self.trace.exceptions.get_mut(open.index)) {
+            exception.message.push_str(text);
+        }
+    }
+
+    fn dedented(&self, text: &'a str) -> &'a str {
+        let blanks = text.bytes().take(self.indent).take_while(|b| *b == b' ').count();
+        &text[blanks..]
+    }
+
+    /// Whether a line of the trace stands somewhere behind line `from`.
+    fn trace_follows(&mut self, from: usize) -> bool {
+        if !self.queue.is_empty() {
+            return true;
+        }
+        let known = self.next_trace.filter(|next| *next >= from);
+        let next = known.unwrap_or_else(|| {
+            let rest = self.lines.iter().skip(from);
+            from + rest.take_while(|line| !line::is_trace(line)).count()
+        });
+        self.next_trace = Some(next);
+        next < self.lines.len()
+    }
+
+    fn finish(mut self) -> Trace {
+        while self.stack.len() > 1 {
+            self.close();
+        }
+        for exception in &mut self.trace.exceptions {
+            exception.message.truncate(exception.message.trim_end().len());
+            // A type alone on its line, and the message on the next.
+            if exception.message.starts_with('\n') {
+                exception.message = exception.message.trim_start_matches('\n').to_owned();
+            }
+        }
+        if !self.repeated.is_empty() {
+            remove(&mut self.trace.exceptions, &self.repeated);
+        }
+        self.trace
+    }
+}
+
+fn same_call(one: &crate::record::Frame, other: &crate::record::Frame) -> bool {
+    one.module == other.module && one.function == other.function
+}
+
+/// Takes exceptions out of a chain, with all that they caused.
+fn remove(exceptions: &mut Vec<Exception>, repeated: &[usize]) {
+    let mut place = vec![None; exceptions.len()];
+    let mut kept = Vec::new();
+    for (index, mut exception) in exceptions.drain(..).enumerate() {
+        if repeated.contains(&index) {
+            continue;
+        }
+        if let Some(of) = &mut exception.cause_of {
+            let Some(parent) = place[of.parent] else { continue };
+            of.parent = parent;
+        }
+        place[index] = Some(kept.len());
+        kept.push(exception);
+    }
+    *exceptions = kept;
+}
+
+/// A line that only announces the frames.
+fn is_label(text: &str) -> bool {
+    matches!(
+        text.trim_end_matches(':').to_ascii_lowercase().as_str(),
+        "stack trace" | "stacktrace" | "call stack" | "stack" | "traceback"
+    ) && text.ends_with(':')
+}
+
+/// What file exceptions print between their message and their frames.
+fn is_file_name(text: &str) -> bool {
+    text.starts_with("File name: '") || text.starts_with("Fusion log:") || text.starts_with("WRN: Assembly binding")
+}
+
+/// Lines that follow an exception's frames and are still its own.
+fn is_tail(text: &str) -> bool {
+    const TAILS: &[&str] = &[
+        "Exception data:",
+        "ClientConnectionId:",
+        "ClientConnectionId before routing:",
+        "Routing Destination:",
+        "Error Number:",
+        "[See nested exception:",
+        "Cannot print exception string because Exception.ToString() failed.",
+        "WRN: Assembly binding",
+        "=== Pre-bind state information ===",
+        "LOG: ",
+        "Calling assembly : ",
+        "To enable assembly bind failure logging",
+        "Note: There is some performance penalty",
+        "To turn this feature off",
+    ];
+    TAILS.iter().any(|tail| text.starts_with(tail))
+}

@@ -1,0 +1,263 @@
+//! JSON as logs hold it: with line breaks inside strings, as PHP's line formatters write it, or cut off.
+//!
+//! In: text and the place of an object in it. Out: the value, where it ends, whether it is complete. Invariants:
+//! one pass, bounded depth; what no JSON writer with inline line breaks can have printed is refused. Does not
+//! know what the keys mean.
+
+use serde_json::{Map, Number, Value};
+
+/// Deeper values are refused; Monolog itself stops at nine levels.
+const MAX_DEPTH: usize = 64;
+
+/// A value and its extent.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub value: Value,
+    /// The byte behind the value.
+    pub end: usize,
+    /// Whether the text did not end inside the value.
+    pub complete: bool,
+}
+
+/// The object or array that begins at byte `at`; none where the text there is no JSON.
+pub(crate) fn parse(text: &str, at: usize) -> Option<Parsed> {
+    let mut reader = Reader { text, at, complete: true };
+    let value = match text.as_bytes().get(at)? {
+        b'{' => reader.object(MAX_DEPTH)?,
+        b'[' => reader.array(MAX_DEPTH)?,
+        _ => return None,
+    };
+    Some(Parsed { value, end: reader.at, complete: reader.complete })
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    /// False once the text ended inside a value: then everything open counts as closed.
+    complete: bool,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Takes the next byte if it is `byte`. The end of the text is no refusal, but the end of everything.
+    fn take(&mut self, byte: u8) -> Option<bool> {
+        match self.peek() {
+            None => {
+                self.complete = false;
+                Some(false)
+            }
+            Some(found) if found == byte => {
+                self.at += 1;
+                Some(true)
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Option<Value> {
+        let depth = depth.checked_sub(1)?;
+        let mut object = Map::new();
+        self.at += 1;
+        self.blanks();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Some(Value::Object(object));
+        }
+        loop {
+            self.blanks();
+            if !self.take(b'"')? {
+                break;
+            }
+            let key = self.inside_string()?;
+            self.blanks();
+            if !self.complete || !self.take(b':')? {
+                break;
+            }
+            let value = self.value(depth)?;
+            object.insert(key, value);
+            self.blanks();
+            if !self.complete || self.peek() != Some(b',') {
+                break;
+            }
+            self.at += 1;
+        }
+        if self.complete {
+            self.take(b'}')?;
+        }
+        Some(Value::Object(object))
+    }
+
+    fn array(&mut self, depth: usize) -> Option<Value> {
+        let depth = depth.checked_sub(1)?;
+        let mut items = Vec::new();
+        self.at += 1;
+        self.blanks();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Some(Value::Array(items));
+        }
+        loop {
+            items.push(self.value(depth)?);
+            self.blanks();
+            if !self.complete || self.peek() != Some(b',') {
+                break;
+            }
+            self.at += 1;
+        }
+        if self.complete {
+            self.take(b']')?;
+        }
+        Some(Value::Array(items))
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Value> {
+        self.blanks();
+        match self.peek() {
+            None => {
+                self.complete = false;
+                Some(Value::Null)
+            }
+            Some(b'"') => {
+                self.at += 1;
+                self.inside_string().map(Value::String)
+            }
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(_) => self.word(),
+        }
+    }
+
+    /// `true`, `null`, `-12.5e3`; the text may end inside it.
+    fn word(&mut self) -> Option<Value> {
+        let rest = &self.text[self.at..];
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).unwrap_or(rest.len());
+        let word = &rest[..end];
+        self.at += end;
+        if end == rest.len() {
+            self.complete = false;
+        }
+        match word {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            "null" => Some(Value::Null),
+            _ => match word.parse::<Number>() {
+                Ok(number) => Some(Value::Number(number)),
+                Err(_) => (!self.complete).then_some(Value::Null),
+            },
+        }
+    }
+
+    /// A string's text behind its opening quote; takes the closing one.
+    fn inside_string(&mut self) -> Option<String> {
+        let bytes = self.text.as_bytes();
+        let mut out = String::new();
+        loop {
+            let Some(stop) = memchr::memchr2(b'"', b'\\', &bytes[self.at..]) else {
+                out.push_str(&self.text[self.at..]);
+                self.at = bytes.len();
+                self.complete = false;
+                return Some(out);
+            };
+            out.push_str(&self.text[self.at..self.at + stop]);
+            self.at += stop + 1;
+            if bytes[self.at - 1] == b'"' {
+                return Some(out);
+            }
+            self.escape(&mut out)?;
+        }
+    }
+
+    /// What stands behind a backslash.
+    fn escape(&mut self, out: &mut String) -> Option<()> {
+        let Some(next) = self.peek() else {
+            self.complete = false;
+            return Some(());
+        };
+        self.at += 1;
+        match next {
+            b'"' | b'\\' | b'/' => out.push(char::from(next)),
+            b'n' => out.push('\n'),
+            b'r' => out.push('\r'),
+            b't' => out.push('\t'),
+            b'b' => out.push('\u{8}'),
+            b'f' => out.push('\u{c}'),
+            b'u' => out.push(self.unicode()?),
+            // Old formatters turn each `\n` back into a line break, the one in `C:\\app\\name` too.
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn unicode(&mut self) -> Option<char> {
+        let first = self.hex()?;
+        if !(0xD800..0xDC00).contains(&first) {
+            return Some(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        if !self.text[self.at..].starts_with("\\u") {
+            return Some(char::REPLACEMENT_CHARACTER);
+        }
+        self.at += 2;
+        let second = self.hex()?;
+        let code = 0x10000 + ((first - 0xD800) << 10) + (second.wrapping_sub(0xDC00) & 0x3FF);
+        Some(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    fn hex(&mut self) -> Option<u32> {
+        let Some(digits) = self.text.get(self.at..self.at + 4) else {
+            self.at = self.text.len();
+            self.complete = false;
+            return Some(0xFFFD);
+        };
+        self.at += 4;
+        u32::from_str_radix(digits, 16).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_breaks_inside_strings() {
+        let parsed = parse("x {\"e\":\"a\nb \\\"c\\\" C:\\\\srv\\\name\",\"n\":[1,-2.5,null,true]} y", 2).unwrap();
+        assert!(parsed.complete);
+        assert_eq!(parsed.end, 55);
+        assert_eq!(parsed.value["e"], "a\nb \"c\" C:\\srv\\name");
+        assert_eq!(parsed.value["n"], serde_json::json!([1, -2.5, null, true]));
+    }
+
+    #[test]
+    fn a_cut_object_keeps_what_stands() {
+        let parsed = parse("{\"a\":{\"class\":\"T\",\"file\":\"/srv/x", 0).unwrap();
+        assert!(!parsed.complete);
+        assert_eq!(parsed.value, serde_json::json!({"a": {"class": "T", "file": "/srv/x"}}));
+        for cut in ["{\"a\"", "{\"a\":", "{\"a\":tr", "{\"a\":1", "{\"a\":[1,", "{", "{\"a\":\"\\", "{\"a\":\"\\u00"] {
+            assert!(!parse(cut, 0).unwrap().complete, "{cut}");
+        }
+    }
+
+    #[test]
+    fn prose_is_refused() {
+        for text in ["{sku}", "{\"a\" b}", "{\"a\":\"x {\"exception\":1}", "[2026-11-23]", "{'a':1}", "{\"a\":\"\\x\"}"]
+        {
+            assert!(parse(text, 0).is_none(), "{text}");
+        }
+        assert!(parse(&"[".repeat(100_000), 0).is_none());
+    }
+
+    #[test]
+    fn surrogates() {
+        assert_eq!(parse("[\"\\ud83d\\ude9a \\ud83d \\u00e9\"]", 0).unwrap().value[0], "🚚 \u{fffd} é");
+    }
+}

@@ -1,0 +1,325 @@
+//! Records that Monolog's line formatter wrote: `[DATE] CHANNEL.LEVEL: MESSAGE CONTEXT EXTRA`.
+//!
+//! In: the lines of one entry, the first without its header. Out: a record. Invariant: the work is bounded by a
+//! multiple of the entry's length, whatever braces its message holds. Does not find entries.
+
+use serde_json::{Map, Value};
+
+use super::context::{self, Thrown};
+use super::native::{self, How, Printed};
+use super::{mechanism, object};
+use crate::header::Header;
+use crate::json::value;
+use crate::record::{Exception, Level, Platform, Record};
+use crate::time;
+
+/// Channels that say which environment it is, as Laravel's do, alone or as a part of the name.
+const ENVIRONMENTS: [&str; 34] = [
+    "production",
+    "prod",
+    "prd",
+    "live",
+    "staging",
+    "stage",
+    "stg",
+    "local",
+    "dev",
+    "develop",
+    "development",
+    "devel",
+    "test",
+    "testing",
+    "tests",
+    "qa",
+    "uat",
+    "sandbox",
+    "preprod",
+    "preproduction",
+    "pre",
+    "preview",
+    "demo",
+    "beta",
+    "alpha",
+    "canary",
+    "acceptance",
+    "acc",
+    "integration",
+    "ci",
+    "homolog",
+    "homologacao",
+    "desarrollo",
+    "produccion",
+];
+
+// [2026-11-23 07:40:00] production.ERROR: no stock {"exception":"[object] (…
+/// Monolog's header, behind any time that another writer put before it.
+pub(super) fn header(line: &str) -> Option<Header> {
+    let mut rest = line;
+    let mut timestamp = None;
+    let mut seconds = false;
+    let mut dated = false;
+    while let Some(inner) = rest.strip_prefix('[') {
+        let close = inner.find(']').filter(|close| *close < 64)?;
+        let date = &inner[..close];
+        match time::at_start(date) {
+            Some(stamp) => timestamp = stamp.value,
+            None if is_date(date) => timestamp = Some(format!("{date}T00:00:00")),
+            None => return None,
+        }
+        seconds = date.len() == 19 && date.as_bytes()[10] == b' ';
+        dated = true;
+        rest = inner[close + 1..].trim_start_matches(' ');
+    }
+    if !dated {
+        return None;
+    }
+    let (channel, level, length) = channel_and_level(rest)?;
+    let (environment, logger) = if is_environment(channel) { (Some(channel), None) } else { (None, Some(channel)) };
+    let laravel = environment.is_some() || seconds;
+    Some(Header {
+        length: line.len() - rest.len() + length,
+        timestamp,
+        level,
+        logger: logger.filter(|name| !name.is_empty()).map(str::to_owned),
+        environment: environment.map(str::to_owned),
+        format: Some(if laravel { "laravel" } else { "monolog" }),
+    })
+}
+
+/// `2026-11-23` alone.
+fn is_date(text: &str) -> bool {
+    let digits = |range: std::ops::Range<usize>| text.as_bytes()[range].iter().all(u8::is_ascii_digit);
+    text.len() == 10 && digits(0..4) && digits(5..7) && digits(8..10)
+}
+
+/// `production.ERROR: `, behind words that a custom format puts before it.
+fn channel_and_level(text: &str) -> Option<(&str, Option<Level>, usize)> {
+    let head = &text[..text.floor_char_boundary(160)];
+    let colon = head.find(": ").or_else(|| text.ends_with(':').then(|| text.len() - 1)).or_else(|| head.find(":\n"))?;
+    let name = &head[..colon];
+    let (channel, word) = name.rsplit_once('.')?;
+    let channel = channel.rsplit(' ').next().unwrap_or(channel);
+    let level = psr_level(word);
+    if level.is_none() && !word.is_empty() || channel.contains(['{', '"', '(', '/']) {
+        return None;
+    }
+    Some((channel, level, (colon + 2).min(text.len())))
+}
+
+/// PSR-3's levels, in any case.
+fn psr_level(word: &str) -> Option<Level> {
+    let known = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+    known.iter().any(|level| word.eq_ignore_ascii_case(level)).then(|| crate::header::level(word)).flatten()
+}
+
+pub(super) fn is_environment(channel: &str) -> bool {
+    let known = |word: &str| {
+        let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        ENVIRONMENTS.iter().any(|name| name.eq_ignore_ascii_case(word))
+    };
+    !channel.is_empty() && channel.split(['-', '_', '.']).any(known)
+}
+
+/// The record in these lines, and how many of them it takes.
+pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, usize)> {
+    let text = lines.join("\n");
+    let parts = parts(&text);
+    let laravel = header.is_some_and(|header| header.format == Some("laravel"));
+    let level = header.and_then(|header| header.level);
+    let mut record = Record { platform: Platform::Php, level, ..Record::default() };
+    let mut end = text.len();
+    let mut keys: Vec<&str> = Vec::new();
+    if let Some(parts) = &parts {
+        record.message = Some(text[..parts.start].trim_end().to_owned());
+        keys = parts.context.keys().map(String::as_str).collect();
+        end = parts.end;
+        for object in parts.objects() {
+            context::fill(&mut record, object);
+        }
+    }
+    let thrown = parts.as_ref().and_then(|parts| parts.objects().find_map(context::thrown));
+    if let Some(thrown) = thrown {
+        take(&mut record, thrown);
+        mechanism::of_monolog(&mut record, laravel, &keys);
+    } else if let Some(found) = error_handler(&record, parts.as_ref()) {
+        record.exceptions.push(found);
+        mechanism::of_monolog(&mut record, laravel, &keys);
+    } else {
+        header?;
+        let printed = in_message(lines, level)?;
+        end = lines[..printed.end].iter().map(|line| line.len() + 1).sum::<usize>() - 1;
+        from_message(&mut record, printed, lines[0], laravel);
+    }
+    if mechanism::is_deprecation(&record) {
+        return None;
+    }
+    record.format = format(&record, header);
+    let taken = 1 + memchr::memchr_iter(b'\n', text[..end.min(text.len())].trim_end().as_bytes()).count();
+    Some((record, taken))
+}
+
+/// Moves an exception into its record; one around a fatal error takes the trace that its message holds.
+pub(super) fn take(record: &mut Record, thrown: Thrown) {
+    record.exceptions = thrown.chain;
+    record.unparsed = thrown.unparsed;
+    let Some(outer) = record.exceptions.first_mut() else { return };
+    if outer.frames.is_empty() && mechanism::is_fatal(&outer.kind) && outer.message.starts_with("Uncaught ") {
+        let lines: Vec<&str> = outer.message.lines().collect();
+        if let Some(inner) = native::parse(&lines, 0).and_then(|printed| printed.chain.into_iter().next()) {
+            outer.frames = inner.frames;
+        }
+    }
+}
+
+/// Symfony's name where its listeners speak, else the header's.
+fn format(record: &Record, header: Option<&Header>) -> String {
+    let symfony = record.mechanism.as_ref().is_some_and(|mechanism| mechanism.kind.starts_with("symfony."));
+    let name = if symfony { "symfony" } else { header.and_then(|header| header.format).unwrap_or("monolog") };
+    name.to_owned()
+}
+
+/// What stands behind the message.
+struct Parts {
+    /// Where the message ends.
+    start: usize,
+    context: Map<String, Value>,
+    extra: Option<Map<String, Value>>,
+    end: usize,
+}
+
+impl Parts {
+    fn objects(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        std::iter::once(&self.context).chain(self.extra.as_ref())
+    }
+}
+
+/// Finds context and extra behind a message that may hold braces, JSON and whole log lines itself.
+///
+/// The surest is a whole object, followed by nothing but its extra, whose exception has the entry's own message;
+/// then the first whole one with an exception, the first cut one with an exception, the first whole one.
+fn parts(text: &str) -> Option<Parts> {
+    let mut budget = 8 * text.len() + 65_536;
+    let mut others: [Option<Parts>; 3] = [None, None, None];
+    for at in memchr::memmem::find_iter(text.as_bytes(), b"{\"") {
+        if at > 0 && !matches!(text.as_bytes()[at - 1], b' ' | b'\n') {
+            continue;
+        }
+        if budget == 0 {
+            break;
+        }
+        let Some((parts, complete, work)) = parts_at(text, at) else {
+            // What was read before the refusal is not known; refusals are short, or the text is hostile.
+            budget = budget.saturating_sub(text.len() / 16 + 1);
+            continue;
+        };
+        budget = budget.saturating_sub(work);
+        let thrown = parts.objects().find_map(context::thrown);
+        let same = |thrown: &Thrown| mechanism::is_same(text[..at].trim_end(), &thrown.chain[0].message);
+        let rank = match (complete, &thrown) {
+            (true, Some(thrown)) if same(thrown) => return Some(parts),
+            (true, Some(_)) => 0,
+            (false, Some(_)) => 1,
+            (true, None) => 2,
+            (false, None) => continue,
+        };
+        let slot = &mut others[rank];
+        if slot.is_none() {
+            *slot = Some(parts);
+        }
+    }
+    others.into_iter().flatten().next()
+}
+
+/// Context and extra at one place, whether they are whole, and how many bytes were read.
+fn parts_at(text: &str, at: usize) -> Option<(Parts, bool, usize)> {
+    let context = value::parse(text, at)?;
+    let Value::Object(object) = context.value else { return None };
+    let mut parts = Parts { start: at, context: object, extra: None, end: context.end };
+    let mut complete = context.complete;
+    let behind = text[parts.end..].trim_start_matches(' ');
+    let open = text.len() - behind.len();
+    if complete && behind.starts_with(['{', '[']) {
+        let extra = value::parse(text, open)?;
+        parts.end = extra.end;
+        complete = extra.complete;
+        if let Value::Object(object) = extra.value {
+            parts.extra = Some(object);
+        }
+    }
+    let tail = text[parts.end..].trim_start_matches([' ', '\t', '\r']);
+    let ends = tail.is_empty() || tail.starts_with('\n');
+    ends.then_some((parts, complete, text.len() - at))
+}
+
+/// Monolog's own handler of errors says what PHP reported in the context.
+// app.ALERT: Fatal Error (E_ERROR): Allowed memory size of … {"code":1,"message":"…","file":"/srv/a.php","line":39,"trace":null}
+fn error_handler(record: &Record, parts: Option<&Parts>) -> Option<Exception> {
+    let context = &parts?.context;
+    fatal(record.message.as_deref()?, context)
+}
+
+/// The exception of a `Fatal Error (E_…): …` entry.
+pub(super) fn fatal(message: &str, context: &Map<String, Value>) -> Option<Exception> {
+    let (kind, _) = message.strip_prefix("Fatal Error (")?.split_once("): ")?;
+    Some(Exception {
+        kind: kind.to_owned(),
+        message: message.to_owned(),
+        file: context.get("file").and_then(Value::as_str).map(str::to_owned),
+        line: context.get("line").and_then(Value::as_u64).and_then(|line| u32::try_from(line).ok()),
+        ..Exception::default()
+    })
+}
+
+/// An exception that was logged as the message, or at the end of one.
+pub(super) fn in_message(lines: &[&str], level: Option<Level>) -> Option<Printed> {
+    let first = lines.first()?;
+    let whole = native::read(lines, 0, first);
+    if whole.is_some() {
+        return whole;
+    }
+    // Text that somebody pasted is no failure of this application.
+    if level.is_some_and(|level| level < Level::Warning) {
+        return None;
+    }
+    // Charge failed: App\Exceptions\Declined: no funds in /srv/a.php:3
+    let mut from = 0;
+    for word in first.split(' ') {
+        let bare = word.trim_end_matches(':');
+        let typed =
+            bare.contains('\\') || bare.ends_with("Exception") || bare.ends_with("Error") || bare == "exception";
+        if from > 0 && typed {
+            let printed = native::read(lines, 0, &first[from..]);
+            if printed.is_some() {
+                return printed;
+            }
+        }
+        from += word.len() + 1;
+    }
+    None
+}
+
+/// Fills a record whose exception was logged as text.
+pub(super) fn from_message(record: &mut Record, printed: Printed, first: &str, laravel: bool) {
+    let outer = printed.chain.first();
+    let whole = outer.is_some_and(|outer| {
+        let root = printed.chain.last().unwrap_or(outer);
+        first.starts_with(&root.kind) || first.starts_with("exception '")
+    });
+    let kind = match (laravel, whole || printed.how != How::Text) {
+        (true, true) => "laravel.handler",
+        (true, false) => "laravel.log",
+        (false, true) => "monolog.exception",
+        (false, false) => "monolog.log",
+    };
+    let handled = match printed.how {
+        How::Text if whole => None,
+        How::Text => Some(true),
+        _ => Some(false),
+    };
+    record.found_by(kind, handled);
+    let end = first.find(" in /").or_else(|| first.find(object::MARK)).unwrap_or(first.len());
+    record.message = Some(first[..end].trim_end().to_owned());
+    record.request = printed.request;
+    record.unparsed = printed.unparsed;
+    record.exceptions = printed.chain;
+}

@@ -1,0 +1,484 @@
+//! Exceptions and fatal errors as PHP itself prints them, to its log, its console or its page.
+//!
+//! In: lines, the first without its entry's header. Out: the exceptions around the hit, outermost first, and
+//! their lines. Invariant: each line is read a bounded number of times. Does not claim a warning, nor a frame
+//! without a header.
+
+use super::frame;
+use super::object::previous_of;
+use crate::header;
+use crate::record::{Exception, Frame, Level, Request};
+
+/// What PHP printed.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    pub chain: Vec<Exception>,
+    /// The first line and the one behind the last.
+    pub first: usize,
+    pub end: usize,
+    /// The severity that PHP put before it, where it did.
+    pub level: Option<Level>,
+    /// Whether PHP itself ended the script on it: `Uncaught`, or a fatal error that is no exception.
+    pub how: How,
+    /// Whether this is the copy on the page or the console (`Fatal error: `) rather than the log's (`PHP Fatal error:  `).
+    pub display: bool,
+    pub request: Option<Request>,
+    pub unparsed: Vec<String>,
+    /// What stands behind the record on its last line, where another one begins there.
+    pub tail: Option<String>,
+}
+
+/// Who printed it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// `Uncaught`: PHP's last resort.
+    Uncaught,
+    /// A fatal error that is no exception.
+    Fatal,
+    /// The exception's own text alone.
+    #[default]
+    Text,
+}
+
+/// The severities that end a script, with the level each means.
+const SEVERITIES: [(&str, bool); 12] = [
+    ("Fatal error", true),
+    ("Parse error", true),
+    ("Recoverable fatal error", true),
+    ("Catchable fatal error", true),
+    ("Compile error", true),
+    ("Core error", true),
+    ("Warning", false),
+    ("Notice", false),
+    ("Deprecated", false),
+    ("Strict Standards", false),
+    ("Core warning", false),
+    ("Compile warning", false),
+];
+
+/// PHP's severity at the beginning of a line.
+pub(super) struct Severity<'a> {
+    pub name: &'static str,
+    pub fatal: bool,
+    pub display: bool,
+    /// What was reported.
+    pub rest: &'a str,
+}
+
+// PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3
+// <b>Fatal error</b>:  Uncaught Exception: boom in /srv/a.php:3
+pub(super) fn severity(line: &str) -> Option<Severity<'_>> {
+    let (display, text) = match line.strip_prefix("PHP ") {
+        Some(text) => (false, text),
+        None => (true, line.strip_prefix("<b>").unwrap_or(line)),
+    };
+    let (name, fatal) = SEVERITIES.into_iter().find(|(name, _)| text.starts_with(name))?;
+    let rest = text[name.len()..].strip_prefix("</b>").unwrap_or(&text[name.len()..]);
+    Some(Severity { name, fatal, display, rest: rest.strip_prefix(": ")?.trim_start() })
+}
+
+/// Reads what PHP printed around line `hit`.
+pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Printed> {
+    let first = start(lines, hit)?;
+    let mut printed = read(lines, first, lines[first])?;
+    printed.first = first;
+    if printed.how != How::Text && ["  ", " []", " {}"].iter().any(|end| lines[printed.end - 1].ends_with(end)) {
+        // PHP prints no blanks behind it: a logger's empty context stands there, and this is a part of its message.
+        return None;
+    }
+    // Other text's hit, behind the end of what was read.
+    (printed.end > hit).then_some(printed)
+}
+
+/// The line on which the exception begins that the hit belongs to.
+fn start(lines: &[&str], hit: usize) -> Option<usize> {
+    if begins(lines[hit]) {
+        return Some(hit);
+    }
+    // The trace's own header is the last line before `Stack trace:`; a message of many lines began earlier.
+    let title = (0..=hit).rev().find(|at| is_title(lines[*at]))?;
+    if title > 0 && hit > title && lines[title..hit].iter().any(|line| line.trim_end().ends_with("{main}")) {
+        return None;
+    }
+    let named = |at: &usize| {
+        let line = lines[*at];
+        begins(line) || !line.starts_with("Next ") && name(line).is_some()
+    };
+    // A `Next` is the later part of a chain whose beginning stands before it.
+    (0..title).rev().find(named)
+}
+
+fn is_title(line: &str) -> bool {
+    line.trim() == "Stack trace:"
+}
+
+/// Whether a line begins what PHP prints, told by its words alone.
+fn begins(line: &str) -> bool {
+    severity(line).is_some_and(|severity| severity.fatal || severity.rest.contains("Uncaught "))
+        || line.starts_with("Uncaught ")
+        || line.starts_with("exception '")
+}
+
+/// Reads what begins at line `first` with `line`, which is that line or its end.
+pub(super) fn read(lines: &[&str], first: usize, line: &str) -> Option<Printed> {
+    // Apache writes a line break as the two characters.
+    if line.contains("\\nStack trace:\\n") {
+        let text = line.replace("\\n", "\n");
+        let parts: Vec<&str> = text.split('\n').collect();
+        let mut printed = read(&parts, 0, parts[0])?;
+        printed.end = first + 1;
+        return Some(printed);
+    }
+    let severity = severity(line);
+    let text = severity.as_ref().map_or(line, |severity| severity.rest);
+    // During inheritance of App\Rows with ArrayAccess: Uncaught ErrorException: …
+    let uncaught = match text.strip_prefix("Uncaught ") {
+        Some(rest) => Some(rest),
+        None if text.starts_with("During inheritance of ") => text.split_once("Uncaught ").map(|(_, rest)| rest),
+        None => None,
+    };
+    let mut printed = match (uncaught, &severity) {
+        (Some(text), _) => Printed { how: How::Uncaught, ..chain(lines, first, text, true)? },
+        (None, Some(severity)) if severity.fatal => fatal(lines, first, severity)?,
+        (None, Some(_)) => return None,
+        (None, None) => chain(lines, first, text, false)?,
+    };
+    if let Some(severity) = severity {
+        printed.level = Some(if severity.fatal { Level::Fatal } else { header::level(severity.name)? });
+        printed.display = severity.display;
+    }
+    Some(printed)
+}
+
+/// Exceptions in the order in which PHP prints them: the root first, `Next` the one that wrapped it.
+fn chain(lines: &[&str], first: usize, text: &str, uncaught: bool) -> Option<Printed> {
+    let mut printed = Printed::default();
+    let mut at = first;
+    let mut text = text;
+    loop {
+        let Some(block) = block(lines, at, text, uncaught) else {
+            if printed.chain.is_empty() {
+                return None;
+            }
+            break;
+        };
+        printed.chain.push(block.exception);
+        printed.unparsed.extend(block.unparsed);
+        printed.end = block.end;
+        let next = block.end + lines[block.end..].iter().take_while(|line| line.trim().is_empty()).take(2).count();
+        match lines.get(next).and_then(|line| line.strip_prefix("Next ")) {
+            Some(rest) => (at, text) = (next, rest),
+            None => break,
+        }
+    }
+    printed.chain.reverse();
+    for index in 1..printed.chain.len() {
+        printed.chain[index].cause_of = previous_of(&printed.chain[..index]);
+    }
+    thrown(lines, &mut printed);
+    Some(printed)
+}
+
+/// Takes the line that ends an uncaught exception.
+//   thrown in /srv/a.php on line 3, referer: https://shop.example/cart
+fn thrown(lines: &[&str], printed: &mut Printed) {
+    let Some(line) = lines.get(printed.end) else { return };
+    let Some(place) = line.trim_start().strip_prefix("thrown in ") else { return };
+    printed.end += 1;
+    let Some((_, tail)) = on_line(place) else { return };
+    printed.request = nginx_request(tail);
+    let tail = tail.trim_start_matches(['"', ' ']);
+    if tail.starts_with("PHP message: ") {
+        printed.tail = Some(tail.trim_start_matches("PHP message: ").to_owned());
+    }
+}
+
+/// `/srv/a.php on line 3…` in its place and what follows it.
+fn on_line(text: &str) -> Option<((&str, u32), &str)> {
+    let (file, rest) = text.split_once(" on line ")?;
+    let rest = rest.strip_prefix("<b>").unwrap_or(rest);
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let file = file.trim_start_matches("<b>").trim_end_matches("</b>");
+    Some(((file, rest[..digits].parse().ok()?), &rest[digits..]))
+}
+
+// " while reading response header from upstream, client: 192.0.2.7, server: _, request: "GET /cart HTTP/1.1", host: …
+fn nginx_request(tail: &str) -> Option<Request> {
+    let (_, request) = tail.split_once("request: \"")?;
+    let mut words = request.split(['"', ' ']);
+    let method = words.next()?;
+    let url = words.next()?;
+    Some(Request { method: Some(method.to_owned()), url: Some(url.to_owned()), status: None })
+}
+
+struct Block {
+    exception: Exception,
+    end: usize,
+    unparsed: Vec<String>,
+}
+
+/// One exception: its text from `text`, which is the end of line `at`, then `Stack trace:` and its frames.
+fn block(lines: &[&str], at: usize, text: &str, uncaught: bool) -> Option<Block> {
+    let line = |index: usize| if index == at { text } else { lines[index] };
+    let titled =
+        |index: &usize| lines.get(*index + 1).is_some_and(|next| is_title(next)) && place(line(*index)).is_some();
+    let quoted = text.starts_with("exception '");
+    let traced = (at..lines.len()).find(titled);
+    // Without a trace the text is whole only where PHP's words stood before it.
+    let last = match traced {
+        Some(last) => last,
+        None if uncaught || quoted => (at..lines.len().min(at + 50)).find(|index| ends(line(*index)).is_some())?,
+        None => return None,
+    };
+    let mut whole = text.to_owned();
+    for index in at + 1..=last {
+        whole.push('\n');
+        whole.push_str(lines[index]);
+    }
+    let exception = exception(&whole)?;
+    let mut block = Block { exception, end: last + 1, unparsed: Vec::new() };
+    if traced.is_some() {
+        let frames = frame::frames(lines[last + 2..].iter().copied());
+        block.end = last + 2 + frames.lines;
+        block.exception.frames = frames.frames;
+        block.unparsed = frames.unparsed;
+    }
+    Some(block)
+}
+
+/// `… in /srv/a.php:3` at the end of a line: the length before it, and the place.
+fn place(line: &str) -> Option<(usize, (&str, u32))> {
+    let line = line.trim_end();
+    let at = line.rfind(" in ")?;
+    Some((at, frame::file_and_line(&line[at + 4..])?))
+}
+
+/// Whether a line ends with a place: the message that it ends, if it is one, is whole.
+pub(super) fn has_place(line: &str) -> bool {
+    ends(line).is_some()
+}
+
+/// A place at the end of a line in either form: `in /srv/a.php:3`, `in /srv/a.php on line 3`.
+fn ends(line: &str) -> Option<(usize, (&str, u32))> {
+    place(line).or_else(|| {
+        let at = line.rfind(" in ")?;
+        let (place, tail) = on_line(&line[at + 4..])?;
+        (tail.is_empty() || tail.starts_with(['<', ',', '"'])).then_some((at, place))
+    })
+}
+
+/// The exception that a text without its trace describes.
+fn exception(text: &str) -> Option<Exception> {
+    let (end, (file, line)) = ends(text)?;
+    let (kind, message) = match text.strip_prefix("exception '") {
+        Some(quoted) => quoted_exception(&quoted[..end.checked_sub(11)?])?,
+        None => name(&text[..end]).or_else(|| name(text).map(|(kind, _)| (kind, "")))?,
+    };
+    Some(Exception {
+        kind: kind.split('\0').next().unwrap_or(kind).to_owned(),
+        message: own_message(kind, message).to_owned(),
+        file: Some(file.to_owned()),
+        line: Some(line),
+        ..Exception::default()
+    })
+}
+
+// exception 'RuntimeException' with message 'no stock' in /srv/a.php:3
+fn quoted_exception(quoted: &str) -> Option<(&str, &str)> {
+    let (kind, rest) = quoted.split_once('\'')?;
+    let message = rest.strip_prefix(" with message '").map_or("", |rest| rest.strip_suffix('\'').unwrap_or(rest));
+    Some((kind, message))
+}
+
+/// The type before a message, or before ` in ` where there is none.
+fn name(text: &str) -> Option<(&str, &str)> {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '\\' | '_' | '\0' | '@');
+    let mut end = text.find(|c: char| !is_name(c)).unwrap_or(text.len());
+    if text[..end].ends_with("@anonymous\0") || text[..end].contains("@anonymous\0") {
+        end = text.find(": ").or_else(|| text.find(" in ")).unwrap_or(end);
+    }
+    let (kind, rest) = text.split_at(end);
+    if !kind.starts_with(|c: char| c.is_uppercase() || c == '\\' || c.is_lowercase() && kind.contains(['\\', '@', '_']))
+    {
+        return None;
+    }
+    if let Some(message) = rest.strip_prefix(':') {
+        return Some((kind, message.strip_prefix(' ').unwrap_or(message))).filter(|_| !rest.starts_with("::"));
+    }
+    (rest.is_empty() || rest.starts_with(" in ")).then_some((kind, ""))
+}
+
+/// PHP adds `and defined` to a type error's message when it prints it before the place.
+fn own_message<'a>(kind: &str, message: &'a str) -> &'a str {
+    match message.strip_suffix(" and defined") {
+        Some(own) if matches!(kind, "TypeError" | "ArgumentCountError") && own.contains(", called in ") => own,
+        _ => message,
+    }
+}
+
+/// A fatal error that is no exception: one text and a place; xdebug adds the calls.
+// PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried to allocate 20480 bytes) in /srv/a.php on line 7
+fn fatal(lines: &[&str], first: usize, severity: &Severity<'_>) -> Option<Printed> {
+    let line = |index: usize| if index == first { severity.rest } else { lines[index] };
+    let last = (first..lines.len().min(first + 20)).find(|index| ends(line(*index)).is_some())?;
+    let mut text = severity.rest.to_owned();
+    for index in first + 1..=last {
+        text.push('\n');
+        text.push_str(lines[index]);
+    }
+    let (end, (file, number)) = ends(&text)?;
+    let mut exception = Exception {
+        kind: severity.name.to_owned(),
+        message: text[..end].to_owned(),
+        file: Some(file.to_owned()),
+        line: Some(number),
+        ..Exception::default()
+    };
+    let mut printed = Printed { how: How::Fatal, end: last + 1, ..Printed::default() };
+    let at = text.rfind(" on line ").map_or(end, |at| at + 9);
+    printed.request = nginx_request(&text[at..]);
+    xdebug(lines, &mut exception, &mut printed.end);
+    // PHP 8.5 and later print a trace with fatal errors.
+    if lines.get(printed.end).is_some_and(|line| is_title(line)) {
+        let frames = frame::frames(lines[printed.end + 1..].iter().copied());
+        printed.end += 1 + frames.lines;
+        exception.frames = frames.frames;
+        printed.unparsed = frames.unparsed;
+    }
+    printed.chain.push(exception);
+    Some(printed)
+}
+
+/// The calls that xdebug prints below an error, the outermost first.
+// PHP Stack trace:
+// PHP   1. {main}() /srv/a.php:0
+// PHP   2. App\Rows->load($from = 3) /srv/a.php:12
+fn xdebug(lines: &[&str], exception: &mut Exception, end: &mut usize) {
+    let blank = lines.get(*end).is_some_and(|line| line.trim().is_empty());
+    let title = *end + usize::from(blank);
+    if !lines.get(title).is_some_and(|line| matches!(line.trim(), "PHP Stack trace:" | "Call Stack:")) {
+        return;
+    }
+    let mut frames: Vec<Frame> = lines[title + 1..].iter().map_while(|line| xdebug_frame(line)).collect();
+    *end = title + 1 + frames.len();
+    frames.retain(|frame| frame.function.as_deref() != Some("{main}"));
+    frames.reverse();
+    exception.frames = frames;
+}
+
+//     0.0012     391216   2. App\Rows->load($from = 3) /srv/a.php:12
+fn xdebug_frame(line: &str) -> Option<Frame> {
+    let text = line.strip_prefix("PHP").unwrap_or(line).trim_start();
+    let (before, rest) = text.split_once(". ")?;
+    if !before.bytes().all(|c| c.is_ascii_digit() || matches!(c, b' ' | b'.')) {
+        return None;
+    }
+    let (called, place) = rest.rsplit_once(' ')?;
+    let (file, line) = frame::file_and_line(place)?;
+    Some(frame::call(called, Some(file), Some(line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Printed {
+        let lines: Vec<&str> = text.lines().collect();
+        parse(&lines, 0).unwrap()
+    }
+
+    fn told(printed: &Printed) -> Vec<(&str, &str, usize)> {
+        printed.chain.iter().map(|e| (e.kind.as_str(), e.message.as_str(), e.frames.len())).collect()
+    }
+
+    #[test]
+    fn a_chain_is_printed_from_its_root() {
+        let printed = read(
+            "PHP Fatal error:  Uncaught PDOException: gone in /srv/db.php:3\nStack trace:\n#0 /srv/a.php(4): f()\n#1 {main}\n\n\
+             Next App\\Late: two\nlines in /srv/a.php:5\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 5\n",
+        );
+        assert_eq!(told(&printed), [("App\\Late", "two\nlines", 0), ("PDOException", "gone", 1)]);
+        assert_eq!(
+            (printed.end, printed.how, printed.display, printed.level),
+            (10, How::Uncaught, false, Some(Level::Fatal))
+        );
+    }
+
+    #[test]
+    fn a_message_that_holds_a_trace() {
+        let printed = read(
+            "Fatal error: Uncaught LogicException: got:\nStack trace:\n#0 /x.php(1): f()\n#1 {main}\n  thrown in /x.php on line 1 in /srv/a.php:4\n\
+             Stack trace:\n#0 {main}\n  thrown in /srv/a.php on line 4",
+        );
+        assert_eq!(
+            told(&printed),
+            [("LogicException", "got:\nStack trace:\n#0 /x.php(1): f()\n#1 {main}\n  thrown in /x.php on line 1", 0)]
+        );
+        assert_eq!((printed.end, printed.display), (8, true));
+    }
+
+    #[test]
+    fn the_form_of_php_5() {
+        let printed = read(
+            "exception 'RuntimeException' with message 'it's in use' in /srv/a.php:3\nStack trace:\n#0 /srv/b.php(1): f()\n#1 {main}\nnext entry",
+        );
+        assert_eq!(told(&printed), [("RuntimeException", "it's in use", 1)]);
+        assert_eq!((printed.end, printed.how), (4, How::Text));
+        let printed = read("PHP Fatal error:  Uncaught exception 'Exception' in /srv/a.php:3\nStack trace:\n#0 {main}");
+        assert_eq!(told(&printed), [("Exception", "", 0)]);
+    }
+
+    #[test]
+    fn type_errors_say_where_they_are_defined() {
+        let text = "Uncaught TypeError: f(): Argument #1 ($a) must be of type int, string given, called in /srv/b.php on line 10 and defined in /srv/a.php:8\nStack trace:\n#0 {main}";
+        assert_eq!(
+            read(text).chain[0].message,
+            "f(): Argument #1 ($a) must be of type int, string given, called in /srv/b.php on line 10"
+        );
+    }
+
+    #[test]
+    fn fatal_errors_without_an_exception() {
+        let printed = read("PHP Parse error:  syntax error, unexpected token \";\" in /srv/a.php on line 3");
+        assert_eq!(told(&printed), [("Parse error", "syntax error, unexpected token \";\"", 0)]);
+        assert_eq!((printed.how, printed.chain[0].line), (How::Fatal, Some(3)));
+        let printed = read(
+            "PHP Fatal error:  Maximum execution time of 30 seconds exceeded in /srv/a.php on line 7\nPHP Stack trace:\nPHP   1. {main}() /srv/a.php:0\nPHP   2. App\\Rows->load($from = 3) /srv/a.php:12",
+        );
+        assert_eq!(told(&printed)[0].2, 1);
+        assert_eq!(printed.chain[0].frames[0].function.as_deref(), Some("load"));
+    }
+
+    #[test]
+    fn pages_and_servers() {
+        let printed = read(
+            "<b>Fatal error</b>:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in <b>/srv/a.php</b> on line <b>3</b><br />",
+        );
+        assert_eq!((told(&printed)[0], printed.end, printed.display), (("Exception", "boom", 0), 4, true));
+        let printed = read(
+            "PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\\nStack trace:\\n#0 /srv/a.php(9): f()\\n#1 {main}\\n  thrown in /srv/a.php on line 3, referer: https://x",
+        );
+        assert_eq!((told(&printed)[0], printed.end), (("Exception", "boom", 1), 1));
+        let printed = read(
+            "PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3\" while reading response header from upstream, client: 192.0.2.7, request: \"GET /cart?a=1 HTTP/1.1\", host: \"x\"",
+        );
+        assert_eq!(printed.request.unwrap().url.as_deref(), Some("/cart?a=1"));
+        let printed = read(
+            "PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3PHP message: PHP Warning:  x",
+        );
+        assert_eq!(printed.tail.as_deref(), Some("PHP Warning:  x"));
+    }
+
+    #[test]
+    fn prose_is_no_exception() {
+        for text in [
+            "Uncaught errors are logged in the console",
+            "PHP Warning:  Undefined variable $x in /srv/a.php on line 3",
+            "Stack trace:",
+            "#0 {main}",
+        ] {
+            let lines: Vec<&str> = text.lines().collect();
+            assert!(parse(&lines, 0).is_none(), "{text}");
+        }
+    }
+}

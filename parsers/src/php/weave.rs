@@ -1,0 +1,366 @@
+//! Which entry each line belongs to, where a Monolog entry spans lines and another writer's may stand between.
+//!
+//! In: lines, one by one. Out: what each is to the entries that are open. Invariants: constant work a line beside
+//! its own length; a few entries at most are open. Does not parse: an entry is open from the quote before
+//! `[object] (` to the line that closes it, and its frames are known by their numbers.
+
+use std::borrow::Cow;
+
+use super::{closes_context, frame, monolog, native};
+
+/// Writers that are told apart at a time.
+const MAX_OPEN: usize = 16;
+/// Bytes of an entry's message by which its exception is known again.
+const OPENING_BYTES: usize = 64;
+
+/// Entries that are not closed.
+#[derive(Debug, Default)]
+pub(crate) struct Weave {
+    open: Vec<Entry>,
+    /// The entry that wrote last.
+    current: usize,
+    /// Entries begun so far.
+    begun: usize,
+    /// How the newest entry's message begins, as JSON writes it.
+    opening: Vec<u8>,
+    /// PHP's own text is inside an exception's message.
+    uncaught: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    id: usize,
+    part: Part,
+    /// The number that its next frame must have.
+    next: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Message,
+    Trace,
+    /// Behind `{main}`.
+    Main,
+}
+
+/// What a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// No entry is open: the line is what it looks like.
+    Idle,
+    /// It belongs to the newest entry.
+    On,
+    /// It belongs to an entry before the newest one, which is so shown not to have been cut off.
+    Back,
+    /// Another entry begins while one is open.
+    Foreign,
+    /// It closes the last open entry.
+    End,
+}
+
+impl Weave {
+    /// The entry that the line just taken belongs to, from 0.
+    pub(super) fn entry(&self) -> usize {
+        self.current
+    }
+
+    /// Takes the next line. The first one is an entry's first.
+    pub(crate) fn step(&mut self, line: &[u8]) -> Step {
+        if self.uncaught {
+            return self.in_uncaught(line);
+        }
+        if self.begun == 0 {
+            return self.first(line);
+        }
+        if let Some(message) = monolog_message(line) {
+            return self.header(line, message);
+        }
+        if opens(line) {
+            // The message had lines before it.
+            return self.push(self.current);
+        }
+        if self.open.is_empty() {
+            return Step::Idle;
+        }
+        let text = line.trim_ascii_start();
+        if text.starts_with(b"#")
+            && let Some((number, main)) = numbered(text)
+        {
+            return self.frame(number, main);
+        }
+        if text.starts_with(b"[stacktrace]") {
+            let index = self.choose(|entry| entry.part == Part::Message);
+            return self.move_to(index, Part::Trace);
+        }
+        if text.starts_with(b"[previous exception]") {
+            let index = self.choose(|entry| entry.part == Part::Main);
+            return self.move_to(index, Part::Message);
+        }
+        if line.starts_with(b"\"") {
+            return self.close(line);
+        }
+        self.told(self.choose(|_| true))
+    }
+
+    /// Begins with an entry whose first line has lost its header.
+    pub(super) fn begin(&mut self, message: &[u8]) {
+        self.begun = 1;
+        self.opening = opening(message);
+        if opens(message) {
+            self.push(0);
+        }
+    }
+
+    fn first(&mut self, line: &[u8]) -> Step {
+        self.begun = 1;
+        let text = String::from_utf8_lossy(line);
+        let length = super::native_header(&text).map_or(0, |header| header.length);
+        let severity = native::severity(&text[length..]).filter(|severity| severity.rest.starts_with("Uncaught "));
+        if severity.is_some() {
+            self.uncaught = !native::has_place(&text);
+            return Step::Idle;
+        }
+        self.opening = opening(monolog_message(line).unwrap_or(line));
+        if opens(line) { self.push(0) } else { Step::Idle }
+    }
+
+    /// A message of many lines, to the trace below it.
+    fn in_uncaught(&mut self, line: &[u8]) -> Step {
+        let text = String::from_utf8_lossy(line);
+        if native::severity(&text).is_some() || line.starts_with(b"[") && monolog_or_php(&text) {
+            self.uncaught = false;
+            return Step::Idle;
+        }
+        self.uncaught = !(native::has_place(&text) || text.starts_with("Stack trace:"));
+        Step::On
+    }
+
+    /// An entry's first line, or a line of a message that looks like one.
+    fn header(&mut self, line: &[u8], message: &[u8]) -> Step {
+        let opens = opens(line);
+        let inside = self.open.iter().any(|entry| entry.id == self.current && entry.part == Part::Message);
+        if inside && !opens {
+            return Step::On;
+        }
+        if repeats(line, &self.opening) {
+            return if opens { self.push(self.current) } else { Step::On };
+        }
+        let foreign = !self.open.is_empty();
+        self.current = self.begun;
+        self.begun += 1;
+        self.opening = opening(message);
+        if opens {
+            self.push(self.current);
+        }
+        if foreign { Step::Foreign } else { Step::Idle }
+    }
+
+    fn push(&mut self, id: usize) -> Step {
+        self.open.retain(|entry| entry.id != id);
+        if self.open.len() >= MAX_OPEN {
+            self.open.remove(0);
+        }
+        self.open.push(Entry { id, part: Part::Message, next: 0 });
+        self.current = id;
+        Step::On
+    }
+
+    fn frame(&mut self, number: u32, main: bool) -> Step {
+        let index = self.choose(|entry| entry.part == Part::Trace && entry.next == number);
+        if let Some(entry) = index.and_then(|index| self.open.get_mut(index))
+            && entry.part == Part::Trace
+        {
+            entry.next = number.saturating_add(1);
+            if main {
+                entry.part = Part::Main;
+            }
+        }
+        self.told(index)
+    }
+
+    fn move_to(&mut self, index: Option<usize>, part: Part) -> Step {
+        if let Some(entry) = index.and_then(|index| self.open.get_mut(index)) {
+            entry.part = part;
+            entry.next = 0;
+        }
+        self.told(index)
+    }
+
+    fn close(&mut self, line: &[u8]) -> Step {
+        let index = self.choose(|entry| entry.part == Part::Main);
+        let step = self.told(index);
+        if let Some(index) = index {
+            self.open.remove(index);
+        }
+        if self.open.is_empty() && closes_context(line) { Step::End } else { step }
+    }
+
+    /// The open entry that a line fits: the last writer's before any other's, the newest first.
+    fn choose(&self, fits: impl Fn(&Entry) -> bool) -> Option<usize> {
+        let current = self.open.iter().position(|entry| entry.id == self.current);
+        current
+            .filter(|index| fits(&self.open[*index]))
+            .or_else(|| self.open.iter().rposition(fits))
+            .or(current)
+            .or(self.open.len().checked_sub(1))
+    }
+
+    fn told(&mut self, index: Option<usize>) -> Step {
+        let Some(entry) = index.and_then(|index| self.open.get(index)) else { return Step::Idle };
+        self.current = entry.id;
+        if entry.id + 1 < self.begun { Step::Back } else { Step::On }
+    }
+}
+
+/// Whether a line holds a Monolog exception: only then is there anything to follow.
+pub(crate) fn concerns(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"\"[object] (").is_some()
+        || memchr::memmem::find(line, b"Uncaught ").is_some_and(|at| at < 64)
+}
+
+/// Whether a line opens a context's exception and does not close it: no quote behind it stands bare.
+fn opens(line: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(found) = memchr::memmem::find(&line[from..], b"\"[object] (") {
+        let quote = from + found;
+        from = quote + 11;
+        if quote > 0 && matches!(line[quote - 1], b':' | b'[' | b',') {
+            return !has_bare_quote(&line[from..]);
+        }
+    }
+    false
+}
+
+fn has_bare_quote(text: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &text[at..]) {
+        at += found;
+        if text[at] == b'"' {
+            return true;
+        }
+        at += 2;
+        if at >= text.len() {
+            return false;
+        }
+    }
+    false
+}
+
+/// The number of a frame line, and whether it is `{main}`.
+fn numbered(text: &[u8]) -> Option<(u32, bool)> {
+    let head = std::str::from_utf8(&text[..text.len().min(16)]).unwrap_or("");
+    let rest = frame::numbered(head)?;
+    Some((frame::number(head)?, rest.starts_with("{main}")))
+}
+
+/// The message of a Monolog entry's first line.
+fn monolog_message(line: &[u8]) -> Option<&[u8]> {
+    if !line.starts_with(b"[") {
+        return None;
+    }
+    let length = monolog::header(head(line).as_ref())?.length;
+    line.get(length..)
+}
+
+fn head(line: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(&line[..line.len().min(192)])
+}
+
+fn monolog_or_php(text: &str) -> bool {
+    super::header(text).is_some()
+}
+
+/// How a message begins, as it stands inside a JSON string.
+fn opening(message: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(OPENING_BYTES + 8);
+    for byte in &message[..message.len().min(OPENING_BYTES)] {
+        if matches!(byte, b'"' | b'\\') {
+            escaped.push(b'\\');
+        }
+        escaped.push(*byte);
+    }
+    escaped
+}
+
+/// Whether a line's exception has the message that the open entry began with: then all of it is one entry, and
+/// what looks like an entry's first line is a part of the message.
+fn repeats(line: &[u8], opening: &[u8]) -> bool {
+    opening.len() >= 8
+        && memchr::memmem::find_iter(line, opening)
+            .any(|at| line[..at].ends_with(b"): ") && memchr::memmem::find(&line[..at], b"\"[object] (").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(lines: &[&str]) -> Vec<(Step, usize)> {
+        let mut weave = Weave::default();
+        lines.iter().map(|line| (weave.step(line.as_bytes()), weave.entry())).collect()
+    }
+
+    const A: &str =
+        "[2026-11-23 08:00:00] local.ERROR: a {\"exception\":\"[object] (A(code: 0): a \\\"q\\\" at /a.php:1)";
+    const B: &str = "[2026-11-23 08:00:00] local.ERROR: b {\"exception\":\"[object] (B(code: 0): b at /b.php:1)";
+
+    #[test]
+    fn two_writers_line_by_line() {
+        let told = steps(&[
+            A,
+            "[stacktrace]",
+            "#0 /a.php(1): f()",
+            B,
+            "[stacktrace]",
+            "#1 /a.php(2): g()",
+            "#0 /b.php(1): f()",
+            "#1 {main}",
+            "#2 {main}",
+            "\"} ",
+            "\"} ",
+        ]);
+        let entries: Vec<usize> = told.iter().map(|(_, entry)| *entry).collect();
+        assert_eq!(entries, [0, 0, 0, 1, 1, 0, 1, 1, 0, 0, 1]);
+        assert_eq!((told[3].0, told[5].0, told[10].0), (Step::Foreign, Step::Back, Step::End));
+    }
+
+    #[test]
+    fn whole_entries_inside_a_trace() {
+        let told = steps(&[
+            A,
+            "[stacktrace]",
+            "#0 /a.php(1): f()",
+            "[2026-11-23 08:00:01] local.INFO: b  ",
+            "#1 {main}",
+            "\"} ",
+        ]);
+        assert_eq!(told.iter().map(|(_, entry)| *entry).collect::<Vec<_>>(), [0, 0, 0, 1, 0, 0]);
+        assert_eq!((told[3].0, told[4].0, told[5].0), (Step::Foreign, Step::Back, Step::End));
+    }
+
+    #[test]
+    fn log_lines_inside_a_message() {
+        let told = steps(&[
+            "[2026-11-23 08:00:00] local.ERROR: [2020-01-01 00:00:00] x.ERROR: \"old\"",
+            "[2020-01-01 00:00:01] x.INFO: old {\"exception\":\"[object] (A(code: 0): [2020-01-01 00:00:00] x.ERROR: \\\"old\\\"",
+            "[2020-01-01 00:00:01] x.INFO: old at /a.php:1)",
+            "[stacktrace]",
+            "#0 {main}",
+            "\"} ",
+        ]);
+        assert!(told.iter().all(|(_, entry)| *entry == 0));
+        assert_eq!(
+            told.iter().map(|(step, _)| *step).collect::<Vec<_>>(),
+            [Step::Idle, Step::On, Step::On, Step::On, Step::On, Step::End]
+        );
+    }
+
+    #[test]
+    fn a_message_of_php_with_json() {
+        let told =
+            steps(&["PHP Fatal error:  Uncaught A: got", "{\"ok\":false}", "ERROR x in /a.php:3", "Stack trace:"]);
+        assert_eq!(
+            told.iter().map(|(step, _)| *step).collect::<Vec<_>>(),
+            [Step::Idle, Step::On, Step::On, Step::Idle]
+        );
+    }
+}
