@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use errtail_parsers::{Options, Parser, Record};
+use errtail_parsers::{Options, Parser, Record, Source};
 use serde::Serialize;
 
 use crate::issue::{self, Fingerprint};
@@ -38,9 +38,20 @@ pub struct Batch {
     pub forgotten: Vec<FileId>,
 }
 
+/// The open end of a file that was rotated away: what follows it stands at the beginning of its successor. The parser
+/// sees both as one file that begins where the carried bytes do.
+struct Carry {
+    path: String,
+    position: Position,
+    bytes: u64,
+    lines: u64,
+}
+
 /// The rooms between a file's bytes and its findings.
 pub struct Pipeline {
     path: String,
+    /// What was taken over from the file that stood at the path before.
+    carry: Option<Carry>,
     parser: Parser,
     judge: Judge,
     found: Vec<Finding>,
@@ -62,6 +73,7 @@ impl Pipeline {
     pub fn resume(path: String, policy: &Arc<Policy>, options: Options, position: Position) -> Pipeline {
         Pipeline {
             path,
+            carry: None,
             parser: Parser::resume(options, position.offset, position.line),
             judge: Judge::new(Arc::clone(policy)),
             found: Vec::new(),
@@ -69,6 +81,30 @@ impl Pipeline {
             floors: position.streams.clone(),
             ends: position.streams,
         }
+    }
+
+    /// A pipeline for the file at `path`, from its beginning, where it goes on with what its predecessor ended with:
+    /// `bytes`, from `position` on to the end.
+    pub fn carry_on(
+        path: String,
+        policy: &Arc<Policy>,
+        options: Options,
+        from: (String, Position),
+        bytes: &[u8],
+    ) -> Pipeline {
+        let (old, position) = from;
+        let shift = |(stream, end): &(String, u64)| (stream.clone(), end.saturating_sub(position.offset));
+        let start = Position { streams: position.streams.iter().map(shift).collect(), ..Position::beginning() };
+        let mut pipeline = Pipeline::resume(path, policy, options, start);
+        let lines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+        pipeline.carry = Some(Carry { path: old, position, bytes: bytes.len() as u64, lines });
+        pipeline.push(bytes);
+        pipeline
+    }
+
+    /// Whether a record is open that begins in the predecessor.
+    pub fn is_carrying(&self) -> bool {
+        self.carry.as_ref().is_some_and(|carry| self.oldest().0 < carry.bytes)
     }
 
     /// Takes the next bytes.
@@ -97,21 +133,49 @@ impl Pipeline {
     /// From where a later pipeline finds all that was not taken from this one, once: the start of the oldest record
     /// that is open or held back.
     pub fn checkpoint(&self) -> Position {
+        let (offset, line) = self.oldest();
+        let ends = self.ends.iter().filter(|(_, end)| *end > offset).cloned();
+        match &self.carry {
+            Some(carry) if offset < carry.bytes => Position::beginning(),
+            Some(carry) => Position {
+                offset: offset - carry.bytes,
+                line: line - carry.lines,
+                streams: ends.map(|(stream, end)| (stream, end - carry.bytes)).collect(),
+            },
+            None => Position { offset, line, streams: ends.collect() },
+        }
+    }
+
+    /// Where the oldest record begins that is open or held back, as the parser counts.
+    fn oldest(&self) -> (u64, u64) {
         let open = self.parser.checkpoint();
-        let (offset, line) = self.held.iter().copied().chain([open]).min().unwrap_or(open);
-        let streams = self.ends.iter().filter(|(_, end)| *end > offset).cloned().collect();
-        Position { offset, line, streams }
+        self.held.iter().copied().chain([open]).min().unwrap_or(open)
+    }
+
+    /// Says in which file a record stands, and where.
+    fn locate(&self, source: &mut Source) {
+        source.path.clone_from(&self.path);
+        let Some(carry) = &self.carry else { return };
+        if source.offset < carry.bytes {
+            source.path.clone_from(&carry.path);
+            source.offset += carry.position.offset;
+            source.first_line += carry.position.line - 1;
+            source.last_line += carry.position.line - 1;
+        } else {
+            source.offset -= carry.bytes;
+            source.first_line -= carry.lines;
+            source.last_line -= carry.lines;
+        }
     }
 
     fn pass_on(&mut self, then: impl FnOnce(&mut Judge, &mut Vec<(Record, Verdict)>)) {
         let mut judged = Vec::new();
-        for mut record in self.parser.take() {
-            record.source.path.clone_from(&self.path);
+        for record in self.parser.take() {
             self.held.push((record.source.offset, record.source.first_line));
             self.judge.push(record, &mut judged);
         }
         then(&mut self.judge, &mut judged);
-        for (record, verdict) in judged {
+        for (mut record, verdict) in judged {
             let (begin, end) = (record.source.offset, record.source.offset + record.source.length);
             if let Some(index) = self.held.iter().position(|(offset, _)| *offset == begin) {
                 self.held.remove(index);
@@ -124,11 +188,12 @@ impl Pipeline {
                 Some((_, last)) => *last = end,
                 None => self.ends.push((stream, end)),
             }
+            self.locate(&mut record.source);
             let fingerprint = issue::fingerprint(&record);
             self.found.push(Finding { record, verdict, fingerprint, dsn_key: None });
         }
         if self.ends.len() > MAX_STREAMS {
-            let open = self.checkpoint().offset;
+            let open = self.oldest().0;
             self.ends.retain(|(_, end)| *end > open);
         }
     }

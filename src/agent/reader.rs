@@ -93,6 +93,17 @@ struct Job {
     /// Whether `quiet` knows of it.
     watched: bool,
     state: JobState,
+    /// The checkpoint that stays as long as the successor's parser needs the bytes behind it.
+    pinned: Option<Position>,
+    /// The predecessor whose checkpoint is pinned for this job.
+    pins: Option<Key>,
+}
+
+impl Job {
+    /// Whether its parser can be dropped, and made again later.
+    fn is_cold(&self) -> bool {
+        self.state == JobState::Settled && self.pinned.is_none() && self.pins.is_none()
+    }
 }
 
 /// How far a job has been brought to rest.
@@ -190,7 +201,8 @@ impl Reader {
             }
             Step::Ended(key) => {
                 self.work(key, |pipeline| pipeline.finish());
-                if let Some(job) = self.jobs.remove(&key) {
+                self.unpin();
+                if let Some(job) = self.jobs.remove(&key).filter(|job| job.pinned.is_none()) {
                     let end = self.tail.end(key, &job.pipeline.checkpoint());
                     self.batch.checkpoints.extend(self.tail.checkpoint(key, end));
                     self.first_move.get_or_insert_with(Instant::now);
@@ -209,21 +221,8 @@ impl Reader {
             self.begin_again(key, offset);
         }
         if !self.jobs.contains_key(&key) {
-            let known = self.tail.start(key);
-            let path = self.tail.path(key).map(|path| path.display().to_string()).unwrap_or_default();
-            let job = Job {
-                pipeline: Pipeline::resume(path.clone(), &self.policy, self.options(), known.clone()),
-                path,
-                next: known.offset,
-                known,
-                last: Instant::now(),
-                unended: false,
-                watched: false,
-                state: JobState::Busy,
-            };
-            let begins_here = job.next == offset;
-            self.jobs.insert(key, job);
-            if !begins_here {
+            self.begin(key);
+            if self.jobs.get(&key).is_some_and(|job| job.next != offset) {
                 self.begin_again(key, offset);
             }
         }
@@ -236,6 +235,56 @@ impl Reader {
         self.batch_bytes += bytes.len() as u64;
         self.work(key, |pipeline| pipeline.push(bytes));
         self.watch(key);
+    }
+
+    /// A parser for `key`. It goes on with what the file's predecessor left open.
+    fn begin(&mut self, key: Key) {
+        let known = self.tail.start(key);
+        let path = self.tail.path(key).map(|path| path.display().to_string()).unwrap_or_default();
+        let pins = self.tail.take_predecessor(key).filter(|_| known.offset == 0);
+        let carried = pins.and_then(|before| self.carry(before, &path));
+        let pins = pins.filter(|_| carried.is_some());
+        let pipeline =
+            carried.unwrap_or_else(|| Pipeline::resume(path.clone(), &self.policy, self.options(), known.clone()));
+        let job = Job {
+            pipeline,
+            path,
+            next: known.offset,
+            known,
+            last: Instant::now(),
+            unended: false,
+            watched: false,
+            state: JobState::Busy,
+            pinned: None,
+            pins,
+        };
+        self.jobs.insert(key, job);
+    }
+
+    /// What `before` left open goes on in its successor at `path`; its own checkpoint stays until that is closed.
+    fn carry(&mut self, before: Key, path: &str) -> Option<Pipeline> {
+        let options = self.options();
+        let job = self.jobs.get_mut(&before)?;
+        let open = job.pipeline.checkpoint();
+        let bytes = self.tail.read_back(before, open.offset).filter(|bytes| !bytes.is_empty())?;
+        let end = self.tail.end(before, &open);
+        job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options.clone(), end.clone());
+        job.known = end;
+        job.state = JobState::Settled;
+        job.pinned = Some(open.clone());
+        Some(Pipeline::carry_on(path.to_owned(), &self.policy, options, (job.path.clone(), open), &bytes))
+    }
+
+    /// Lets the predecessors go whose open ends were closed in their successors.
+    fn unpin(&mut self) {
+        let done = |job: &&mut Job| job.pins.is_some() && !job.pipeline.is_carrying();
+        let done: Vec<Key> = self.jobs.values_mut().filter(done).filter_map(|job| job.pins.take()).collect();
+        for before in done {
+            if let Some(job) = self.jobs.get_mut(&before) {
+                job.pinned = None;
+                self.moved.insert(before);
+            }
+        }
     }
 
     /// The parser of `key` starts afresh at `offset`, to which the file was read.
@@ -339,7 +388,7 @@ impl Reader {
             return;
         }
         let Some(cold) = self.warm.pop_front() else { return };
-        let Some(job) = self.jobs.get(&cold).filter(|job| job.state == JobState::Settled) else { return };
+        let Some(job) = self.jobs.get(&cold).filter(|job| job.is_cold()) else { return };
         let position = job.pipeline.checkpoint();
         if self.moved.remove(&cold) {
             self.batch.checkpoints.extend(self.tail.checkpoint(cold, position.clone()));
@@ -361,10 +410,12 @@ impl Reader {
 
     /// Commits what was found with the positions that produced it. Until the store takes it, nothing is read.
     fn commit(&mut self) {
+        self.unpin();
         for key in self.moved.drain() {
             if let Some(job) = self.jobs.get_mut(&key) {
                 job.known = job.pipeline.checkpoint();
-                self.batch.checkpoints.extend(self.tail.checkpoint(key, job.known.clone()));
+                let position = job.pinned.as_ref().unwrap_or(&job.known);
+                self.batch.checkpoints.extend(self.tail.checkpoint(key, position.clone()));
             }
         }
         (self.batch_bytes, self.first_finding, self.first_move) = (0, None, None);
