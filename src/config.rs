@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::policy;
+
 /// Everything that can be configured. `examples/errtail.toml` documents each key.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,6 +29,10 @@ pub struct Config {
     pub source_roots: BTreeMap<String, PathBuf>,
     /// Where the store lies.
     pub state_dir: Option<PathBuf>,
+    /// What is sent.
+    pub policy: policy::Settings,
+    /// The user's own rules; the first that matches wins.
+    pub rule: Vec<policy::Rule>,
 }
 
 /// What is wrong with a configuration: one line for people.

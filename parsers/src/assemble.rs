@@ -42,20 +42,22 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
     }
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
-        let other = dotnet::parse(&texts, region.hit, header.as_ref()).or_else(|| node::parse(&texts, region.hit));
+        let other = dotnet::parse(&texts, region.hit, header.as_ref())
+            .or_else(|| node::parse(&texts, region.hit, &region.lines[0]));
         found.extend(other);
     }
-    found.into_iter().map(|found| complete(found, header.as_ref())).collect()
+    found.into_iter().map(|found| fill(found, header.as_ref())).collect()
 }
 
 /// Adds what the entry's header says.
-fn complete(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>) {
+fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>) {
     let mut record = found.record;
     if let Some(header) = header.filter(|_| found.has_header) {
         record.timestamp = record.timestamp.or_else(|| header.timestamp.clone());
         record.level = record.level.or(header.level);
         record.logger = record.logger.or_else(|| header.logger.clone());
         record.environment = record.environment.or_else(|| header.environment.clone());
+        record.fields.extend(header.fields.iter().cloned());
         if record.format.is_empty() {
             record.format = header.format.unwrap_or("plain").to_owned();
         }
@@ -67,7 +69,7 @@ fn complete(found: Found, header: Option<&header::Header>) -> (Record, Range<usi
 }
 
 /// Adds what the lines before a record say of it, once they are known.
-pub(crate) fn with_context(record: &mut Record) {
+pub(crate) fn complete(record: &mut Record) {
     if record.platform == Platform::Csharp {
         dotnet::complete(record);
     }

@@ -279,7 +279,7 @@ impl Plain {
         };
         record.bytes_cut = self.window.cut_between(first, last);
         record.before = self.lines_before(first, options.context_lines);
-        assemble::with_context(&mut record);
+        assemble::complete(&mut record);
         record
     }
 

@@ -6,7 +6,7 @@
 use super::window::{Window, line_end};
 use crate::line::{self, Kind};
 use crate::text::{self, trim_break};
-use crate::{Options, assemble, php};
+use crate::{Options, assemble, node, php};
 
 /// After so many lines that are no part of a trace, a record is over.
 const QUIET_LINES: u32 = 200;
@@ -34,6 +34,8 @@ pub(super) struct Open {
     weave: Option<php::Weave>,
     /// Where another entry began inside an open one: the region ends there, unless that one goes on behind it.
     breaks: Option<usize>,
+    /// Tells where a trace ends that no entry's first line follows.
+    trace: node::Extent,
 }
 
 /// How far a region goes.
@@ -52,15 +54,28 @@ impl Open {
         let mut open = Open::whole(hit, end);
         open.start = start;
         open.try_at = FIRST_LINES;
-        if php::concerns(&text::clean(trim_break(&window.bytes[hit..end]))) {
+        let text = text::clean(trim_break(&window.bytes[hit..end]));
+        if php::concerns(&text) {
             open.weave = Some(weave(window, start, end));
         }
+        open.trace = node::Extent::new(&window.bytes[start..hit], &text);
         open
     }
 
     /// A region that is one line.
     pub(super) fn whole(start: usize, end: usize) -> Open {
-        Open { start, hit: start, cursor: end, head: end, lines: 0, try_at: 0, quiet: 0, weave: None, breaks: None }
+        Open {
+            start,
+            hit: start,
+            cursor: end,
+            head: end,
+            lines: 0,
+            try_at: 0,
+            quiet: 0,
+            weave: None,
+            breaks: None,
+            trace: node::Extent::default(),
+        }
     }
 
     /// Moves the cursor over the lines before `limit`, until a line shows the region's end.
@@ -77,7 +92,7 @@ impl Open {
             *limit -= cut;
             let end = end - cut;
             let text = text::clean(trim_break(&window.bytes[self.cursor..end]));
-            if let Some(extent) = self.step(&text, end) {
+            if let Some(extent) = self.step(&window.bytes[self.start..self.hit], &text, end) {
                 return extent;
             }
             *limit -= self.bound(window, options.max_record_bytes);
@@ -100,7 +115,7 @@ impl Open {
     }
 
     /// Takes the line at the cursor, which ends at `end`; the region's end, if this line shows it.
-    fn step(&mut self, text: &[u8], end: usize) -> Option<Extent> {
+    fn step(&mut self, above: &[u8], text: &[u8], end: usize) -> Option<Extent> {
         let woven = match self.weave.as_mut().map_or(php::Step::Idle, |weave| weave.step(text)) {
             php::Step::Idle => None,
             php::Step::End => return Some(Extent::Ends(self.breaks.unwrap_or(end))),
@@ -121,11 +136,15 @@ impl Open {
             Kind::Trace => self.quiet = 0,
             Kind::Blank | Kind::Text => self.quiet += 1,
         }
+        let step = self.trace.step(above, text);
+        if step == node::Step::Before {
+            return Some(Extent::Ends(self.cursor));
+        }
         // An entry that is followed is closed by its own last line, not by one that looks so.
         let closes = assemble::closes(text) && !(self.weave.is_some() && text.starts_with(b"\""));
         self.cursor = end;
         self.lines += 1;
-        (self.quiet > QUIET_LINES || closes).then_some(Extent::Ends(end))
+        (step == node::Step::After || self.quiet > QUIET_LINES || closes).then_some(Extent::Ends(end))
     }
 
     /// Cuts the middle out once there is too much of it; how many bytes. Whole lines, of a quarter of the limit at
