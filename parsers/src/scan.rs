@@ -10,7 +10,7 @@ use aho_corasick::AhoCorasick;
 /// Each exception that the grammars know holds at least one of these.
 ///
 /// Two blanks before `at ` cover .NET, Node, Java and their escaped forms in JSON.
-const LITERALS: [&str; 51] = [
+const LITERALS: &[&str] = &[
     "  at ",
     "\tat ",
     "\\tat ",
@@ -54,6 +54,17 @@ const LITERALS: [&str; 51] = [
     "   в ",
     "   σε ",
     "   konum: ",
+    "   in ",
+    "   v ",
+    "   στο ",
+    "   a következő helyen: ",
+    "   於 ",
+    "   위치: ",
+    "   عند ",
+    "   ב-",
+    "(at ",
+    ") at ",
+    ":line ",
     "   在 ",
     "   場所 ",
     "@http",

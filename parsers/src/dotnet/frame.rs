@@ -158,6 +158,13 @@ fn method(text: &str) -> Option<Method<'_>> {
     if !is_name(name) || !are_arguments(&text[open + 1..length - 1], printed_apart, &text[length..]) {
         return None;
     }
+    // Careless unescaping leaves names that go on: `<Main>$>b__0_0()gt;b__0_0()`.
+    while text[length..].starts_with(|c: char| c.is_ascii_alphanumeric())
+        && let Some(open) = text[length..].find(['(', ' '])
+        && let Some(more) = balanced(&text[length + open..]).filter(|_| text[length + open..].starts_with('('))
+    {
+        length += open + more;
+    }
     // An iterator's or a lambda's own member: `+MoveNext()`, `+(decimal v) => { }`.
     if text[length..].starts_with('+')
         && let Some(open) = text[length..].find('(')

@@ -31,6 +31,8 @@ const HEADLESS_LINES: usize = 60;
 const MARGIN_LINES: usize = 48;
 /// A longer first line is not waited for.
 const FIRST_LINE_BYTES: usize = 64 * 1024;
+/// Bytes that may be read again beyond four times those that were settled.
+const MAX_REREAD_BYTES: usize = 4 * 1024 * 1024;
 /// So much of a stream's beginning tells its encoding.
 const HEAD_BYTES: usize = 16;
 
@@ -43,6 +45,8 @@ pub(super) struct Plain {
     /// The end of the last record: nothing before it is looked at again.
     floor: usize,
     open: Option<Open>,
+    /// Bytes that were read and will be read again, beyond four times those that were settled.
+    reread: usize,
     /// Whether the beginning was looked at for an encoding.
     started: bool,
     /// Whether lines may turn out to be wrapped.
@@ -61,6 +65,7 @@ impl Plain {
             next: 0,
             floor: 0,
             open: None,
+            reread: 0,
             started: !unwraps,
             unwraps,
             outermost,
@@ -244,7 +249,8 @@ impl Plain {
             if assemble::is_whole(&text::clean(raw)) {
                 return Ok(Some(Open::whole(start, end)));
             }
-            return Ok(Some(Open::new(&self.window, self.look_back(start), start, end)));
+            let follows = self.reread < MAX_REREAD_BYTES;
+            return Ok(Some(Open::new(&self.window, self.look_back(start), start, end, follows)));
         }
         Ok(None)
     }
@@ -273,7 +279,8 @@ impl Plain {
         if !ends && parsed.iter().any(|(_, lines)| lines.end + MARGIN_LINES > region.lines.len()) {
             return false;
         }
-        let mut consumed = if parsed.is_empty() { region.offset(region.after_trace()) } else { open.start };
+        let is_empty = parsed.is_empty();
+        let mut consumed = if is_empty { region.offset(region.after_trace()) } else { open.start };
         let places = parsed.iter().map(|(_, lines)| (region.offset(lines.start), region.offset(lines.end)));
         let places: Vec<(usize, usize)> = places.collect();
         for ((record, _), (first, last)) in parsed.into_iter().zip(places) {
@@ -283,6 +290,12 @@ impl Plain {
         }
         // A hit is never looked at twice.
         self.next = consumed.max(line_end(&self.window.bytes[..end], open.hit));
+        let reread = self.reread + open.cursor.max(end).saturating_sub(self.next);
+        self.reread = reread.saturating_sub(4 * (self.next - open.hit));
+        // Text that looks like traces everywhere, and is none, is passed over region by region.
+        if is_empty && self.reread > MAX_REREAD_BYTES {
+            self.next = end;
+        }
         true
     }
 

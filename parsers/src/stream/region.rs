@@ -13,7 +13,7 @@ const QUIET_LINES: u32 = 200;
 /// A region is first parsed when it has so many lines behind its hit, then whenever these have doubled.
 const FIRST_LINES: usize = 96;
 /// An entry that does not go on within so many bytes of others was cut off.
-const FOREIGN_BYTES: usize = 64 * 1024;
+const FOREIGN_BYTES: usize = 16 * 1024;
 
 /// A region that has begun. Indices are into the window's bytes.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub(super) struct Open {
     weave: Option<php::Weave>,
     /// Where another entry began inside an open one: the region ends there, unless that one goes on behind it.
     breaks: Option<usize>,
-    /// Tells where a trace ends that no entry's first line follows.
-    trace: node::Extent,
+    /// Follows a trace of JavaScript.
+    calls: node::Extent,
 }
 
 /// How far a region goes.
@@ -49,16 +49,16 @@ pub(super) enum Extent {
 }
 
 impl Open {
-    /// A region from `start`, whose line `hit` ends at `end`.
-    pub(super) fn new(window: &Window, start: usize, hit: usize, end: usize) -> Open {
+    /// A region from `start`, whose line `hit` ends at `end`; `follows` entries that several writers wrote line by line.
+    pub(super) fn new(window: &Window, start: usize, hit: usize, end: usize, follows: bool) -> Open {
         let mut open = Open::whole(hit, end);
         open.start = start;
         open.try_at = FIRST_LINES;
         let text = text::clean(trim_break(&window.bytes[hit..end]));
-        if php::concerns(&text) {
+        open.calls = node::Extent::new(&window.bytes[start..hit], &text);
+        if follows && php::concerns(&text) {
             open.weave = Some(weave(window, start, end));
         }
-        open.trace = node::Extent::new(&window.bytes[start..hit], &text);
         open
     }
 
@@ -74,7 +74,7 @@ impl Open {
             quiet: 0,
             weave: None,
             breaks: None,
-            trace: node::Extent::default(),
+            calls: node::Extent::default(),
         }
     }
 
@@ -114,7 +114,8 @@ impl Open {
         self.breaks = self.breaks.map(|at| at - count);
     }
 
-    /// Takes the line at the cursor, which ends at `end`; the region's end, if this line shows it.
+    /// Takes the line at the cursor, which ends at `end`; the region's end, if this line shows it. `above` are the
+    /// region's lines before the hit.
     fn step(&mut self, above: &[u8], text: &[u8], end: usize) -> Option<Extent> {
         let woven = match self.weave.as_mut().map_or(php::Step::Idle, |weave| weave.step(text)) {
             php::Step::Idle => None,
@@ -127,7 +128,7 @@ impl Open {
                 php::Step::Back => self.breaks = None,
                 _ => {}
             }
-            self.quiet += u32::from(self.breaks.is_some());
+            self.quiet = 0;
             self.cursor = end;
             return self.breaks.filter(|at| end - at > FOREIGN_BYTES).map(Extent::Ends);
         }
@@ -136,7 +137,7 @@ impl Open {
             Kind::Trace => self.quiet = 0,
             Kind::Blank | Kind::Text => self.quiet += 1,
         }
-        let step = self.trace.step(above, text);
+        let step = self.calls.step(above, text);
         if step == node::Step::Before {
             return Some(Extent::Ends(self.cursor));
         }
@@ -144,7 +145,7 @@ impl Open {
         let closes = assemble::closes(text) && !(self.weave.is_some() && text.starts_with(b"\""));
         self.cursor = end;
         self.lines += 1;
-        (step == node::Step::After || self.quiet > QUIET_LINES || closes).then_some(Extent::Ends(end))
+        (self.quiet > QUIET_LINES || closes || step == node::Step::After).then_some(Extent::Ends(end))
     }
 
     /// Cuts the middle out once there is too much of it; how many bytes. Whole lines, of a quarter of the limit at
