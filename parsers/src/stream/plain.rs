@@ -371,7 +371,7 @@ impl Plain {
                 break;
             }
             let text = text::clean(trim_break(&self.window.bytes[before..start]));
-            if line::kind(&text) == Kind::Begin {
+            if line::kind(&text) == Kind::Begin && !self.goes_on(before, &text, lowest) {
                 if !surely || php::begins_entry(&text) {
                     return before;
                 }
@@ -398,6 +398,15 @@ impl Plain {
             (*start > lowest).then(|| self.window.line_start(start - 1)).filter(|start| *start >= lowest)
         });
         starts.take(count + 1).last().unwrap_or(below)
+    }
+
+    /// Whether a line that looks like the first of an entry is the second of the entry before it.
+    fn goes_on(&self, start: usize, text: &[u8], lowest: usize) -> bool {
+        if start <= lowest || !assemble::may_follow(text) {
+            return false;
+        }
+        let above = text::clean(trim_break(&self.window.bytes[self.window.line_start(start - 1)..start]));
+        matches!(above.first(), Some(b'[' | b'0'..=b'9')) && line::kind(&above) == Kind::Begin
     }
 
     fn lines_before(&self, index: usize, count: usize) -> Vec<String> {

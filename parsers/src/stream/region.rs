@@ -141,6 +141,9 @@ impl Open {
         if step == node::Step::Before {
             return Some(Extent::Ends(self.cursor));
         }
+        if self.calls.is_open() {
+            self.quiet = 0;
+        }
         // An entry that is followed is closed by its own last line, not by one that looks so.
         let closes = assemble::closes(text) && !(self.weave.is_some() && text.starts_with(b"\""));
         self.cursor = end;
