@@ -9,7 +9,7 @@ use errtail_parsers::{Options, Parser, Record};
 use serde::Serialize;
 
 use crate::issue::{self, Fingerprint};
-use crate::policy::{Judge, Verdict};
+use crate::policy::{Judge, Policy, Verdict};
 use crate::tail::{Checkpoint, FileId};
 
 /// A record, judged.
@@ -48,8 +48,13 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// A pipeline for the file at `path`, from its beginning.
-    pub fn new(path: String) -> Pipeline {
-        Pipeline { path, parser: Parser::new(Options::default()), judge: Judge::default(), found: Vec::new() }
+    pub fn new(path: String, policy: &Arc<Policy>) -> Pipeline {
+        Pipeline {
+            path,
+            parser: Parser::new(Options::default()),
+            judge: Judge::new(Arc::clone(policy)),
+            found: Vec::new(),
+        }
     }
 
     /// Takes the next bytes.

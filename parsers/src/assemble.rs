@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
+pub(crate) use crate::node::{Extent, Step};
 use crate::stream::trim_break;
 use crate::{Platform, Record, dotnet, json, node, php};
 
@@ -43,7 +44,8 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
     }
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
-        let other = dotnet::parse(&texts, region.hit, header.as_ref()).or_else(|| node::parse(&texts, region.hit));
+        let other = dotnet::parse(&texts, region.hit, header.as_ref())
+            .or_else(|| node::parse(&texts, region.hit, &region.lines[0]));
         found.extend(other);
     }
     found.into_iter().map(|found| fill(found, header.as_ref())).collect()
@@ -57,6 +59,7 @@ fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>)
         record.level = record.level.or(header.level);
         record.logger = record.logger.or_else(|| header.logger.clone());
         record.environment = record.environment.or_else(|| header.environment.clone());
+        record.fields.extend(header.fields.iter().cloned());
         if record.format.is_empty() {
             record.format = header.format.unwrap_or("plain").to_owned();
         }

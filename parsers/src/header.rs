@@ -22,6 +22,8 @@ pub struct Header {
     pub environment: Option<String>,
     /// The name of this framing, where it is one logger's own.
     pub format: Option<&'static str>,
+    /// What else it says, as (key, value): `request_id`, …
+    pub fields: Vec<(String, String)>,
 }
 
 /// The header that `line` begins with.
@@ -44,6 +46,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             None => false,
         },
         b'{' => line.starts_with(b"{\"") || line == b"{",
+        b' ' => node::begins_indented(line),
         b'<' => line[1..]
             .iter()
             .position(|c| *c == b'>')

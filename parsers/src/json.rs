@@ -4,18 +4,34 @@
 //! logger, message, user, request, trace ids); each language reads its own exceptions out of the object.
 //! Invariant: only candidate lines are parsed. Does not know a language's keys for exceptions.
 
+mod fields;
 pub(crate) mod value;
+mod words;
 
 use serde_json::{Map, Value};
 
 use crate::assemble::{Found, Region};
-use crate::{Record, dotnet, header, node, php, time};
+use crate::{dotnet, header, node, php};
+
+pub(crate) use fields::fill;
+pub(crate) use words::fill_from_words;
 
 /// A JSON object.
 pub(crate) type Object = Map<String, Value>;
 
 /// The record of the object at the region's hit.
 pub(crate) fn parse(region: &Region<'_>) -> Option<Found> {
+    let (object, lines) = at_hit(region).or_else(|| spread(region))?;
+    let mut record =
+        php::from_json(&object).or_else(|| dotnet::from_json(&object)).or_else(|| node::from_json(&object))?;
+    fill(&mut record, &object);
+    let message = record.message.clone().unwrap_or_default();
+    fill_from_words(&mut record, &message);
+    Some(Found { record, lines, has_header: true })
+}
+
+/// The object on the hit's own line, behind a header or alone.
+fn at_hit(region: &Region<'_>) -> Option<(Object, std::ops::Range<usize>)> {
     let line = &region.lines[region.hit];
     let open = line.find('{')?;
     if open > 0 && header(line).is_none_or(|header| header.length != open) {
@@ -25,16 +41,13 @@ pub(crate) fn parse(region: &Region<'_>) -> Option<Found> {
         Ok(object) => (object, 1),
         Err(_) => broken(&line[open..], &region.lines[region.hit + 1..])?,
     };
-    let mut record =
-        php::from_json(&object).or_else(|| dotnet::from_json(&object)).or_else(|| node::from_json(&object))?;
-    fill(&mut record, &object);
-    Some(Found { record, lines: region.hit..region.hit + lines, has_header: true })
+    Some((object, region.hit..region.hit + lines))
 }
 
 /// An object that goes on in the next lines, because its writer or a limit on a line's length broke it, or whose end
 /// is lost; and how many lines it takes.
 fn broken(first: &str, others: &[std::borrow::Cow<'_, str>]) -> Option<(Object, usize)> {
-    if !first.starts_with("{\"") && first != "{" {
+    if !first.starts_with("{\"") {
         return None;
     }
     let mut text = first.to_owned();
@@ -48,22 +61,16 @@ fn broken(first: &str, others: &[std::borrow::Cow<'_, str>]) -> Option<(Object, 
     Some((object, 1 + ends.partition_point(|end| *end < parsed.end)))
 }
 
-/// Fields that the record does not have yet, from the keys under which loggers put them.
-fn fill(record: &mut Record, object: &Object) {
-    if record.timestamp.is_none() {
-        let keys = ["@timestamp", "timestamp", "time", "@t", "Timestamp", "datetime", "ts", "date"];
-        record.timestamp = keys.iter().find_map(|key| object.get(*key)).and_then(|value| match value {
-            Value::String(text) => time::at_start(text)?.value,
-            Value::Number(number) => time::from_epoch(number.as_f64()?),
-            _ => None,
-        });
+/// The object that begins with the region and goes over several lines.
+fn spread(region: &Region<'_>) -> Option<(Object, std::ops::Range<usize>)> {
+    let first = region.lines.first()?;
+    let open = first.find('{').filter(|open| first[..*open].trim().is_empty() && first.trim_end().len() <= open + 1)?;
+    if !region.lines.get(1)?.trim_start().starts_with('"') {
+        return None;
     }
-    if record.level.is_none() {
-        let keys = ["level_name", "level", "@l", "Level", "LogLevel", "severity", "log.level"];
-        record.level = keys.iter().find_map(|key| object.get(*key)?.as_str()).and_then(header::level);
-    }
-    if record.message.is_none() {
-        let keys = ["message", "msg", "@m", "Message", "@mt"];
-        record.message = keys.iter().find_map(|key| object.get(*key)?.as_str()).map(str::to_owned);
-    }
+    let text = region.lines.join("\n");
+    let mut objects = serde_json::Deserializer::from_str(&text[open..]).into_iter::<Object>();
+    let object = objects.next()?.ok()?;
+    let length = text[..open + objects.byte_offset()].matches('\n').count() + 1;
+    (length > region.hit).then_some((object, 0..length))
 }

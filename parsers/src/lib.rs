@@ -13,6 +13,7 @@
 //! ```
 
 mod assemble;
+mod browser;
 mod dotnet;
 mod header;
 mod json;

@@ -1,23 +1,210 @@
-//! Node: V8 traces, crash output, util.inspect.
+//! Node: V8 traces, crash output, `util.inspect`, and the objects of Node's loggers.
+//!
+//! In: the lines of a region, or an entry's object. Out: the record's exceptions, and what the text says of who
+//! printed them (`evidence` lists the mechanisms). Invariants: only V8's and the browsers' calls are claimed; all
+//! work is linear in the region. Does not read the common fields of a header or an object.
+
+mod crash;
+mod entry;
+mod error;
+mod evidence;
+mod extent;
+pub(crate) mod frame;
+mod head;
+mod header;
+mod inspect;
+mod pretty;
+pub(crate) mod stack;
+pub(crate) mod text;
+mod trace_array;
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+pub(crate) use extent::{Extent, Step};
+pub(crate) use header::begins_indented;
 
 use crate::assemble::Found;
 use crate::header::Header;
-use crate::json::Object;
+use crate::json::{self, Object};
 use crate::record::Record;
+use crate::{Frame, Platform, browser};
+use text::Trace;
 
 /// The header forms that only this language's loggers print.
-pub(crate) fn header(_line: &str) -> Option<Header> {
-    None
+pub(crate) fn header(line: &str) -> Option<Header> {
+    header::header(line)
 }
 
-/// The exception in these lines, if it is one of this language; `lines[0]` is cut to the entry's message.
-pub(crate) fn parse(_lines: &[&str], _hit: usize) -> Option<Found> {
-    None
+/// The exception in these lines, if it is one of this language; `lines[0]` is cut to the entry's message, `whole` is
+/// that line as it stands.
+pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str) -> Option<Found> {
+    // `error: no such table` above a call is PostgreSQL's error, not a logger's level.
+    if whole.starts_with("error: ") && hit == 1 && head::at_start(lines[0], false).is_none() {
+        let mut uncut = lines.to_vec();
+        uncut[0] = whole;
+        return parse_lines(&uncut, hit).map(|found| Found { has_header: false, ..found });
+    }
+    let unprefixed = without_prefix(lines, hit);
+    if let Some(plain) = unprefixed {
+        let texts: Vec<&str> = plain.iter().map(AsRef::as_ref).collect();
+        return parse_lines(&texts, hit);
+    }
+    parse_lines(lines, hit)
+}
+
+fn parse_lines(lines: &[&str], hit: usize) -> Option<Found> {
+    let found = object(lines)
+        .or_else(|| object_behind(lines, hit))
+        .or_else(|| pretty::tslog(lines, hit))
+        .or_else(|| text::trace(lines, hit))
+        .or_else(|| browser::trace(lines, hit))
+        .or_else(|| crash::without_trace(lines, hit))?;
+    if is_warning(lines, &found) {
+        return None;
+    }
+    Some(record(lines, found))
+}
+
+/// A process warning's stack tells who caused the warning: no exception.
+// (node:31330) [DEP0005] DeprecationWarning: Buffer() is deprecated
+fn is_warning(lines: &[&str], found: &Trace) -> bool {
+    let text = lines[found.head].trim_start();
+    let warns = text.starts_with("(node:") && text.contains("Warning: ");
+    warns && !text.contains("UnhandledPromiseRejectionWarning")
+}
+
+/// An inspected object that is the whole entry, as winston's prettyPrint prints it.
+fn object(lines: &[&str]) -> Option<Trace> {
+    if lines[0].trim() != "{" {
+        return None;
+    }
+    let mut reader = inspect::Reader::new(lines, (0, lines[0].find('{')?));
+    let around = reader.object(0);
+    let found = entry::find(&around)?;
+    let end = (reader.place().0 + 1).min(lines.len());
+    Some(Trace { exceptions: found.exceptions, lines: 0..end, before: None, around: Some(around), ..Trace::default() })
+}
+
+/// An object in JSON behind an entry's words.
+// Invoke Error ⇥{"errorType":"TypeError","errorMessage":"x","stack":["TypeError: x","    at f (/a.js:1:2)"]}
+fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
+    let line = lines[hit].trim_end();
+    let open = line.find("{\"").filter(|_| line.ends_with('}'))?;
+    let around: Object = serde_json::from_str(&line[open..]).ok()?;
+    let found = entry::find(&around)?;
+    let before = line[..open].trim();
+    let before = (!before.is_empty()).then(|| before.to_owned());
+    Some(Trace {
+        exceptions: found.exceptions,
+        lines: hit..hit + 1,
+        head: hit,
+        before,
+        around: Some(around),
+        ..Trace::default()
+    })
+}
+
+fn record(lines: &[&str], found: Trace) -> Found {
+    let mut record = Record { platform: platform(&found), ..Record::default() };
+    let above = found.head > 0 && found.lines.start <= found.head && lines[0].trim() != lines[found.head].trim();
+    let adjoins = lines[..found.head].iter().skip(1).all(|line| line.trim().is_empty());
+    let crashed = found.mechanism.is_some();
+    // The entry's first line says what was done; the error stands on the next.
+    let has_header = found.head == 0 || found.lines.start == 0 || !crashed && above && adjoins;
+    let start = if has_header { 0 } else { found.lines.start };
+    let words = match (&found.before, has_header && found.head > 0 && !crashed) {
+        (None, true) => Some(lines[0].trim().to_owned()).filter(|words| !words.is_empty()),
+        (before, _) => before.clone(),
+    };
+    if let Some(around) = &found.around {
+        json::fill(&mut record, around);
+        record.mechanism = evidence::in_entry(around, &found.exceptions[0]);
+    }
+    record.message = words.clone().or(record.message);
+    let bare = words.is_none() && found.around.is_none();
+    let mechanism = found.mechanism.clone();
+    record.mechanism = mechanism.or(record.mechanism.take()).or_else(|| words.as_deref().and_then(evidence::in_words));
+    if crashed {
+        record.format = "node-crash".to_owned();
+    }
+    if record.mechanism.is_none() && bare && found.head > 0 | usize::from(!has_header) {
+        record.mechanism = evidence::in_bare_stack(&found.exceptions[0], inspect::indent_of(lines[found.head]));
+    }
+    json::fill_from_words(&mut record, words.as_deref().unwrap_or(""));
+    record.exceptions = found.exceptions;
+    Found { record, lines: start..found.lines.end, has_header }
+}
+
+/// Whose code the frames are: a browser's when they are scripts of pages.
+fn platform(found: &Trace) -> Platform {
+    platform_of(found.exceptions.iter().flat_map(|exception| &exception.frames))
+}
+
+fn platform_of<'a>(mut frames: impl Iterator<Item = &'a Frame>) -> Platform {
+    let page = |frame: &Frame| {
+        frame.file.as_deref().is_some_and(|file| file.starts_with("http://") || file.starts_with("https://"))
+    };
+    if frames.any(page) { Platform::Javascript } else { Platform::Node }
 }
 
 /// The exception in a JSON entry, if it is one of this language.
-pub(crate) fn from_json(_object: &Object) -> Option<Record> {
-    None
+pub(crate) fn from_json(object: &Object) -> Option<Record> {
+    let found = entry::find(object)?;
+    let mut record = Record {
+        platform: platform_of(found.exceptions.iter().flat_map(|exception| &exception.frames)),
+        format: format_of(object).to_owned(),
+        ..Record::default()
+    };
+    record.mechanism = evidence::in_entry(object, &found.exceptions[0])
+        .or_else(|| found.before.as_deref().and_then(evidence::in_words));
+    record.exceptions = found.exceptions;
+    Some(record)
+}
+
+/// Which logger wrote an object.
+fn format_of(object: &Object) -> &'static str {
+    let has = |key: &str| object.contains_key(key);
+    if has("ecs.version") || has("ecs") {
+        "ecs"
+    } else if has("v") && has("pid") && has("hostname") {
+        "bunyan"
+    } else if object.get("level").is_some_and(Value::is_number) && has("time") {
+        "pino"
+    } else if has("_meta") {
+        "tslog"
+    } else if has("context") && has("pid") || has("pid") && has("timestamp") && has("level") {
+        "nest"
+    } else if has("requestId") && has("timestamp") {
+        "lambda"
+    } else if has("level") && has("message") {
+        "winston"
+    } else {
+        "json"
+    }
+}
+
+/// The lines without what stands before each of them, where the call at `hit` has something before it.
+//   shop:error     at pay (/srv/app/pay.js:3:7) · 6 verbose stack     at Socket.<anonymous> (/usr/lib/x.js:1:2)
+fn without_prefix<'a>(lines: &[&'a str], hit: usize) -> Option<Vec<Cow<'a, str>>> {
+    let line = lines[hit];
+    let at = line.find("    at ")?;
+    let prefix = &line[..at];
+    if prefix.trim().is_empty()
+        || prefix.len() > 60
+        || prefix.contains(['"', '\'', '{', '('])
+        || head::find(prefix).is_some()
+    {
+        return None;
+    }
+    frame::frame(line[at..].trim())?;
+    let prefix = prefix.trim_end();
+    let strip = |line: &&'a str| match line.strip_prefix(prefix) {
+        Some(rest) => Cow::Borrowed(rest.strip_prefix(' ').unwrap_or(rest)),
+        None => Cow::Borrowed(*line),
+    };
+    Some(lines.iter().map(strip).collect())
 }
 
 /// Whether a line can only be the last one of a record.

@@ -10,7 +10,7 @@ use aho_corasick::AhoCorasick;
 /// Each exception that the grammars know holds at least one of these.
 ///
 /// Two blanks before `at ` cover .NET, Node, Java and their escaped forms in JSON.
-const LITERALS: [&str; 46] = [
+const LITERALS: [&str; 51] = [
     "  at ",
     "\tat ",
     "\\tat ",
@@ -57,6 +57,11 @@ const LITERALS: [&str; 46] = [
     "   在 ",
     "   場所 ",
     "@http",
+    "\nNode.js v",
+    "node --trace-uncaught ",
+    "FATAL ERROR: ",
+    "error stack:",
+    "@[native code]",
 ];
 
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(LITERALS).ok());

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::assemble;
+use crate::assemble::{self, Extent, Step};
 use crate::line::{self, Kind};
 use crate::php;
 use crate::unwrap::{self, Wrapper};
@@ -126,6 +126,7 @@ struct Open {
     weave: Option<php::Weave>,
     /// Where another entry began inside an open one: the region ends there, unless that one goes on behind it.
     breaks: Option<usize>,
+    extent: Extent,
 }
 
 impl Open {
@@ -177,7 +178,8 @@ impl Plain {
                     return Some(wrapper);
                 }
                 let start = self.look_back(hit);
-                let mut open = Open { start, hit, cursor, quiet: 0, weave: None, breaks: None };
+                let extent = Extent::new(&self.buffer[start..hit], text);
+                let mut open = Open { start, hit, cursor, quiet: 0, weave: None, breaks: None, extent };
                 if php::concerns(text) && self.reread < MAX_REREAD_BYTES {
                     open.weave = Some(self.weave(start, cursor));
                 }
@@ -233,10 +235,15 @@ impl Plain {
                 Kind::Trace => open.quiet = 0,
                 Kind::Blank | Kind::Text => open.quiet += 1,
             }
+            let step = open.extent.step(&self.buffer[open.start..open.hit], text);
+            if step == Step::Before {
+                return Some(open.cursor);
+            }
             open.cursor = end;
             // An entry that is followed is closed by its own last line, not by one that looks so.
             let closes = assemble::closes(text) && !(open.weave.is_some() && text.starts_with(b"\""));
-            if open.quiet > QUIET_LINES || end - open.start > options.max_record_bytes || closes {
+            let full = open.quiet > QUIET_LINES || end - open.start > options.max_record_bytes;
+            if step == Step::After || full || closes {
                 return Some(end);
             }
         }

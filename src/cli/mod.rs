@@ -12,10 +12,12 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ConfigError};
+use crate::policy::Policy;
 
 /// Tails application logs, finds the unhandled exceptions in them and sends those to Sentry.
 #[derive(Parser)]
@@ -68,6 +70,11 @@ impl ConfigOption {
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref())
     }
+}
+
+/// The policy that a configuration asks for.
+fn policy(config: &Config) -> Result<Arc<Policy>, Box<dyn Error>> {
+    Ok(Arc::new(Policy::new(config.policy.clone(), &config.rule, config.environment.clone())?))
 }
 
 /// One line on standard error, and exit status 2.

@@ -7,11 +7,13 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{ConfigOption, Output, pretty};
 use crate::pipeline::{Finding, Pipeline};
+use crate::policy::Policy;
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -33,16 +35,16 @@ pub(super) struct Arguments {
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let _config = match arguments.config.load() {
-        Ok(config) => config,
-        Err(error) => return super::usage_error(&error),
+    let policy = match arguments.config.load().map_err(Box::from).and_then(|config| super::policy(&config)) {
+        Ok(policy) => policy,
+        Err(error) => return super::usage_error(error.as_ref()),
     };
     let stdout = io::stdout();
     let output = arguments.output.unwrap_or(if stdout.is_terminal() { Output::Pretty } else { Output::Jsonl });
     let mut out = BufWriter::new(anstream::AutoStream::auto(stdout.lock()));
     let mut status = ExitCode::SUCCESS;
     for file in &arguments.files {
-        let read = read(file, |finding| print(&mut out, output, &finding));
+        let read = read(file, &policy, |finding| print(&mut out, output, &finding));
         if let Err(error) = read {
             // Whoever read our output has seen enough.
             if error.kind() == io::ErrorKind::BrokenPipe {
@@ -76,9 +78,13 @@ fn print(out: &mut impl Write, output: Output, finding: &Finding) -> io::Result<
 ///
 /// # Errors
 /// The file cannot be opened or read, or `each` fails.
-pub(super) fn read(path: &Path, mut each: impl FnMut(Finding) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn read(
+    path: &Path,
+    policy: &Arc<Policy>,
+    mut each: impl FnMut(Finding) -> io::Result<()>,
+) -> io::Result<()> {
     let (mut input, bar) = open(path)?;
-    let mut pipeline = Pipeline::new(path.display().to_string());
+    let mut pipeline = Pipeline::new(path.display().to_string(), policy);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let count = match input.read(&mut chunk) {

@@ -8,10 +8,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::parse;
+use crate::config::Config;
+use crate::policy::Policy;
 
 /// Differences of one case that are shown.
 const SHOWN: usize = 20;
@@ -29,6 +32,10 @@ pub(super) struct Arguments {
 
 /// Runs `errtail test`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let policy = match super::policy(&Config::default()) {
+        Ok(policy) => policy,
+        Err(error) => return super::usage_error(error.as_ref()),
+    };
     let mut cases = Vec::new();
     if let Err(error) = find(&arguments.folder, &mut cases) {
         eprintln!("errtail: {}: {}", arguments.folder.display(), super::reason(&error));
@@ -40,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
     let (mut passed, mut failed) = (0, 0);
     for case in &cases {
-        match check(case, arguments.update) {
+        match check(case, &policy, arguments.update) {
             Ok(differences) if differences.is_empty() => passed += 1,
             Ok(differences) => {
                 failed += 1;
@@ -81,11 +88,11 @@ fn golden(log: &Path) -> Option<PathBuf> {
 }
 
 /// The differences of one case.
-fn check(log: &Path, update: bool) -> io::Result<Vec<String>> {
+fn check(log: &Path, policy: &Arc<Policy>, update: bool) -> io::Result<Vec<String>> {
     let golden = golden(log).unwrap_or_default();
     let name = log.file_name().unwrap_or_default().to_string_lossy();
     let mut found = Vec::new();
-    parse::read(log, |finding| {
+    parse::read(log, policy, |finding| {
         let mut record = finding.record;
         record.source.path = name.to_string();
         found.push(serde_json::to_value(&record)?);

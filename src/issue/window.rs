@@ -293,3 +293,144 @@ fn name(list: &mut Vec<String>, name: &str) {
 fn is_power_of_ten(n: u64) -> bool {
     n >= 10 && n == 10_u64.pow(n.ilog10())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_800_000_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(START + seconds).unwrap()
+    }
+
+    fn occurrence(seconds: i64) -> Occurrence<'static> {
+        Occurrence {
+            time: at(seconds),
+            new_user: false,
+            in_budget: true,
+            host: Some("web-1"),
+            file: "/var/log/shop.log",
+        }
+    }
+
+    fn schedule() -> Settings {
+        Settings::default()
+    }
+
+    /// Why each of a row of occurrences is sent, with what it stands for.
+    fn run(history: &mut History, times: impl IntoIterator<Item = i64>, settings: &Settings) -> Vec<(i64, Why, u64)> {
+        let sent =
+            times.into_iter().filter_map(|second| match decide(history, &occurrence(second), at(second), settings) {
+                Decision::Send(repeats) => Some((second, repeats.why, repeats.occurrences)),
+                Decision::Count(_) => None,
+            });
+        sent.collect()
+    }
+
+    #[test]
+    fn the_first_goes_at_once_then_powers_of_ten() {
+        let mut history = History::default();
+        let sent = run(&mut history, std::iter::repeat_n(0, 1500), &schedule());
+        let expected = [(0, Why::First, 1), (0, Why::Schedule, 9), (0, Why::Schedule, 90), (0, Why::Schedule, 900)];
+        assert_eq!(sent, expected);
+        assert_eq!((history.events, history.pending.occurrences), (1500, 500));
+    }
+
+    #[test]
+    fn a_slow_repeat_goes_once_an_interval() {
+        let mut history = History::default();
+        let sent = run(&mut history, (0..20).map(|minute| minute * 120), &schedule());
+        let seconds: Vec<i64> = sent.iter().map(|(second, _, _)| *second).collect();
+        // The tenth of the burst, at 1080, goes too.
+        assert_eq!(seconds, [0, 360, 720, 1080, 1440, 1800, 2160]);
+        let told: u64 = sent.iter().map(|(_, _, occurrences)| occurrences).sum();
+        assert_eq!(told + history.pending.occurrences, 20);
+    }
+
+    #[test]
+    fn a_burst_after_a_quiet_time_is_a_new_one() {
+        let mut history = History::default();
+        run(&mut history, std::iter::repeat_n(0, 50), &schedule());
+        let sent = run(&mut history, std::iter::repeat_n(1000, 10), &schedule());
+        assert_eq!(sent, [(1000, Why::Schedule, 41), (1000, Why::Schedule, 9)]);
+    }
+
+    #[test]
+    fn new_users_are_sent_up_to_the_cap_of_an_interval() {
+        let settings = Settings { users_per_interval: 2, ..schedule() };
+        let mut history = History::default();
+        let mut users = |second: i64| {
+            let occurrence = Occurrence { new_user: true, ..occurrence(second) };
+            matches!(decide(&mut history, &occurrence, at(second), &settings), Decision::Send(_))
+        };
+        assert_eq!([0, 1, 2, 3, 4].map(&mut users), [true, true, true, false, false]);
+        // The interval has passed: the schedule sends one, and there is room for two users more.
+        assert_eq!([302, 303, 304, 305].map(&mut users), [true, true, true, false]);
+    }
+
+    #[test]
+    fn what_was_counted_is_told_with_its_times_and_places() {
+        let mut history = History::default();
+        run(&mut history, [0], &schedule());
+        for (second, host) in [(20, "web-2"), (10, "web-1"), (30, "web-2")] {
+            decide(&mut history, &Occurrence { host: Some(host), ..occurrence(second) }, at(40), &schedule());
+        }
+        let Decision::Send(repeats) = decide(&mut history, &occurrence(400), at(400), &schedule()) else {
+            panic!("the interval has passed");
+        };
+        assert_eq!((repeats.occurrences, repeats.total), (4, 5));
+        assert_eq!((repeats.first_seen, repeats.last_seen), (at(10), at(400)));
+        assert_eq!((repeats.hosts, repeats.files.len()), (vec!["web-2".to_owned(), "web-1".to_owned()], 1));
+    }
+
+    #[test]
+    fn a_resolved_issue_that_comes_back_is_a_regression() {
+        let mut history = History::default();
+        run(&mut history, [0, 1], &schedule());
+        (history.state, history.resolved_at) = (State::Resolved, Some(at(10)));
+        assert_eq!(run(&mut history, [5], &schedule()), [], "written before it was resolved");
+        assert_eq!(history.state, State::Resolved);
+        assert_eq!(run(&mut history, [20, 21], &schedule()), [(20, Why::Regression, 3)]);
+        assert_eq!(history.state, State::Regressed);
+    }
+
+    #[test]
+    fn an_ignored_issue_is_counted_until_its_time_or_count_is_over() {
+        let mut history = History { state: State::Ignored, ignored_until: Some(at(100)), ..History::default() };
+        assert_eq!(run(&mut history, [0, 99, 100], &schedule()), [(100, Why::First, 1)]);
+        assert_eq!(history.events, 3);
+
+        let mut history = History { state: State::Ignored, ignored_events: Some(2), ..History::default() };
+        assert_eq!(run(&mut history, [0, 1, 2], &schedule()), [(2, Why::First, 1)]);
+
+        let mut history = History { state: State::Ignored, ..History::default() };
+        assert_eq!(run(&mut history, 0..2000, &schedule()), []);
+    }
+
+    #[test]
+    fn every_sends_each_but_what_is_ignored() {
+        let settings = Settings { report: Report::Every, ..schedule() };
+        let mut history = History::default();
+        assert_eq!(run(&mut history, [0, 0, 0], &settings), [(0, Why::Every, 1); 3]);
+        history.state = State::Ignored;
+        assert_eq!(run(&mut history, [0, 0], &settings), []);
+    }
+
+    #[test]
+    fn what_sentry_would_move_to_the_present_stays_here() {
+        let mut history = History::default();
+        let now = at(0) + MAX_AGE + SignedDuration::from_secs(1);
+        assert_eq!(decide(&mut history, &occurrence(0), now, &schedule()), Decision::Count(Counted::Old));
+        let young = Occurrence { time: now, ..occurrence(0) };
+        assert!(matches!(decide(&mut history, &young, now, &schedule()), Decision::Send(r) if r.why == Why::First));
+    }
+
+    #[test]
+    fn without_a_budget_it_waits() {
+        let mut history = History::default();
+        let poor = Occurrence { in_budget: false, ..occurrence(0) };
+        assert_eq!(decide(&mut history, &poor, at(0), &schedule()), Decision::Count(Counted::Budget));
+        assert_eq!(run(&mut history, [1], &schedule()), [(1, Why::First, 2)]);
+    }
+}

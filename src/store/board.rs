@@ -237,7 +237,7 @@ impl Store {
         until: Option<Timestamp>,
         events: Option<u64>,
     ) -> Result<bool, StoreError> {
-        let result = self.in_transaction(|memory, db| {
+        self.in_transaction(|memory, db| {
             let Some(id) = find(db, id)? else { return Ok(false) };
             memory.known.clear();
             db.execute(
@@ -245,8 +245,7 @@ impl Store {
                 params![id, state.as_str(), resolved_at.map(millis), until.map(millis), events.map(u64::cast_signed)],
             )?;
             Ok(true)
-        });
-        result
+        })
     }
 }
 

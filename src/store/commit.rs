@@ -195,8 +195,8 @@ impl Work<'_> {
     }
 
     fn write_budgets(&self) -> rusqlite::Result<()> {
-        let taken = self.budgets.iter().filter(|(_, budget)| budget.taken > 0);
-        taken.map(|(dsn, budget)| outbox::take_budget(self.db, dsn, budget.taken, self.now)).collect()
+        let mut taken = self.budgets.iter().filter(|(_, budget)| budget.taken > 0);
+        taken.try_for_each(|(dsn, budget)| outbox::take_budget(self.db, dsn, budget.taken, self.now))
     }
 }
 
@@ -226,8 +226,7 @@ impl Tally {
         )?;
         self.0
             .iter()
-            .map(|((outcome, reason), records)| add.execute(params![outcome, reason, records]).map(drop))
-            .collect()
+            .try_for_each(|((outcome, reason), records)| add.execute(params![outcome, reason, records]).map(drop))
     }
 }
 

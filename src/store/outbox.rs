@@ -460,5 +460,5 @@ fn move_outcome(db: &Connection, from: Named, to: Named) -> rusqlite::Result<()>
 }
 
 fn move_outcomes(db: &Connection, from: Named, to: Named, count: usize) -> rusqlite::Result<()> {
-    (0..count).map(|_| move_outcome(db, from, to)).collect()
+    (0..count).try_for_each(|_| move_outcome(db, from, to))
 }

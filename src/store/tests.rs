@@ -48,7 +48,13 @@ pub(super) fn finding(name: &str, user: u64, number: u64) -> Finding {
             user: Some(User { id: Some(user.to_string()), username: None }),
             ..Record::default()
         },
-        verdict: Verdict { handled: Some(false), category: Category::Defect, action: Action::Send, reasons: vec![] },
+        verdict: Verdict {
+            handled: Some(false),
+            category: Category::Defect,
+            action: Action::Send,
+            reasons: vec![],
+            effects: Default::default(),
+        },
         fingerprint: Fingerprint(format!("1{name}")),
         dsn_key: Some(Arc::from("shop")),
     }
@@ -320,4 +326,34 @@ fn old_occurrences_are_kept_here() {
     let committed = commit(&mut store, vec![finding("A", 1, 0)], later);
     assert_eq!((committed.new.len(), committed.queued), (1, 0));
     assert_eq!(outcomes(&store), [("counted".to_owned(), "old".to_owned(), 1)]);
+}
+
+/// One failure a million times, from 50 users, in batches of 1,000.
+#[test]
+fn a_storm_costs_little() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let mut batch = Batch { findings: (0..1000).map(|n| finding("Empty", n % 50, n)).collect(), ..Batch::default() };
+    let begun = std::time::Instant::now();
+    let mut spent = std::time::Duration::ZERO;
+    for round in 0..1000 {
+        for (finding, number) in batch.findings.iter_mut().zip(round * 1000..) {
+            finding.record.source.offset = number * 5000;
+        }
+        let from = std::time::Instant::now();
+        store.commit(&batch, at(round.cast_signed() / 50), &mut build).unwrap();
+        spent += from.elapsed();
+    }
+    store.tick(at(100), true).unwrap();
+    let row = only(&store, at(100));
+    assert_eq!((row.events, row.users), (1_000_000, 50));
+    let queued = store.fill().unwrap().events;
+    assert!(queued <= 100, "{queued} events");
+    let told: u64 = bodies(&mut store, at(100))
+        .iter()
+        .map(|body| body["contexts"]["repeats"]["occurrences"].as_u64().unwrap())
+        .sum();
+    assert_eq!(told, 1_000_000, "each occurrence is told of once");
+    eprintln!("{queued} events; {spent:?} in commit of {:?}", begun.elapsed());
+    assert!(spent.as_secs() < 20, "{spent:?}");
 }

@@ -35,6 +35,31 @@ pub struct Checkpoint {
     pub ledger: Ledger,
 }
 
+impl Checkpoint {
+    /// Where the parser goes on.
+    pub fn position(&self) -> Position {
+        Position { offset: self.offset, line: self.line.max(1), streams: self.streams.clone() }
+    }
+}
+
+/// A place in a file's bytes from which parsing can go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Bytes from the beginning.
+    pub offset: u64,
+    /// The line (from 1) that begins there.
+    pub line: u64,
+    /// As in [`Checkpoint::streams`].
+    pub streams: Vec<(String, u64)>,
+}
+
+impl Position {
+    /// A file's first byte.
+    pub fn beginning() -> Position {
+        Position { offset: 0, line: 1, streams: Vec::new() }
+    }
+}
+
 /// The account of a file: what was read, and what could not be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

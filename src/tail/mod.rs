@@ -5,9 +5,356 @@
 //! rotation and restart; memory is bounded by `Settings`. Does not parse, and keeps nothing on disk.
 
 mod checkpoint;
+mod discover;
 mod file_id;
+mod pattern;
+mod rest;
+mod rotate;
 mod settings;
+mod tailed;
+mod unix;
+mod watch;
 
-pub use checkpoint::{Checkpoint, Ledger};
+pub use checkpoint::{Checkpoint, Ledger, Position};
 pub use file_id::{FileId, hash};
+pub use pattern::PatternError;
 pub use settings::{From, Settings};
+pub use watch::Waker;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pattern::Patterns;
+use tailed::{Got, Handle, Tailed};
+use unix::Place;
+use watch::{Changes, Watch};
+
+/// How soon a file that no directory names any more is looked at again.
+const AWAY_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A file's content from its first byte on, for as long as the agent runs: after a truncation it is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(u64);
+
+/// What the tail room has to say.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The next bytes of a file.
+    Bytes {
+        /// The file.
+        key: Key,
+        /// Where the first of them stands in the file.
+        offset: u64,
+        /// Where they are in the buffer.
+        range: Range<usize>,
+    },
+    /// A file is read from a place behind its beginning: worth a checkpoint.
+    Skipped(Key),
+    /// What goes on as `to` is the rest of `from`, in another file.
+    Moved {
+        /// It is forgotten at the next step.
+        from: Key,
+        /// What goes on.
+        to: Key,
+    },
+    /// Nothing more comes of this file. It is forgotten at the next step.
+    Ended(Key),
+    /// Nothing to read until the deadline.
+    Quiet,
+    /// Someone woke the room.
+    Woken,
+}
+
+/// All files that are read.
+pub struct Tail {
+    settings: Settings,
+    patterns: Patterns,
+    roots: Vec<PathBuf>,
+    watch: Watch,
+    files: HashMap<Key, Tailed>,
+    last_key: u64,
+    by_place: HashMap<Place, Key>,
+    /// Paths as configured, and what symbolic links lead to.
+    by_path: HashMap<PathBuf, Key>,
+    /// Files that may hold something new, in the order of their turns.
+    ready: VecDeque<Key>,
+    steps: VecDeque<Step>,
+    ended: Vec<Key>,
+    /// Files with a descriptor, the longest unused one first.
+    open: VecDeque<Key>,
+    /// Files to look at again.
+    again: BinaryHeap<Reverse<(Instant, Key)>>,
+    /// Checkpoints whose file has not been seen.
+    known: HashMap<Place, Checkpoint>,
+    /// Checkpoints whose file holds something else now: the rest of what it held is sought.
+    sought: Vec<Checkpoint>,
+    /// When the files that the store knows had last been written to, by their path before any rotation.
+    previous: HashMap<PathBuf, i64>,
+    /// Rotated files that were there before the agent.
+    passed: HashSet<Place>,
+    /// Files that this program writes.
+    own: Vec<Place>,
+    /// Paths of which it was said that they cannot be read.
+    troubled: HashSet<PathBuf>,
+    next_scan: Instant,
+    scan_soon: bool,
+    started: bool,
+}
+
+impl Tail {
+    /// Nothing is read yet. `current` is where relative paths begin; nothing below the directories `own` is read.
+    ///
+    /// # Errors
+    /// A path or an exclude that is no glob.
+    pub fn new(
+        settings: Settings,
+        known: Vec<Checkpoint>,
+        current: &Path,
+        own: Vec<PathBuf>,
+    ) -> Result<Tail, PatternError> {
+        let patterns = Patterns::new(&settings.paths, &settings.exclude, current, own)?;
+        let watch = Watch::new(settings.poll);
+        let mut settings = settings;
+        // The store, the connections and the watcher need some too.
+        settings.max_open_files = settings.max_open_files.min(unix::descriptor_limit() / 2);
+        Ok(Tail {
+            patterns,
+            roots: settings.roots.clone(),
+            watch,
+            files: HashMap::new(),
+            last_key: 0,
+            by_place: HashMap::new(),
+            by_path: HashMap::new(),
+            ready: VecDeque::new(),
+            steps: VecDeque::new(),
+            ended: Vec::new(),
+            open: VecDeque::new(),
+            again: BinaryHeap::new(),
+            known: known.into_iter().map(|known| ((known.file.device, known.file.inode), known)).collect(),
+            sought: Vec::new(),
+            previous: HashMap::new(),
+            passed: HashSet::new(),
+            own: unix::own_outputs(),
+            troubled: HashSet::new(),
+            next_scan: Instant::now(),
+            scan_soon: false,
+            started: false,
+            settings,
+        })
+    }
+
+    /// What ends a wait.
+    pub fn waker(&self) -> Waker {
+        self.watch.waker()
+    }
+
+    /// The next step; waits for one until `deadline`. Bytes are put into `buffer`, which is grown as needed.
+    pub fn next(&mut self, buffer: &mut Vec<u8>, deadline: Instant) -> Step {
+        self.drop_ended();
+        let mut until = Instant::now();
+        loop {
+            if self.look_around(until) {
+                return Step::Woken;
+            }
+            if let Some(step) = self.steps.pop_front() {
+                return self.note(step);
+            }
+            while let Some(key) = self.ready.pop_front() {
+                if let Some(step) = self.turn(key, buffer) {
+                    return self.note(step);
+                }
+            }
+            if !self.steps.is_empty() {
+                continue;
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return Step::Quiet;
+            }
+            let again = self.again.peek().map_or(deadline, |Reverse((at, _))| *at);
+            until = deadline.min(self.next_scan).min(again);
+        }
+    }
+
+    /// Keeps files in sight without reading, until `deadline` or until someone wakes the room.
+    pub fn hold(&mut self, deadline: Instant) {
+        while Instant::now() < deadline && !self.look_around(deadline.min(self.next_scan)) {}
+    }
+
+    /// Where the parser of `key` begins.
+    pub fn start(&self, key: Key) -> Position {
+        self.files.get(&key).map_or_else(Position::beginning, |file| file.start.clone())
+    }
+
+    /// The path of `key`, where it was last seen.
+    pub fn path(&self, key: Key) -> Option<&Path> {
+        self.files.get(&key).map(|file| file.path.as_path())
+    }
+
+    /// Which file `key` is.
+    pub fn file_id(&self, key: Key) -> Option<FileId> {
+        self.files.get(&key).map(|file| file.id)
+    }
+
+    /// How many files are watched.
+    pub fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// The account of `key`, to be written into.
+    pub fn ledger(&mut self, key: Key) -> Option<&mut Ledger> {
+        self.files.get_mut(&key).map(|file| &mut file.ledger)
+    }
+
+    /// The checkpoint of `key` at `position`; none when another content took the file's place.
+    pub fn checkpoint(&mut self, key: Key, position: Position) -> Option<Checkpoint> {
+        self.files.get_mut(&key)?.checkpoint(position)
+    }
+
+    /// Takes in what changed, waiting for it until `until`; whether someone asked for attention.
+    fn look_around(&mut self, until: Instant) -> bool {
+        let Changes { paths, everything, woken } = self.watch.wait(until);
+        self.scan_soon |= everything;
+        if !self.scan_soon {
+            for path in paths {
+                self.visit(&path);
+            }
+        }
+        let now = Instant::now();
+        if self.scan_soon || now >= self.next_scan {
+            self.scan_soon = false;
+            self.scan();
+            let interval =
+                if self.watch.polls() { self.settings.poll_interval() } else { self.settings.rescan_interval() };
+            self.next_scan = Instant::now() + interval;
+        }
+        while self.again.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            if let Some(Reverse((_, key))) = self.again.pop() {
+                self.queue(key);
+            }
+        }
+        woken
+    }
+
+    fn queue(&mut self, key: Key) {
+        if let Some(file) = self.files.get_mut(&key).filter(|file| !file.queued) {
+            file.queued = true;
+            self.ready.push_back(key);
+        }
+    }
+
+    /// A file has its turn.
+    fn turn(&mut self, key: Key, buffer: &mut Vec<u8>) -> Option<Step> {
+        self.files.get_mut(&key)?.queued = false;
+        if !self.is_released(key) || !self.is_open(key) {
+            return None;
+        }
+        let limit = self.settings.read_ahead_bytes;
+        let file = self.files.get_mut(&key)?;
+        match file.read(buffer, limit) {
+            Ok(Got::Bytes(range)) => {
+                file.grown = Instant::now();
+                let offset = file.read - range.len() as u64;
+                self.queue(key);
+                Some(Step::Bytes { key, offset, range })
+            }
+            Ok(Got::Nothing) => {
+                if file.is_packed() {
+                    file.handle = None;
+                }
+                if file.away { self.leave(key) } else { None }
+            }
+            Ok(Got::Replaced) => Some(self.replace(key)),
+            Err(error) => {
+                let path = file.path.clone();
+                self.say_trouble(&path, &error);
+                None
+            }
+        }
+    }
+
+    /// Sees to it that `key` has a descriptor; files over the limit are opened in turn.
+    fn is_open(&mut self, key: Key) -> bool {
+        let Some(file) = self.files.get(&key) else { return false };
+        if file.handle.is_some() {
+            return true;
+        }
+        let packing = rest::packing(file.real());
+        let opened = unix::open(file.real(), file.place()).and_then(|handle| match packing {
+            None => Ok(Handle::Plain(handle)),
+            Some(packing) => rest::unpack(handle, packing, file.read).map(Handle::Packed),
+        });
+        match opened {
+            Ok(handle) => {
+                self.opened(key, handle);
+                true
+            }
+            // A compressed file that is still being written.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.find_again(key),
+            Err(error) => {
+                let path = file.path.clone();
+                self.say_trouble(&path, &error);
+                self.again.push(Reverse((Instant::now() + self.settings.poll_interval(), key)));
+                false
+            }
+        }
+    }
+
+    fn opened(&mut self, key: Key, handle: Handle) {
+        let packed = matches!(handle, Handle::Packed(_));
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.handle = Some(handle);
+        if packed {
+            return;
+        }
+        self.open.push_back(key);
+        while self.open.len() > self.settings.max_open_files.max(1) {
+            let Some(oldest) = self.open.pop_front() else { break };
+            if oldest != key
+                && let Some(file) = self.files.get_mut(&oldest)
+            {
+                file.handle = None;
+            }
+        }
+    }
+
+    /// What a step means for the room itself.
+    fn note(&mut self, step: Step) -> Step {
+        match &step {
+            Step::Ended(key) | Step::Moved { from: key, .. } => self.ended.push(*key),
+            _ => {}
+        }
+        step
+    }
+
+    fn drop_ended(&mut self) {
+        for key in std::mem::take(&mut self.ended) {
+            let Some(file) = self.files.remove(&key) else { continue };
+            if self.by_place.get(&file.place()) == Some(&key) {
+                self.by_place.remove(&file.place());
+            }
+            for path in file.aliases.iter().chain(&file.target).chain([&file.path]) {
+                if self.by_path.get(path) == Some(&key) {
+                    self.by_path.remove(path);
+                }
+            }
+            self.open.retain(|open| *open != key);
+            if let Some(last) = file.last.filter(|_| !file.replaced) {
+                // It may come back under a name that is wanted.
+                self.known.insert((last.file.device, last.file.inode), last);
+            }
+        }
+    }
+
+    /// Says once that something cannot be read.
+    fn say_trouble(&mut self, path: &Path, problem: &dyn std::fmt::Display) {
+        if self.troubled.insert(path.to_owned()) {
+            tracing::warn!("{}: cannot be read: {problem}; it is tried again", path.display());
+        }
+    }
+}

@@ -252,9 +252,14 @@ mod tests {
         for own in ["/srv/app/A.php", "routes/web.php", "/srv/storage/framework/views/1f.php", "/srv/bin/console"] {
             assert!(in_app(own), "{own}");
         }
-        for other in
-            ["/srv/vendor/a/b.php", "C:\\x\\Vendor\\b.php", "vendor/a.php", "/srv/bootstrap/compiled.php", "/srv/artisan", "/srv/public/index.php"]
-        {
+        for other in [
+            "/srv/vendor/a/b.php",
+            "C:\\x\\Vendor\\b.php",
+            "vendor/a.php",
+            "/srv/bootstrap/compiled.php",
+            "/srv/artisan",
+            "/srv/public/index.php",
+        ] {
             assert!(!in_app(other), "{other}");
         }
     }

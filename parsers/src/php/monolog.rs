@@ -86,6 +86,7 @@ pub(super) fn header(line: &str) -> Option<Header> {
         logger: logger.filter(|name| !name.is_empty()).map(str::to_owned),
         environment: environment.map(str::to_owned),
         format: Some(if laravel { "laravel" } else { "monolog" }),
+        ..Header::default()
     })
 }
 

@@ -1,0 +1,153 @@
+//! Traces of Firefox and Safari (and React Native's engines), as a server logs what a browser reported.
+//!
+//! In: lines. Out: frames, or a trace. Invariant: a call has a script's place behind its `@`; mail addresses and
+//! prose are none. Chrome's and Edge's calls are V8's, and read there.
+
+use crate::Frame;
+use crate::node::frame::{file_line_column, is_in_app};
+use crate::node::stack::Stack;
+use crate::node::text::{self, Trace};
+
+const SCHEMES: [&str; 12] = [
+    "http://",
+    "https://",
+    "file://",
+    "resource://",
+    "moz-extension://",
+    "safari-extension://",
+    "safari-web-extension://",
+    "chrome://",
+    "app://",
+    "capacitor://",
+    "webpack://",
+    "blob:",
+];
+
+/// The call in a line, if it is one.
+// total/<@https://shop.example/app.js:2:52 · reduce@[native code] · eval code@ · @https://a.example/x.js line 15 > eval:1:1
+pub(crate) fn call(line: &str) -> Option<Frame> {
+    let text = line.trim();
+    if let Some(function) = text.strip_suffix("@[native code]") {
+        return Some(Frame { function: named(function), file: Some("[native code]".to_owned()), ..Frame::default() });
+    }
+    if matches!(text, "eval code@" | "global code@" | "module code@") {
+        return Some(Frame { function: Some(text.trim_end_matches('@').to_owned()), ..Frame::default() });
+    }
+    let at = text
+        .match_indices('@')
+        .map(|(at, _)| at)
+        .find(|at| SCHEMES.iter().any(|scheme| text[at + 1..].starts_with(scheme)));
+    let (function, place) = match at {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        // Scripts of React Native have names without a scheme.
+        None => text
+            .rsplit_once('@')
+            .filter(|(function, place)| !function.contains(": ") && !place.contains(' ') && is_script(place))?,
+    };
+    let mut frame = place_of(place)?;
+    frame.function = named(function);
+    frame.in_app = frame.file.as_deref().is_some_and(is_in_app);
+    Some(frame)
+}
+
+fn is_script(place: &str) -> bool {
+    let file = place.split(':').next().unwrap_or("");
+    file.ends_with(".js")
+        || file.ends_with(".bundle")
+        || file.ends_with(".jsbundle")
+        || place.starts_with(['/', '\\'])
+        || file.contains('/')
+        || file.len() == 1
+}
+
+/// A function without the arguments that old Firefox printed.
+fn named(function: &str) -> Option<String> {
+    let function = function.strip_prefix("async*").unwrap_or(function);
+    let bare = match (function.find('('), function.ends_with(')')) {
+        (Some(open), true) => &function[..open],
+        _ => function,
+    };
+    (!bare.is_empty()).then(|| bare.to_owned())
+}
+
+fn place_of(place: &str) -> Option<Frame> {
+    // Code of `eval` has the place of the `eval` itself.
+    if let Some((url, rest)) = place.split_once(" line ") {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let line = rest[..digits].parse().ok().filter(|_| rest[digits..].starts_with(" > "))?;
+        return Some(Frame { file: Some(url.to_owned()), line: Some(line), ..Frame::default() });
+    }
+    if let Some((file, _)) = place.split_once(":wasm-function[") {
+        return Some(Frame { file: Some(file.to_owned()), line: Some(1), ..Frame::default() });
+    }
+    if let Some((file, column)) = place.rsplit_once("::") {
+        return Some(Frame { file: Some(file.to_owned()), column: Some(column.parse().ok()?), ..Frame::default() });
+    }
+    file_line_column(place.trim_end_matches(':'))
+}
+
+/// The stack in a text of its own.
+pub(crate) fn stack(text: &str) -> Option<Stack> {
+    let lines: Vec<&str> = text.split('\n').collect();
+    let first = lines.iter().position(|line| call(line).is_some())?;
+    let head = lines[..first].join("\n");
+    let mut found = crate::node::stack::parse(&head, None);
+    found.frames = lines[first..].iter().filter_map(|line| call(line)).collect();
+    Some(found)
+}
+
+/// The trace at the first call at or below `hit`.
+pub(crate) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
+    let mut first = (hit..lines.len()).find(|index| call(lines[*index]).is_some())?;
+    while first > 0 && call(lines[first - 1]).is_some() {
+        first -= 1;
+    }
+    let end =
+        first + lines[first..].iter().take_while(|line| call(line).is_some() || line.trim() == "[native code]").count();
+    let (head, at) = text::head_above(lines, first)?;
+    let mut body = lines[head][at..].to_owned();
+    for line in &lines[head + 1..first] {
+        body.push('\n');
+        body.push_str(line);
+    }
+    let mut found = if head == first { Stack::default() } else { crate::node::stack::parse(&body, None) };
+    found.frames = lines[first..end].iter().filter_map(|line| call(line)).collect();
+    Some(Trace::of_stack(found, lines, head..end, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_browsers() {
+        for (line, function, file, number, column) in [
+            (
+                "total/<@https://a.example/app.js:2:52",
+                Some("total/<"),
+                Some("https://a.example/app.js"),
+                Some(2),
+                Some(52),
+            ),
+            ("@https://a.example/app.js line 15 > eval:1:1", None, Some("https://a.example/app.js"), Some(15), None),
+            ("reduce@[native code]", Some("reduce"), Some("[native code]"), None, None),
+            ("eval code@", Some("eval code"), None, None, None),
+            ("bar(1)@http://a.example/file.js:13", Some("bar"), Some("http://a.example/file.js"), Some(13), None),
+            ("value@index.android.bundle:12:1917", Some("value"), Some("index.android.bundle"), Some(12), Some(1917)),
+            (
+                "f@https://cdn.example/@scope/x.js:1:2",
+                Some("f"),
+                Some("https://cdn.example/@scope/x.js"),
+                Some(1),
+                Some(2),
+            ),
+        ] {
+            let frame = call(line).unwrap_or_else(|| panic!("{line}"));
+            let got = (frame.function.as_deref(), frame.file.as_deref(), frame.line, frame.column);
+            assert_eq!(got, (function, file, number, column), "{line}");
+        }
+        for line in ["mail ops@example.com: 12", "user@host:22", "@param x", "see a@b", "http://a.example/x.js:1:2"] {
+            assert_eq!(call(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The fields that loggers of all languages share, under all the keys that they use.
+//!
+//! In: an entry's object. Out: the record's facts that it does not have yet. Invariant: bounded in depth and number;
+//! a fact is taken from the first key that holds one. Does not look for exceptions.
+
+use serde_json::Value;
+
+use super::Object;
+use crate::{Level, Record, Request, Trace, User, header, time};
+
+/// Structured fields kept of one entry.
+const MAX_FIELDS: usize = 64;
+/// Bytes kept of one field.
+const MAX_FIELD_BYTES: usize = 2048;
+
+const TIMES: [&str; 14] = [
+    "@timestamp",
+    "timestamp",
+    "time",
+    "@t",
+    "Timestamp",
+    "datetime",
+    "ts",
+    "date",
+    "_meta.date",
+    "asctime",
+    "eventTime",
+    "t",
+    "Time",
+    "timeStamp",
+];
+const LEVELS: [&str; 11] = [
+    "level_name",
+    "level",
+    "@l",
+    "Level",
+    "LogLevel",
+    "severity",
+    "log.level",
+    "_meta.logLevelName",
+    "levelname",
+    "lvl",
+    "loglevel",
+];
+const MESSAGES: [&str; 9] = ["message", "msg", "@m", "Message", "@mt", "RenderedMessage", "log.message", "event", "0"];
+const LOGGERS: [&str; 10] = [
+    "logger",
+    "log.logger",
+    "loggerName",
+    "logger_name",
+    "SourceContext",
+    "Category",
+    "category",
+    "_meta.name",
+    "context",
+    "label",
+];
+const ENVIRONMENTS: [&str; 6] =
+    ["environment", "env", "NODE_ENV", "service.environment", "deployment.environment", "Environment"];
+const METHODS: [&str; 11] = [
+    "req.method",
+    "request.method",
+    "http.request.method",
+    "http.method",
+    "httpRequest.requestMethod",
+    "context.request.method",
+    "ctx.method",
+    "RequestMethod",
+    "requestMethod",
+    "http_method",
+    "method",
+];
+const URLS: [&str; 22] = [
+    "req.originalUrl",
+    "req.url",
+    "request.originalUrl",
+    "request.url",
+    "url.original",
+    "request.path",
+    "req.path",
+    "http.url",
+    "http.target",
+    "http.request.url",
+    "httpRequest.requestUrl",
+    "context.request.url",
+    "ctx.url",
+    "url.full",
+    "url.path",
+    "RequestPath",
+    "requestUrl",
+    "originalUrl",
+    "request_uri",
+    "requestPath",
+    "url",
+    "path",
+];
+const STATUSES: [&str; 13] = [
+    "res.statusCode",
+    "res.status",
+    "response.statusCode",
+    "response.status",
+    "http.response.status_code",
+    "http.status_code",
+    "httpRequest.status",
+    "StatusCode",
+    "statusCode",
+    "status_code",
+    "responseStatus",
+    "http_status",
+    "status",
+];
+const USER_IDS: [&str; 21] = [
+    "user.id",
+    "user._id",
+    "user.userId",
+    "user.uid",
+    "user.uuid",
+    "user.sub",
+    "req.user.id",
+    "request.user.id",
+    "context.user.id",
+    "meta.user.id",
+    "usr.id",
+    "enduser.id",
+    "userId",
+    "user_id",
+    "UserId",
+    "userID",
+    "uid",
+    "context.userId",
+    "meta.userId",
+    "req.userId",
+    "user",
+];
+const USER_NAMES: [&str; 9] = [
+    "user.username",
+    "user.name",
+    "user.login",
+    "user.email",
+    "username",
+    "user_name",
+    "UserName",
+    "userName",
+    "user.userName",
+];
+const TRACE_IDS: [&str; 8] =
+    ["trace_id", "traceId", "trace.id", "TraceId", "@tr", "dd.trace_id", "traceID", "otelTraceID"];
+const SPAN_IDS: [&str; 8] =
+    ["span_id", "spanId", "span.id", "SpanId", "@sp", "dd.span_id", "transaction.id", "otelSpanID"];
+const REQUEST_IDS: [&str; 13] = [
+    "reqId",
+    "requestId",
+    "request_id",
+    "req.id",
+    "request.id",
+    "http.request.id",
+    "x-request-id",
+    "correlationId",
+    "correlation_id",
+    "req.headers.x-request-id",
+    "RequestId",
+    "awsRequestId",
+    "AWSRequestId",
+];
+
+/// Fills in what the record does not have yet.
+pub(crate) fn fill(record: &mut Record, object: &Object) {
+    if record.timestamp.is_none() {
+        record.timestamp = TIMES.iter().filter_map(|key| at(object, key)).find_map(timestamp);
+    }
+    if record.level.is_none() {
+        record.level = LEVELS.iter().filter_map(|key| at(object, key)).find_map(level);
+    }
+    if record.message.is_none() {
+        record.message = first_text(object, &MESSAGES).map(|text| without_trace(&text).to_owned());
+    }
+    if record.logger.is_none() {
+        record.logger = first_text(object, &LOGGERS).or_else(|| named_logger(object));
+    }
+    if record.environment.is_none() {
+        record.environment = first_text(object, &ENVIRONMENTS);
+    }
+    fill_request(record, object);
+    if record.user.is_none() {
+        let user = User { id: first_scalar(object, &USER_IDS), username: first_text(object, &USER_NAMES) };
+        record.user = (user != User::default()).then_some(user);
+    }
+    if record.trace.is_none() {
+        let trace = Trace { trace_id: first_scalar(object, &TRACE_IDS), span_id: first_scalar(object, &SPAN_IDS) };
+        record.trace = (trace != Trace::default()).then_some(trace);
+    }
+    if let Some(id) = first_scalar(object, &REQUEST_IDS) {
+        record.fields.push(("request_id".to_owned(), id));
+    }
+    flatten(&mut record.fields, object, "", 0);
+}
+
+fn fill_request(record: &mut Record, object: &Object) {
+    if record.request.is_some() {
+        return;
+    }
+    let url =
+        first_text(object, &URLS).filter(|url| url.starts_with('/') || url.contains("://") || url.starts_with('*'));
+    let method =
+        first_text(object, &METHODS).filter(|word| word.len() <= 10 && word.bytes().all(|c| c.is_ascii_alphabetic()));
+    if url.is_none() && method.is_none() {
+        return;
+    }
+    let status =
+        first_scalar(object, &STATUSES).and_then(|text| text.parse().ok()).filter(|status| (100..600).contains(status));
+    record.request = Some(Request { method: method.map(|word| word.to_ascii_uppercase()), url, status });
+}
+
+/// The value at a dotted path; a key that holds the dots itself comes first.
+pub(crate) fn at<'a>(object: &'a Object, path: &str) -> Option<&'a Value> {
+    if let Some(value) = object.get(path) {
+        return Some(value);
+    }
+    let (first, rest) = path.split_once('.')?;
+    at(object.get(first)?.as_object()?, rest)
+}
+
+fn first_text(object: &Object, paths: &[&str]) -> Option<String> {
+    paths.iter().find_map(|path| at(object, path)?.as_str()).map(str::to_owned)
+}
+
+fn first_scalar(object: &Object, paths: &[&str]) -> Option<String> {
+    paths.iter().find_map(|path| scalar(at(object, path)?))
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// `name` is the logger of pino and bunyan, whose level is a number; elsewhere it may be anything.
+fn named_logger(object: &Object) -> Option<String> {
+    object.get("level").filter(|level| level.is_number())?;
+    object.get("name")?.as_str().map(str::to_owned)
+}
+
+fn timestamp(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if text.len() >= 10 && text.bytes().all(|c| c.is_ascii_digit()) => {
+            time::from_epoch(text.parse().ok()?)
+        }
+        Value::String(text) => time::at_start(text)?.value,
+        Value::Number(number) => time::from_epoch(number.as_f64()?),
+        _ => None,
+    }
+}
+
+/// A level as a word, or as the numbers of pino and bunyan.
+fn level(value: &Value) -> Option<Level> {
+    match value {
+        Value::String(word) => header::level(word),
+        Value::Number(number) => match number.as_u64()? {
+            10 => Some(Level::Trace),
+            20 => Some(Level::Debug),
+            30 => Some(Level::Info),
+            40 => Some(Level::Warning),
+            50 => Some(Level::Error),
+            60 => Some(Level::Fatal),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A message that holds a trace, up to the trace.
+fn without_trace(message: &str) -> &str {
+    match message.split_once('\n') {
+        Some((first, rest)) if rest.contains("    at ") || rest.contains('@') => first,
+        _ => message,
+    }
+}
+
+/// Scalars at any place, under dotted keys.
+fn flatten(fields: &mut Vec<(String, String)>, object: &Object, prefix: &str, depth: usize) {
+    const TOLD: [&str; 22] = [
+        "message",
+        "msg",
+        "level",
+        "time",
+        "timestamp",
+        "@timestamp",
+        "ts",
+        "stack",
+        "stack_trace",
+        "trace",
+        "err",
+        "error",
+        "exception",
+        "@t",
+        "@l",
+        "@m",
+        "@x",
+        "Message",
+        "Level",
+        "Timestamp",
+        "Exception",
+        "v",
+    ];
+    for (key, value) in object {
+        if fields.len() >= MAX_FIELDS {
+            return;
+        }
+        if depth == 0 && TOLD.contains(&key.as_str()) && !value.is_object()
+            || matches!(key.as_str(), "err" | "error" | "exception")
+        {
+            continue;
+        }
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Object(inner) if depth < 3 => flatten(fields, inner, &name, depth + 1),
+            Value::String(text) if text.len() <= MAX_FIELD_BYTES => fields.push((name, text.clone())),
+            Value::Number(_) | Value::Bool(_) => fields.push((name, value.to_string())),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_of_loggers() {
+        for (text, level, logger, url, status, user) in [
+            (
+                r#"{"level":50,"time":1700000000000,"name":"shop","req":{"method":"get","url":"/a?b=1"},"res":{"statusCode":502},"msg":"x","user":{"id":7}}"#,
+                Level::Error,
+                Some("shop"),
+                "/a?b=1",
+                Some(502),
+                Some("7"),
+            ),
+            (
+                r#"{"log.level":"warn","@timestamp":"2026-01-02T03:04:05Z","message":"x","url":{"path":"/a"},"http":{"request":{"method":"POST"},"response":{"status_code":404}}}"#,
+                Level::Warning,
+                None,
+                "/a",
+                Some(404),
+                None,
+            ),
+            (
+                r#"{"_meta":{"logLevelName":"FATAL","date":"2026-01-02T03:04:05Z","name":"jobs"},"0":"x","method":"GET","path":"/a","userId":"u1"}"#,
+                Level::Fatal,
+                Some("jobs"),
+                "/a",
+                None,
+                Some("u1"),
+            ),
+        ] {
+            let object: Object = serde_json::from_str(text).unwrap();
+            let mut record = Record::default();
+            fill(&mut record, &object);
+            assert_eq!(record.level, Some(level), "{text}");
+            assert_eq!(record.logger.as_deref(), logger, "{text}");
+            assert_eq!(record.message.as_deref(), Some("x"), "{text}");
+            assert!(record.timestamp.is_some(), "{text}");
+            let request = record.request.unwrap();
+            assert_eq!((request.url.as_deref(), request.status), (Some(url), status), "{text}");
+            assert_eq!(record.user.and_then(|user| user.id).as_deref(), user, "{text}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What Node prints around an uncaught error, and the deaths that have no trace of JavaScript.
+//!
+//! In: lines. Out: the crash's extent and mechanism. Invariant: only Node's own words are taken for a crash. Does
+//! not read the error itself.
+
+use super::stack::{self, Part};
+use super::text::Trace;
+use crate::{Exception, Mechanism};
+
+/// Takes the lines around a trace that belong to its crash: place, source and caret above; Node's version below.
+pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
+    if let Some(place) = place_above(lines, found.lines.start) {
+        let source = lines.get(place + 1).copied().unwrap_or("");
+        let own = lines[place].starts_with("node:internal/process/promises:") || source.contains("fromPromise");
+        let rejected = own || found.exceptions.first().is_some_and(|first| first.kind == "UnhandledPromiseRejection");
+        let kind = if rejected { "node.unhandled_rejection" } else { "node.uncaught_exception" };
+        found.mechanism = Some(Mechanism { kind: kind.to_owned(), handled: Some(false) });
+        found.lines.start = place;
+        add_place(lines[place], found);
+    }
+    let version = version_below(lines, found.lines.end);
+    if let Some(version) = version {
+        found.lines.end = version + 1;
+        let kind = "node.uncaught_exception";
+        found.mechanism.get_or_insert_with(|| Mechanism { kind: kind.to_owned(), handled: Some(false) });
+    }
+}
+
+/// A script that does not compile: its place is what `stack` begins with.
+// /srv/app/bad.cjs:1 · const x = @invalid; · ^ · SyntaxError: Invalid or unexpected token · at wrapSafe (node:internal/…)
+fn add_place(line: &str, found: &mut Trace) {
+    let Some(first) = found.exceptions.first_mut() else { return };
+    let compiles = first.frames.first().and_then(|frame| frame.function.as_deref()).is_some_and(|name| {
+        ["wrapSafe", "internalCompileFunction", "Object.compileFunction", "new Script", "createScript"].contains(&name)
+    });
+    if first.kind == "SyntaxError"
+        && compiles
+        && let Some(frame) = super::error::frame_of(line, None)
+    {
+        first.frames.insert(0, frame);
+    }
+}
+
+/// The line `file:12` above an error's text, where a source line and a caret follow it.
+fn place_above(lines: &[&str], head: usize) -> Option<usize> {
+    let mut line = head.checked_sub(1)?;
+    for _ in 0..2 {
+        if lines[line].trim().is_empty() {
+            line = line.checked_sub(1)?;
+        }
+    }
+    if is_place(lines[line]) && head == line + 1 {
+        return Some(line);
+    }
+    let caret = lines[line].trim();
+    if caret.is_empty() || !caret.bytes().all(|c| c == b'^' || c == b'~') {
+        return None;
+    }
+    let place = line.checked_sub(2)?;
+    is_place(lines[place]).then_some(place)
+}
+
+/// `/srv/app/pay.js:12`, `node:events:502`, `file:///srv/app/pay.mjs:3`, `evalmachine.<anonymous>:1`.
+fn is_place(line: &str) -> bool {
+    let Some((file, number)) = line.trim_end().rsplit_once(':') else { return false };
+    !number.is_empty()
+        && number.bytes().all(|c| c.is_ascii_digit())
+        && !file.is_empty()
+        && !file.starts_with(' ')
+        && !file.contains("http://")
+        && !file.contains("https://")
+        && (file.contains(['/', '\\', '.'])
+            || file.starts_with("node:")
+            || file.starts_with('<')
+            || file.starts_with('['))
+        && !file.contains(": ")
+}
+
+/// The line `Node.js v20.1.0`, behind blank lines.
+fn version_below(lines: &[&str], from: usize) -> Option<usize> {
+    let line = (from..lines.len().min(from + 4)).find(|index| !lines[*index].trim().is_empty())?;
+    lines[line].starts_with("Node.js v").then_some(line)
+}
+
+/// A value thrown that is no error, or an out-of-memory: crashes without a call of JavaScript.
+pub(crate) fn without_trace(lines: &[&str], hit: usize) -> Option<Trace> {
+    out_of_memory(lines, hit).or_else(|| thrown_value(lines, hit))
+}
+
+// FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+fn out_of_memory(lines: &[&str], hit: usize) -> Option<Trace> {
+    let near = hit.saturating_sub(12)..lines.len().min(hit + 12);
+    let fatal = near.clone().find(|index| lines[*index].starts_with("FATAL ERROR: "))?;
+    let message = lines[fatal].strip_prefix("FATAL ERROR: ")?;
+    let start =
+        near.rev().find(|index| *index < fatal && lines[*index].starts_with("<--- Last few GCs --->")).unwrap_or(fatal);
+    let native = |text: &str| {
+        text.starts_with("----- Native stack trace")
+            || text.trim().is_empty()
+            || text
+                .trim_start()
+                .split_once(": ")
+                .is_some_and(|(number, rest)| number.bytes().all(|c| c.is_ascii_digit()) && rest.starts_with("0x"))
+    };
+    let mut end = fatal + 1 + lines[fatal + 1..].iter().take_while(|text| native(text)).count();
+    while end > fatal + 1 && lines[end - 1].trim().is_empty() {
+        end -= 1;
+    }
+    let exception =
+        Exception { kind: "FATAL ERROR".to_owned(), message: message.trim_end().to_owned(), ..Exception::default() };
+    Some(crash(exception, start..end, fatal))
+}
+
+// /srv/app/boot.js:3 · function read() { throw 'no settings'; } · ^ · no settings · (Use `node --trace-uncaught …
+fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
+    let version = (hit..lines.len().min(hit + 30)).find(|index| {
+        lines[*index].starts_with("Node.js v") || lines[*index].starts_with("(Use `node --trace-uncaught")
+    })?;
+    let caret = (version.saturating_sub(40)..version).rev().find(|index| {
+        let text = lines[*index].trim();
+        !text.is_empty()
+            && text.bytes().all(|c| c == b'^')
+            && index.checked_sub(2).is_some_and(|place| is_place(lines[place]))
+    })?;
+    let words = |text: &&str| {
+        let trimmed = text.trim();
+        !trimmed.is_empty()
+            && !trimmed.starts_with("(Use `node ")
+            && trimmed != "Thrown at:"
+            && !trimmed.starts_with("Node.js v")
+    };
+    let body: Vec<&str> =
+        lines[caret + 1..version].iter().copied().skip_while(|text| text.trim().is_empty()).take_while(words).collect();
+    let body: Vec<&str> = body.into_iter().filter(|text| !matches!(stack::part(text), Part::Call(_))).collect();
+    let message = body.join("\n").trim().trim_start_matches("Uncaught:").trim().to_owned();
+    if message.is_empty() {
+        return None;
+    }
+    let end = version_below(lines, version + 1).unwrap_or(version) + 1;
+    let exception = match super::head::at_start(&message, false) {
+        Some(head) if head.message.len() + 2 < message.len() => Exception {
+            kind: head.kind.to_owned(),
+            message: message[message.len() - head.message.len()..].to_owned(),
+            ..Exception::default()
+        },
+        _ => Exception { kind: String::new(), message, ..Exception::default() },
+    };
+    Some(crash(exception, caret - 2..end, caret + 1))
+}
+
+fn crash(exception: Exception, lines: std::ops::Range<usize>, head: usize) -> Trace {
+    let mechanism = Mechanism { kind: "node.uncaught_exception".to_owned(), handled: Some(false) };
+    Trace { exceptions: vec![exception], lines, head, mechanism: Some(mechanism), ..Trace::default() }
+}

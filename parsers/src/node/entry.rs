@@ -1,0 +1,92 @@
+//! The error in an entry that is an object: where it stands, at any depth and under any key.
+//!
+//! In: the entry's object. Out: its chain of exceptions. Invariants: an error that is printed several times in one
+//! entry is one; the search is bounded in depth and width. Does not read the entry's other fields.
+
+use serde_json::Value;
+
+use super::{error, text};
+use crate::Exception;
+use crate::json::Object;
+
+/// Keys under which an entry holds its error, best first.
+const ERROR_KEYS: [&str; 12] =
+    ["err", "error", "exception", "e", "ex", "reason", "errorObj", "clientError", "failure", "cause", "message", "msg"];
+/// Objects within objects that are looked into.
+const MAX_DEPTH: usize = 6;
+/// Objects looked into, over all.
+const MAX_OBJECTS: usize = 500;
+
+/// What an entry's object holds.
+pub(crate) struct Found {
+    /// The chain, never empty.
+    pub exceptions: Vec<Exception>,
+    /// What an entry's text says before the error's.
+    pub before: Option<String>,
+}
+
+/// The error in an entry: the nearest object with a stack, else a text that holds a trace.
+pub(crate) fn find(entry: &Object) -> Option<Found> {
+    let mut level: Vec<&Object> = vec![entry];
+    let mut seen = 0;
+    for _ in 0..MAX_DEPTH {
+        let mut next = Vec::new();
+        for object in &level {
+            seen += 1;
+            if seen > MAX_OBJECTS {
+                return None;
+            }
+            if let Some(found) = here(object) {
+                return Some(found);
+            }
+            let known = ERROR_KEYS.iter().filter_map(|key| object.get(*key));
+            let others = object.iter().filter(|(key, _)| !ERROR_KEYS.contains(&key.as_str())).map(|(_, value)| value);
+            for value in known.chain(others) {
+                match value {
+                    Value::Object(inner) => next.push(inner),
+                    Value::Array(values) => next.extend(values.iter().filter_map(Value::as_object)),
+                    _ => {}
+                }
+            }
+        }
+        level = next;
+    }
+    None
+}
+
+/// The error that this object is, or that one of its texts is.
+fn here(object: &Object) -> Option<Found> {
+    // An error below a known key is nearer than a copy of its stack in the entry itself.
+    for key in ERROR_KEYS {
+        if let Some(Value::Object(inner)) = object.get(key)
+            && error::stack_of(inner).is_some()
+        {
+            return Some(Found { exceptions: error::chain(inner), before: None });
+        }
+    }
+    if error::stack_of(object).is_some() {
+        return Some(Found { exceptions: error::chain(object), before: None });
+    }
+    let known = ERROR_KEYS.iter().filter_map(|key| object.get(*key));
+    for value in known.chain(object.values()) {
+        let Value::String(value) = value else { continue };
+        if let Some((exceptions, before)) = in_text(value) {
+            return Some(Found { exceptions, before });
+        }
+    }
+    None
+}
+
+/// The error in a text: a trace, or another object.
+fn in_text(value: &str) -> Option<(Vec<Exception>, Option<String>)> {
+    if value.starts_with('{') && value.ends_with('}') {
+        let inner: Object = serde_json::from_str(value).ok()?;
+        return find(&inner).map(|found| (found.exceptions, found.before));
+    }
+    if !value.contains("at ") && !value.contains('@') {
+        return None;
+    }
+    let lines: Vec<&str> = value.split('\n').collect();
+    let trace = text::trace(&lines, 0)?;
+    Some((trace.exceptions, trace.before))
+}

@@ -1,0 +1,117 @@
+//! Who printed an exception, as far as the text tells: the evidence that a policy judges.
+//!
+//! In: a record with its exceptions, and what stands around them. Out: a mechanism. Invariant: `handled` is said
+//! only where a runtime's or framework's own words show it. Does not judge.
+//!
+//! | mechanism | handled | what shows it |
+//! |---|---|---|
+//! | `node.uncaught_exception` | false | Node's crash output; `uncaughtException` before the error |
+//! | `node.unhandled_rejection` | false | the same of a promise; `unhandledRejection`; `UnhandledPromiseRejectionWarning` |
+//! | `node.unhandled_error_event` | false | `Unhandled error event`, as clients without a listener print it |
+//! | `winston.exceptions`, `winston.rejections` | false | `exception: true`, `rejection: true` in the entry |
+//! | `express.default_handler` | false | a bare stack with calls of Express's router |
+//! | `koa.default_handler` | false | a bare stack, indented by two |
+//! | `fastify.default_handler` | false | `reqId`, `req`, `res` and `err` in one entry, the message is the error's (true below 500) |
+//! | `nest.exceptions_handler` | false | the context `ExceptionsHandler`, or `ExceptionHandler` at the start |
+//! | `next.handler` | false | `⨯` before the error, or the property `digest` |
+//! | `pino_http` | false | `err`, `res` and `responseTime` in one entry (true below 500) |
+//! | `lambda.invoke` | false | `Invoke Error`, or `errorType` in the entry |
+//! | `lambda.uncaught` | false | `Uncaught Exception` of the Lambda runtime |
+//! | `node.console_trace` | true | `Trace: `, the output of `console.trace` |
+//! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or any `console.error(error)` |
+
+use serde_json::Value;
+
+use crate::json::Object;
+use crate::{Exception, Mechanism};
+
+fn mechanism(kind: &str, handled: Option<bool>) -> Option<Mechanism> {
+    Some(Mechanism { kind: kind.to_owned(), handled })
+}
+
+/// From the words before an error.
+pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
+    let words = before.to_ascii_lowercase();
+    let has = |word: &str| words.contains(word);
+    if has("invoke error") {
+        mechanism("lambda.invoke", Some(false))
+    } else if has("unhandledpromiserejectionwarning")
+        || has("unhandledrejection")
+        || has("unhandled rejection")
+        || has("unhandled promise rejection")
+    {
+        mechanism("node.unhandled_rejection", Some(false))
+    } else if has("uncaughtexception") || has("uncaught exception") || has("exception origin:") {
+        mechanism("node.uncaught_exception", Some(false))
+    } else if has("unhandled error event") || has("unhandled 'error' event") {
+        mechanism("node.unhandled_error_event", Some(false))
+    } else if before.trim_start().starts_with('⨯') {
+        mechanism("next.handler", Some(false))
+    } else {
+        None
+    }
+}
+
+/// From the logger's name.
+pub(crate) fn in_logger(logger: &str) -> Option<Mechanism> {
+    matches!(logger, "ExceptionsHandler" | "ExceptionHandler")
+        .then(|| Mechanism { kind: "nest.exceptions_handler".to_owned(), handled: Some(false) })
+}
+
+/// From a stack that stands alone: no words, no header.
+pub(crate) fn in_bare_stack(first: &Exception, indent: usize) -> Option<Mechanism> {
+    if first.kind == "Trace" {
+        return mechanism("node.console_trace", Some(true));
+    }
+    if first.properties.iter().any(|(key, _)| key == "digest") {
+        return mechanism("next.handler", Some(false));
+    }
+    if indent == 2 {
+        return mechanism("koa.default_handler", Some(false));
+    }
+    let router = ["/node_modules/express/", "/node_modules/router/"];
+    let through_express = first
+        .frames
+        .iter()
+        .filter_map(|frame| frame.file.as_deref())
+        .any(|file| router.iter().any(|part| file.contains(part)));
+    if through_express && first.properties.is_empty() {
+        return mechanism("express.default_handler", Some(false));
+    }
+    mechanism("node.bare_stack", None)
+}
+
+/// From the fields of an entry that is an object.
+pub(crate) fn in_entry(entry: &Object, first: &Exception) -> Option<Mechanism> {
+    let flag = |key: &str| entry.get(key) == Some(&Value::Bool(true));
+    let message = ["msg", "message"].iter().find_map(|key| entry.get(*key)?.as_str()).unwrap_or("");
+    if flag("exception") || message.starts_with("uncaughtException: ") {
+        return mechanism("winston.exceptions", Some(false));
+    }
+    if flag("rejection") || message.starts_with("unhandledRejection: ") {
+        return mechanism("winston.rejections", Some(false));
+    }
+    for key in ["context", "logger", "name"] {
+        if let Some(found) = entry.get(key).and_then(Value::as_str).and_then(in_logger) {
+            return Some(found);
+        }
+    }
+    let lambda =
+        entry.contains_key("errorType") || entry.get("message").is_some_and(|inner| inner.get("errorType").is_some());
+    if lambda {
+        return mechanism("lambda.invoke", Some(false));
+    }
+    let status = entry.get("res").and_then(|res| res.get("statusCode")).and_then(Value::as_u64);
+    let failed = status.map(|status| status < 500);
+    if entry.contains_key("err") && entry.contains_key("res") {
+        if entry.contains_key("responseTime") {
+            return mechanism("pino_http", failed);
+        }
+        if entry.contains_key("reqId") && first.message.starts_with(message)
+            || message.starts_with(&first.message) && entry.contains_key("reqId")
+        {
+            return mechanism("fastify.default_handler", failed);
+        }
+    }
+    in_words(message)
+}

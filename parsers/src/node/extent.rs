@@ -1,0 +1,105 @@
+//! Where a trace of JavaScript ends, told while its lines come in.
+//!
+//! In: the lines of a region, from the one that the scanner hit on. Out: whether the record goes on. Invariants: a
+//! function of the lines alone; constant work and memory a line, but for a comparison with the region's beginning
+//! once a record. Does not parse: the parser decides what of the region is the record.
+
+use super::inspect::indent_of;
+use super::stack::{self, Part};
+use crate::browser;
+
+/// Whether a record goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The line may be one of the record.
+    On,
+    /// The record ended before the line.
+    Before,
+    /// The line is the record's last.
+    After,
+}
+
+/// Blank lines that may stand within a record, one after the other.
+const BLANK_LINES: u8 = 3;
+
+/// The extent of one region.
+#[derive(Debug, Default)]
+pub(crate) struct Extent {
+    /// A call was seen: how deep the error's text stands that it belongs to.
+    base: Option<usize>,
+    /// The error is part of an object that began above it.
+    nested: bool,
+    /// The region's first line opens an object that fills it.
+    object: bool,
+    /// Properties of the error are being printed.
+    open: bool,
+    blanks: u8,
+}
+
+impl Extent {
+    /// The extent of the region whose lines before the hit are `above`.
+    pub(crate) fn new(above: &[u8], hit: &[u8]) -> Extent {
+        let first = above.split(|c| *c == b'\n').next().unwrap_or(above).trim_ascii();
+        let mut extent = Extent { object: first == b"{", ..Extent::default() };
+        extent.step(above, hit);
+        if let Some(base) = extent.base.filter(|base| *base > 0) {
+            let opens = |line: &&[u8]| {
+                let text = line.trim_ascii_end();
+                let own = text.len() - text.trim_ascii_start().len();
+                !text.is_empty() && own < base && (text.ends_with(b"{") || text.ends_with(b"[") || text.ends_with(b":"))
+            };
+            extent.nested = above.rsplit(|c| *c == b'\n').take(60).any(|line| opens(&line));
+        }
+        extent
+    }
+
+    /// Takes the next line; `before` is the region before its first call.
+    pub(crate) fn step(&mut self, before: &[u8], line: &[u8]) -> Step {
+        if self.object && matches!(line, b"}" | b"},") {
+            return Step::After;
+        }
+        let Ok(text) = std::str::from_utf8(line) else { return Step::On };
+        let own = indent_of(text);
+        if self.open {
+            let closes = own <= self.base.unwrap_or(0) && text[own..].starts_with(['}', ']']);
+            self.open = !closes;
+            return Step::On;
+        }
+        if text.trim().is_empty() {
+            self.blanks += 1;
+            return if self.base.is_some() && !self.object && self.blanks > BLANK_LINES {
+                Step::Before
+            } else {
+                Step::On
+            };
+        }
+        self.blanks = 0;
+        let is_call = match stack::part(text) {
+            Part::Call(_) | Part::Elided(_) => true,
+            Part::Caused => return Step::On,
+            Part::Other => browser::call(text).is_some(),
+        };
+        if is_call {
+            let base = *self.base.get_or_insert(own.saturating_sub(4));
+            self.open = text.trim_end().ends_with(" {") && own.saturating_sub(4) <= base;
+            return Step::On;
+        }
+        match self.base {
+            Some(base) if !self.object => self.beyond(base, before, text, own),
+            _ => Step::On,
+        }
+    }
+
+    /// A line behind the calls that is no call.
+    fn beyond(&mut self, base: usize, before: &[u8], text: &str, own: usize) -> Step {
+        let limit = if self.nested { 0 } else { base };
+        let goes_on = own > limit
+            || text[own..].starts_with(['}', ']', '~'])
+            || ["Emitted 'error' event", "Node.js v", "(Use `node ", "Thrown at:", "error stack:"]
+                .iter()
+                .any(|words| text.starts_with(words));
+        // An entry that prints its error again begins with the same words.
+        let is_copy = || text.len() > 8 && memchr::memmem::find(before, text.as_bytes()).is_some();
+        if goes_on || is_copy() { Step::On } else { Step::Before }
+    }
+}

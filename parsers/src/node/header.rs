@@ -1,0 +1,207 @@
+//! First lines of entries as only Node's loggers print them.
+//!
+//! In: one line. Out: its header, or none. Invariant: each form is told by its fixed words and marks; what loggers
+//! of all languages print is left to the common header. Does not look at other lines.
+
+use crate::header::{Header, level};
+use crate::time;
+
+/// The header of a Node logger's own form.
+pub(crate) fn header(line: &str) -> Option<Header> {
+    match line.as_bytes().first()? {
+        b'[' if line.starts_with("[Nest] ") => nest(line),
+        b'[' => log4js(line).or_else(|| signale(line)).or_else(|| pino_pretty(line)),
+        b'0'..=b'9' => tabbed(line).or_else(|| debug(line)).or_else(|| winston(line)),
+        b' ' => consola(line),
+        b'a'..=b'z' => winston(line),
+        _ => None,
+    }
+}
+
+/// Whether a line that begins with a blank is the first of an entry.
+pub(crate) fn begins_indented(line: &[u8]) -> bool {
+    [" ERROR  ", " FATAL  ", " WARN  "].iter().any(|badge| line.starts_with(badge.as_bytes()))
+}
+
+// [Nest] 32463  - 11/23/2026, 8:29:08 AM   ERROR [ExceptionsHandler] boom
+fn nest(line: &str) -> Option<Header> {
+    let (_, rest) = line.split_once(" - ")?;
+    let rest = rest.trim_start();
+    let stamp = time::at_start(rest)?;
+    let rest = rest[stamp.length..].trim_start();
+    let (word, mut rest) = rest.split_once(' ')?;
+    let mut header =
+        Header { timestamp: stamp.value, level: Some(level(word)?), format: Some("nest"), ..Header::default() };
+    if let Some((context, after)) = rest.trim_start().strip_prefix('[').and_then(|text| text.split_once("] ")) {
+        header.logger = Some(context.to_owned());
+        rest = after;
+    }
+    header.length = line.len() - rest.len();
+    Some(header)
+}
+
+// [2026-11-23T08:35:36.426] [ERROR] orders - quote failed
+fn log4js(line: &str) -> Option<Header> {
+    let inner = line.strip_prefix('[')?;
+    let stamp = time::at_start(inner)?;
+    let (word, rest) = inner[stamp.length..].strip_prefix("] [")?.split_once("] ")?;
+    let found = level(word)?;
+    let (logger, rest) = rest.split_once(" - ").filter(|(name, _)| !name.contains([' ', '[']))?;
+    Some(Header {
+        length: line.len() - rest.len(),
+        timestamp: stamp.value,
+        level: Some(found),
+        logger: Some(logger.to_owned()),
+        format: Some("log4js"),
+        ..Header::default()
+    })
+}
+
+// [8:35:33 AM] [orders] › ✖  error     Error: boom
+fn signale(line: &str) -> Option<Header> {
+    let (scopes, rest) = line.split_once("› ")?;
+    let mut words = rest.split_ascii_whitespace();
+    let found = words.by_ref().take(3).find_map(level)?;
+    let word = words.next()?;
+    let message = word.as_ptr() as usize - line.as_ptr() as usize;
+    let mut header = Header { length: message, level: Some(found), format: Some("signale"), ..Header::default() };
+    for scope in scopes.split(['[', ']']).map(str::trim).filter(|scope| !scope.is_empty()) {
+        match time::at_start(scope) {
+            Some(stamp) => header.timestamp = stamp.value,
+            None => header.logger = Some(scope.to_owned()),
+        }
+    }
+    Some(header)
+}
+
+// [08:35:31.486] ERROR (orders/15015 on web-1): boom · [2026-11-23 08:18:41.136 +0000] ERROR: boom
+fn pino_pretty(line: &str) -> Option<Header> {
+    let inner = line.strip_prefix('[')?;
+    let stamp = time::at_start(inner)?;
+    let rest = inner[stamp.length..].strip_prefix("] ")?;
+    let (word, rest) = rest.split_at(rest.find([' ', ':'])?);
+    let mut header =
+        Header { timestamp: stamp.value, level: Some(level(word)?), format: Some("pino"), ..Header::default() };
+    let rest = match rest.strip_prefix(" (") {
+        Some(who) => {
+            let (who, rest) = who.split_once("):")?;
+            header.logger = who.split_once('/').map(|(name, _)| name.to_owned());
+            rest
+        }
+        None => rest.strip_prefix(':')?,
+    };
+    header.length = line.len() - rest.strip_prefix(' ').unwrap_or(rest).len();
+    Some(header)
+}
+
+// 2026-11-23T08:29:01.904Z⇥8f5e1c52-…⇥ERROR⇥Invoke Error · 2026-11-23 08:18:52.807⇥ERROR⇥src/index.ts:44⇥orders⇥boom
+fn tabbed(line: &str) -> Option<Header> {
+    let stamp = time::at_start(line)?;
+    let rest = line[stamp.length..].strip_prefix('\t')?;
+    let mut header = Header { timestamp: stamp.value, ..Header::default() };
+    let (first, mut rest) = rest.split_once('\t')?;
+    match level(first) {
+        Some(found) => {
+            header.level = Some(found);
+            header.format = Some("tslog");
+            if let Some((place, after)) = rest.split_once('\t')
+                && place.rsplit_once(':').is_some_and(|(_, number)| number.bytes().all(|c| c.is_ascii_digit()))
+            {
+                rest = after;
+            }
+            if let Some((name, after)) = rest.split_once('\t').filter(|(name, _)| name.len() < 80) {
+                header.logger = Some(name.to_owned());
+                rest = after;
+            }
+        }
+        None => {
+            let (word, after) = rest.split_once('\t')?;
+            header.level = Some(level(word)?);
+            header.format = Some("lambda");
+            header.fields.push(("request_id".to_owned(), first.to_owned()));
+            rest = after;
+        }
+    }
+    header.length = line.len() - rest.len();
+    Some(header)
+}
+
+// 2026-11-23T08:18:49.963Z shop:error boundary reached
+fn debug(line: &str) -> Option<Header> {
+    let stamp = time::at_start(line)?;
+    let (name, rest) = line[stamp.length..].strip_prefix(' ')?.split_once(' ')?;
+    let is_namespace = name.contains(':')
+        && !name.ends_with(':')
+        && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b":-_".contains(&c))
+        && name.starts_with(|c: char| c.is_ascii_lowercase());
+    is_namespace.then(|| Header {
+        length: line.len() - rest.len(),
+        timestamp: stamp.value,
+        logger: Some(name.to_owned()),
+        format: Some("debug"),
+        ..Header::default()
+    })
+}
+
+// 2026-11-23 08:29:05 error: boom · error: boom
+fn winston(line: &str) -> Option<Header> {
+    let stamp = time::at_start(line);
+    let start = stamp.as_ref().map_or(0, |stamp| stamp.length);
+    let rest = if start > 0 { line[start..].strip_prefix(' ')? } else { line };
+    let (word, message) = rest.split_once(':')?;
+    let known = ["error", "warn", "info", "http", "verbose", "debug", "silly", "fatal"];
+    if !known.contains(&word) || !message.starts_with(' ') {
+        return None;
+    }
+    Some(Header {
+        length: line.len() - message.trim_start().len(),
+        timestamp: stamp.and_then(|stamp| stamp.value),
+        level: level(word),
+        format: Some("winston"),
+        ..Header::default()
+    })
+}
+
+//  ERROR  boom
+fn consola(line: &str) -> Option<Header> {
+    let (word, message) = line.trim_start().split_once("  ")?;
+    if !begins_indented(line.as_bytes()) {
+        return None;
+    }
+    let message = message.trim_start();
+    Some(Header {
+        length: line.len() - message.len(),
+        level: level(word),
+        format: Some("consola"),
+        ..Header::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Level;
+
+    #[test]
+    fn forms_of_loggers() {
+        for (line, format, level, logger, message) in [
+            ("[Nest] 7  - 11/23/2026, 8:29:08 AM   ERROR [Jobs] x", "nest", Some(Level::Error), Some("Jobs"), "x"),
+            ("[2026-11-23T08:35:36.426] [WARN] jobs - x", "log4js", Some(Level::Warning), Some("jobs"), "x"),
+            ("[8:35:33 AM] [jobs] › ✖  error     x y", "signale", Some(Level::Error), Some("jobs"), "x y"),
+            ("[08:35:31.486] ERROR (jobs/7 on h): x", "pino", Some(Level::Error), Some("jobs"), "x"),
+            ("[08:35:31.486] FATAL (7): x", "pino", Some(Level::Fatal), None, "x"),
+            ("2026-11-23 08:18:52.807\tERROR\tsrc/a.ts:44\tjobs\tx", "tslog", Some(Level::Error), Some("jobs"), "x"),
+            ("2026-11-23T08:18:52.807Z\t8f5e\tERROR\tx", "lambda", Some(Level::Error), None, "x"),
+            ("2026-11-23T08:18:52.807Z app:jobs x", "debug", None, Some("app:jobs"), "x"),
+            ("2026-11-23 08:29:05 error: x", "winston", Some(Level::Error), None, "x"),
+            ("error:   x", "winston", Some(Level::Error), None, "x"),
+            (" ERROR  x", "consola", Some(Level::Error), None, "x"),
+        ] {
+            let found = header(line).unwrap_or_else(|| panic!("{line}"));
+            let got = (found.format, found.level, found.logger.as_deref(), &line[found.length..]);
+            assert_eq!(got, (Some(format), level, logger, message), "{line}");
+        }
+        assert_eq!(header("[2026-11-23 08:50:05] production.ERROR: x"), None);
+        assert_eq!(header("2026-11-23 08:50:05 [ERR] x"), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! The text of an error's `stack`: message, then calls.
+//!
+//! In: the text (or the lines of a log that hold it). Out: type, message, frames, and the causes that loggers
+//! append to it. Invariant: linear in the text. Does not read properties that stand behind the stack.
+
+use super::frame::frame;
+use super::head::{self, Head};
+use crate::Frame;
+
+/// One error's text, parsed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Stack {
+    /// The type that the first line names; empty where it names none.
+    pub kind: String,
+    /// `ERR_…`, where the first line holds it in brackets.
+    pub code: Option<String>,
+    /// The message, with its own line breaks.
+    pub message: String,
+    /// Innermost call first.
+    pub frames: Vec<Frame>,
+    /// Calls that the text leaves out because the cause's text has them: how many, and before which frame.
+    pub elided: Option<(usize, usize)>,
+    /// Lines between the frames that are none.
+    pub unparsed: Vec<String>,
+    /// What `caused by: ` introduces, outermost first.
+    pub causes: Vec<Stack>,
+}
+
+/// What a line is within a stack.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Part {
+    /// A call.
+    Call(Box<Frame>),
+    /// `... 4 lines matching cause stack trace ...`
+    Elided(usize),
+    /// `Caused by: Error: x`, as libraries put it into their own stack.
+    Caused,
+    /// Anything else.
+    Other,
+}
+
+/// Classifies a line of a stack; what follows the call on its line (` {`, `,`) is not looked at.
+pub(crate) fn part(line: &str) -> Part {
+    let text = line.trim();
+    if text.starts_with("at ") {
+        return frame(call_text(text)).map_or(Part::Other, |frame| Part::Call(Box::new(frame)));
+    }
+    if let Some(rest) = text.strip_prefix("... ")
+        && let Some(count) = rest.split_once(" lines matching cause stack trace ...").map(|(count, _)| count)
+    {
+        return count.parse().map_or(Part::Other, Part::Elided);
+    }
+    if text.starts_with("Caused by: ") || text.starts_with("caused by: ") || text.starts_with("[cause]: ") {
+        return Part::Caused;
+    }
+    Part::Other
+}
+
+/// A frame's line without what an inspected object puts behind it.
+pub(crate) fn call_text(text: &str) -> &str {
+    let text = text.trim_end();
+    let text = text.strip_suffix(" {").or_else(|| text.strip_suffix(',')).unwrap_or(text);
+    match text.find(" {\"") {
+        Some(at) => &text[..at],
+        None => text,
+    }
+}
+
+/// Parses a stack's text. `message` is the error's message where another place tells it.
+pub(crate) fn parse(text: &str, message: Option<&str>) -> Stack {
+    let mut stack = Stack::default();
+    let (head_text, rest) = match text.split_once(['\n', '\r']) {
+        Some((first, rest)) => (first.trim_end_matches('\r'), Some(rest)),
+        None => (text, None),
+    };
+    let first_is_call = matches!(part(head_text), Part::Call(_));
+    let mut body = if first_is_call { Some(text) } else { rest };
+    if !first_is_call {
+        let first = head_of(head_text, rest.is_some());
+        match first {
+            Some(head) => {
+                stack.kind = head.kind.to_owned();
+                stack.code = head.code.map(str::to_owned);
+                stack.message = head.message.to_owned();
+                // A known message may hold lines that look like calls.
+                let own = &text[head_text.len() - head.message.len()..];
+                if let Some(known) = message.filter(|known| known.contains('\n'))
+                    && let Some(after) = own.strip_prefix(known)
+                {
+                    stack.message = known.to_owned();
+                    body = after.strip_prefix('\n');
+                }
+            }
+            None => stack.message = head_text.to_owned(),
+        }
+    }
+    read_body(&mut stack, body.unwrap_or(""));
+    quoted_trace(&mut stack);
+    stack
+}
+
+fn head_of(line: &str, loose: bool) -> Option<Head<'_>> {
+    head::at_start(line, loose)
+}
+
+fn read_body(stack: &mut Stack, body: &str) {
+    let mut in_message = true;
+    let mut lines = body.split(['\n', '\r']).peekable();
+    while let Some(line) = lines.next() {
+        match part(line) {
+            Part::Call(frame) => {
+                in_message = false;
+                stack.frames.push(*frame);
+            }
+            Part::Caused if line.trim_start().starts_with("caused by: ") && !in_message => {
+                let mut text = line.trim_start()["caused by: ".len()..].to_owned();
+                for line in lines.by_ref() {
+                    text.push('\n');
+                    text.push_str(line);
+                }
+                return read_causes(stack, &text);
+            }
+            Part::Caused if in_message && stack.message.is_empty() => {
+                // An error without a text of its own that names its cause: `Name\n  Caused by: Type: message`.
+                let cause = line.trim_start()["caused by: ".len()..].trim_end();
+                stack.message = head::at_start(cause, true).map_or(cause, |head| head.message).to_owned();
+                in_message = false;
+            }
+            Part::Elided(count) => {
+                in_message = false;
+                stack.elided = Some((count, stack.frames.len()));
+            }
+            Part::Caused if !in_message => {}
+            _ if in_message => {
+                stack.message.push('\n');
+                stack.message.push_str(line);
+            }
+            _ if line.trim().is_empty() => {}
+            _ => stack.unparsed.push(line.to_owned()),
+        }
+    }
+    let kept = stack.message.trim_end_matches(['\n', ' ']).len();
+    stack.message.truncate(kept);
+}
+
+/// The causes in `Type: a\n at …\ncaused by: Type: b\n at …`, each the cause of the one before.
+fn read_causes(stack: &mut Stack, text: &str) {
+    for cause in text.split("\ncaused by: ") {
+        stack.causes.push(parse(cause, None));
+    }
+}
+
+/// A message that quotes another error's trace: its calls are the message's, where they have relative paths and the
+/// error's own have absolute ones.
+// Error: worker replied: Error: boom\n    at remote (worker.js:10:5)\n    at pay (/srv/app/pay.js:3:7)
+fn quoted_trace(stack: &mut Stack) {
+    if head::find(&stack.message).is_none() {
+        return;
+    }
+    let relative = |frame: &Frame| {
+        frame.file.as_deref().is_some_and(|file| {
+            !file.contains(":/") && !file.starts_with(['/', '\\', '<']) && !file.starts_with("node:")
+        })
+    };
+    let absolute = |frame: &Frame| {
+        frame.file.as_deref().is_some_and(|file| file.starts_with('/') || file.contains(":/") || file.contains(":\\"))
+    };
+    let quoted = stack.frames.iter().take_while(|frame| relative(frame)).count();
+    if quoted > 0 && stack.frames.get(quoted).is_some_and(absolute) {
+        for frame in stack.frames.drain(..quoted) {
+            stack.message.push_str("\n    at ");
+            stack.message.push_str(frame.raw.as_deref().unwrap_or(""));
+        }
+    }
+}

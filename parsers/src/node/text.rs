@@ -1,0 +1,236 @@
+//! A trace among lines: where its error begins, where it ends, and what it says.
+//!
+//! In: the lines of a region and the one that the scanner hit. Out: the exceptions, the lines that they take, and
+//! what stands before them. Invariants: linear in the lines; lines of other entries are not taken. Does not read
+//! the entry's header.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::crash;
+use super::head;
+use super::inspect::{self, Reader, indent_of};
+use super::stack::{self, Part, Stack};
+use super::{entry, error};
+use crate::json::Object;
+use crate::{Exception, Mechanism};
+
+/// Lines above the first call that the message may have.
+const MESSAGE_LINES: usize = 60;
+/// Times that an entry may print its error again.
+const MAX_COPIES: usize = 4;
+
+/// A trace found in lines.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    /// The chain, never empty.
+    pub exceptions: Vec<Exception>,
+    /// Its lines, with those of the crash around it.
+    pub lines: Range<usize>,
+    /// The line on which the error's own text begins.
+    pub head: usize,
+    /// What that line says before it.
+    pub before: Option<String>,
+    /// What the text tells of who printed it.
+    pub mechanism: Option<Mechanism>,
+    /// The object around the error, where one is printed.
+    pub around: Option<Object>,
+}
+
+/// The trace at the first call at or below `hit`.
+pub(crate) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
+    let call = (hit..lines.len()).find(|index| matches!(stack::part(lines[*index]), Part::Call(_)))?;
+    let start = start_of(lines, call)?;
+    let mut found = match start {
+        Start::Error { line, at, indent } => error_here(lines, line, at, indent)?,
+        Start::Object { line, at } => object_here(lines, line, at)?,
+        Start::Properties { line, indent } => properties_here(lines, line, indent)?,
+    };
+    take_copies(lines, &mut found);
+    crash::surroundings(lines, &mut found);
+    Some(found)
+}
+
+impl Trace {
+    /// The trace of a stack that was read from `lines`; its text begins at byte `at` of the first.
+    pub(crate) fn of_stack(stack: Stack, lines: &[&str], range: Range<usize>, at: usize) -> Trace {
+        let before = words_before(&lines[range.start][..at]);
+        let exceptions = error::chain_of(&stack);
+        Trace { exceptions, head: range.start, lines: range, before, ..Trace::default() }
+    }
+}
+
+/// Where the outermost printed thing begins that holds a call.
+enum Start {
+    /// An error's text, from a byte of a line on.
+    Error { line: usize, at: usize, indent: usize },
+    /// An object's brace.
+    Object { line: usize, at: usize },
+    /// Properties below an entry's first line, as pino-pretty prints them.
+    Properties { line: usize, indent: usize },
+}
+
+fn start_of(lines: &[&str], call: usize) -> Option<Start> {
+    let (line, at) = head_above(lines, call)?;
+    let indent = if lines[line][..at].trim().is_empty() { indent_of(lines[line]) } else { 0 };
+    if indent == 0 && !lines[line][..at].ends_with("<rejected> ") {
+        return Some(Start::Error { line, at, indent });
+    }
+    // An indented error may be part of something that began further up.
+    let mut root = None;
+    let mut below = indent;
+    for above in (line.saturating_sub(400)..line).rev() {
+        let text = lines[above].trim_end();
+        let own = indent_of(text);
+        if text.is_empty() || own >= below {
+            continue;
+        }
+        let opens = text.ends_with(['{', '[']) || text.ends_with(':') && text.trim_start().starts_with('"');
+        if !opens {
+            break;
+        }
+        root = Some(above);
+        below = own;
+        if own == 0 {
+            break;
+        }
+    }
+    let Some(root) = root else { return Some(Start::Error { line, at, indent }) };
+    let text = lines[root].trim_end();
+    let own = indent_of(text);
+    if own > 0 {
+        let first = (0..root)
+            .rev()
+            .take_while(|index| indent_of(lines[*index]) >= own && !lines[*index].trim().is_empty())
+            .last();
+        return Some(Start::Properties { line: first.unwrap_or(root), indent: own });
+    }
+    let tag = text.find('[').filter(|at| head::at_start(&text[at + 1..], false).is_some());
+    let at = tag.or_else(|| text.rfind(['{', '[']))?;
+    Some(Start::Object { line: root, at })
+}
+
+/// The line and byte at which the error's text begins whose first call is at `call`.
+pub(crate) fn head_above(lines: &[&str], call: usize) -> Option<(usize, usize)> {
+    let depth = indent_of(lines[call]);
+    let lowest = call.saturating_sub(MESSAGE_LINES);
+    let mut nearest = None;
+    for line in (lowest..call).rev() {
+        let text = lines[line];
+        let own = indent_of(text);
+        let is_cause = text.trim_start().starts_with("Caused by: ");
+        if text.trim().is_empty() || is_cause || own > depth {
+            continue;
+        }
+        if let Some(start) = head::at_start(text, false).map(|head| head.start) {
+            // V8 puts its calls four deeper than the error's text.
+            if own + 4 == depth || depth < 4 || line + 1 == call {
+                return Some((line, start));
+            }
+            nearest = nearest.or(Some((line, start)));
+        } else if let Some(head) = head::find(text) {
+            return Some(nearest.unwrap_or((line, head.start)));
+        }
+    }
+    nearest.or_else(|| loose_head(lines, call))
+}
+
+/// The line above a call where nothing looks like a type: `Oops: x`, `x`, or a logger's line with the message alone.
+fn loose_head(lines: &[&str], call: usize) -> Option<(usize, usize)> {
+    let line = (call.saturating_sub(2)..call).rev().find(|index| !lines[*index].trim().is_empty());
+    let Some(line) = line else { return Some((call, 0)) };
+    let at = head::at_start(lines[line], true).map_or(indent_of(lines[line]), |head| head.start);
+    Some((line, at))
+}
+
+fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<Trace> {
+    let text = inspect::error_text(lines, (line, at), indent);
+    let mut end = text.end;
+    let mut object = Object::new();
+    if text.opens {
+        let mut reader = Reader::new(lines, text.end);
+        object = reader.object(1);
+        end = reader.place();
+    }
+    let json = object.contains_key("stack") || object.contains_key("exception");
+    object.insert("stack".to_owned(), Value::String(text.stack));
+    let exceptions = error::chain(&object);
+    if exceptions.first()?.frames.is_empty() {
+        return None;
+    }
+    Some(Trace {
+        exceptions,
+        lines: line..behind(lines, end),
+        head: line,
+        before: words_before(&lines[line][..at]),
+        around: json.then_some(object),
+        ..Trace::default()
+    })
+}
+
+/// What an entry says before its error, without the marks around it.
+fn words_before(text: &str) -> Option<String> {
+    let text = text.trim().trim_end_matches("<ref *1>").trim().trim_end_matches(['-', ':', '⨯', '›']).trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn object_here(lines: &[&str], line: usize, at: usize) -> Option<Trace> {
+    let mut reader = Reader::new(lines, (line, at));
+    let value = reader.value(0, indent_of(lines[line]));
+    let (last, rest) = reader.place();
+    let mut found = Trace { head: line, before: words_before(lines[line][..at].trim_end()), ..Trace::default() };
+    let around = match value {
+        Value::Object(object) => object,
+        Value::Array(values) => {
+            values.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect()
+        }
+        _ => return None,
+    };
+    // `} reason: TypeError: x`: the same error, printed with more depth.
+    let tail = lines.get(last).and_then(|text| text.get(rest..)).unwrap_or("");
+    if let Some(head) = head::find(tail)
+        && let Some(again) = error_here(lines, last, rest + head.start, 0)
+    {
+        found.exceptions = again.exceptions;
+        found.lines = line..again.lines.end;
+        return Some(found);
+    }
+    found.exceptions = entry::find(&around)?.exceptions;
+    found.lines = line..behind(lines, (last, rest));
+    found.around = Some(around);
+    Some(found)
+}
+
+fn properties_here(lines: &[&str], line: usize, indent: usize) -> Option<Trace> {
+    let mut reader = Reader::new(lines, (line, 0));
+    let around = reader.properties(indent);
+    let end = behind(lines, reader.place());
+    let exceptions = entry::find(&around)?.exceptions;
+    let first = line.saturating_sub(1);
+    Some(Trace { exceptions, lines: first..end, head: first, around: Some(around), ..Trace::default() })
+}
+
+/// The line behind a place: a line that holds something after the place is still one of the record.
+fn behind(lines: &[&str], (line, at): (usize, usize)) -> usize {
+    if at == 0 { line.min(lines.len()) } else { (line + 1).min(lines.len()) }
+}
+
+/// Takes in what repeats the error: an entry that prints a stack twice.
+fn take_copies(lines: &[&str], found: &mut Trace) {
+    for _ in 0..MAX_COPIES {
+        let Some(first) = found.exceptions.first() else { return };
+        let next = found.lines.end;
+        let Some(head) = lines.get(next).and_then(|text| head::at_start(text, false)) else { return };
+        if head.message != first.message.split('\n').next().unwrap_or("") {
+            return;
+        }
+        let again = error_here(lines, next, head.start, indent_of(lines[next]));
+        match again {
+            Some(again) if again.exceptions.first().is_some_and(|other| other.frames == first.frames) => {
+                found.lines.end = again.lines.end;
+            }
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! From evidence and lists to a verdict, for one print of an exception.
+//!
+//! In: a record, and what the other prints of the same occurrence tell. Out: its verdict. Invariant: the reasons
+//! tell every step, in the order in which they were asked. Does not look at other records.
+
+use errtail_parsers::Record;
+
+use super::evidence::Evidence;
+use super::rules::{Effects, RuleAction, Subject};
+use super::settings::SdkReports;
+use super::taxonomy::Finding;
+use super::{Action, Category, Policy, Verdict};
+
+/// What one record tells by itself.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) evidence: Evidence,
+    finding: Finding,
+}
+
+/// What a print is among those of its occurrence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The one that stands for it.
+    Leader,
+    /// Another print; the text names the leader's place.
+    Print(String),
+}
+
+/// What is known of the whole occurrence and of the whole file.
+#[derive(Debug)]
+pub(super) struct Context<'a> {
+    pub(super) role: Role,
+    /// Handled or not, by the print that tells most, with its reason.
+    pub(super) decided_by: &'a Evidence,
+    /// Where the log shows that the application reports to Sentry itself.
+    pub(super) sentry_sdk: Option<&'a str>,
+}
+
+impl Policy {
+    /// What `record` tells by itself.
+    pub(super) fn draft(&self, record: &Record) -> Draft {
+        Draft {
+            evidence: self.reporters.evidence(record, &self.settings),
+            finding: self.taxonomy.classify(record, &self.hosts),
+        }
+    }
+
+    /// The verdict on `record`.
+    pub(super) fn conclude(&self, record: &Record, draft: &Draft, context: &Context<'_>) -> Verdict {
+        let handled = context.decided_by.handled;
+        let mut reasons = vec![context.decided_by.reason.clone(), draft.finding.reason.clone()];
+        let mut category = draft.finding.category;
+        if let Role::Print(leader) = &context.role {
+            reasons.push(format!("duplicate: another print of the occurrence that {leader} stands for"));
+            return Verdict { handled, category, action: Action::Duplicate, reasons, effects: Effects::default() };
+        }
+        let environment = record.environment.as_deref().or(self.environment.as_deref());
+        let subject = Subject { record, environment, handled, category };
+        let rule = self.rules.first_match(&subject);
+        if let Some(changed) = rule.and_then(|rule| rule.category) {
+            category = changed;
+        }
+        let ruled = rule.and_then(|rule| rule.action);
+        let dropped = match ruled {
+            Some(RuleAction::Send) => None,
+            Some(RuleAction::Drop) => Some("a rule drops it".to_owned()),
+            None => self.against(record, environment, handled, category, context.sentry_sdk),
+        };
+        if let Some(rule) = rule {
+            reasons.push(format!("rule: {} matches", rule.name));
+        }
+        let action = if dropped.is_some() { Action::Drop } else { Action::Send };
+        reasons.push(match dropped {
+            Some(why) => format!("drop: {why}"),
+            None if ruled.is_some() => "send: a rule sends it".to_owned(),
+            None if handled.is_none() => format!("send: {} is sent unless it was handled", category.name()),
+            None => format!("send: {} that nobody handled is sent", category.name()),
+        });
+        Verdict {
+            handled,
+            category,
+            action,
+            reasons,
+            effects: rule.map(|rule| rule.effects.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// What speaks against sending, the first of it.
+    fn against(
+        &self,
+        record: &Record,
+        environment: Option<&str>,
+        handled: Option<bool>,
+        category: Category,
+        sentry_sdk: Option<&str>,
+    ) -> Option<String> {
+        let settings = &self.settings;
+        if let Some(name) = environment.filter(|name| settings.reported_environment(name).is_none()) {
+            return Some(format!("environment {name} is not one of {}", settings.environments.join(", ")));
+        }
+        if handled == Some(true) && !settings.send_handled {
+            return Some("handled exceptions are not sent".to_owned());
+        }
+        if !settings.categories.contains(&category) {
+            return Some(format!("{} is not one of the categories that are sent", category.name()));
+        }
+        if record.level.is_some_and(|level| level < settings.min_level) {
+            return Some("its level is below the lowest that is sent".to_owned());
+        }
+        match sentry_sdk {
+            Some(place) if settings.sentry_sdk == SdkReports::Skip => {
+                Some(format!("the application reports to Sentry itself: {place}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where a record shows that Sentry's SDK runs in the application.
+pub(super) fn sentry_sdk(record: &Record) -> Option<String> {
+    let frames = record.exceptions.iter().flat_map(|exception| &exception.frames);
+    let mut named = frames.flat_map(|frame| [frame.module.as_deref(), frame.file.as_deref()]).flatten();
+    let sdk = named.find(|name| {
+        let begins = ["Sentry\\", "Sentry."].iter().any(|prefix| name.starts_with(prefix));
+        begins || ["/sentry/sentry", "node_modules/@sentry/"].iter().any(|part| name.contains(part))
+    })?;
+    Some(format!("{sdk} in the trace at line {}", record.source.first_line))
+}

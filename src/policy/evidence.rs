@@ -1,0 +1,213 @@
+//! Handled or not: who printed the exception, and in which words.
+//!
+//! In: a record. Out: what it tells of handledness, how surely, and which layer of the program printed it.
+//! Invariant: a last resort (the runtime's or a framework's handler of what nobody caught) is certain; the
+//! application's own words and a level below error tell that it was caught; everything else tells nothing.
+
+mod words;
+
+use errtail_parsers::{Level, Platform, Record};
+use serde::Deserialize;
+
+pub(super) use words::Words;
+use words::own_words;
+
+use super::glob::Glob;
+use super::lists::List;
+use super::settings::Settings;
+
+/// How surely a print tells handled from unhandled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strength {
+    /// A library or a middleware reports what passes through it: the caller decides.
+    Passing,
+    /// The text does not tell.
+    Unknown,
+    /// The application says so, in words or by its level.
+    Told,
+    /// A last resort printed it.
+    Certain,
+}
+
+/// What a print tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Evidence {
+    pub(super) handled: Option<bool>,
+    pub(super) strength: Strength,
+    /// The layer of the program that printed it: one layer prints an occurrence once.
+    pub(super) layer: String,
+    /// One line: why.
+    pub(super) reason: String,
+}
+
+/// A logger or a message of which it is known who writes it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reporter {
+    name: String,
+    says: Report,
+    /// In words, to follow "printed by".
+    what: String,
+    #[serde(default)]
+    logger: Vec<String>,
+    #[serde(default)]
+    message: Vec<String>,
+    #[serde(default)]
+    mechanism: Vec<String>,
+}
+
+/// What it means that a reporter prints an exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Report {
+    /// Nobody in the application caught it.
+    Unhandled,
+    /// It was dealt with.
+    Handled,
+    /// It passed through here: who called decides.
+    Passing,
+}
+
+/// The reporters and words of all lists.
+#[derive(Debug)]
+pub(super) struct Reporters {
+    known: Vec<Known>,
+    words: Words,
+}
+
+#[derive(Debug)]
+struct Known {
+    platforms: Vec<Platform>,
+    reporter: Reporter,
+    loggers: Vec<Glob>,
+    messages: Vec<Glob>,
+    mechanisms: Vec<Glob>,
+}
+
+impl Reporters {
+    /// The reporters of `lists`.
+    pub(super) fn new(lists: &[List]) -> Reporters {
+        let globs = |patterns: &[String]| patterns.iter().map(|pattern| Glob::any_case(pattern)).collect();
+        let known = lists.iter().flat_map(|list| {
+            list.reporters.iter().map(|reporter| Known {
+                platforms: list.platform.clone(),
+                loggers: globs(&reporter.logger),
+                messages: globs(&reporter.message),
+                mechanisms: globs(&reporter.mechanism),
+                reporter: reporter.clone(),
+            })
+        });
+        let mut words = Words::default();
+        lists.iter().for_each(|list| words.extend(&list.words));
+        Reporters { known: known.collect(), words }
+    }
+
+    /// What `record` tells.
+    pub(super) fn evidence(&self, record: &Record, settings: &Settings) -> Evidence {
+        self.by_reporter(record).or_else(|| by_mechanism(record)).unwrap_or_else(|| self.by_words(record, settings))
+    }
+
+    fn by_reporter(&self, record: &Record) -> Option<Evidence> {
+        let message = record.message.as_deref().map_or("", |text| text.lines().next().unwrap_or_default());
+        let logger = record.logger.as_deref().unwrap_or_default();
+        let mechanism = record.mechanism.as_ref().map_or("", |mechanism| mechanism.kind.as_str());
+        let holds = |globs: &[Glob], text: &str| globs.is_empty() || globs.iter().any(|glob| glob.matches(text));
+        let known = self.known.iter().find(|known| {
+            (known.platforms.is_empty() || known.platforms.contains(&record.platform))
+                && holds(&known.loggers, logger)
+                && holds(&known.messages, message)
+                && holds(&known.mechanisms, mechanism)
+        })?;
+        let Reporter { name, says, what, .. } = &known.reporter;
+        let (handled, strength, meaning) = match says {
+            Report::Unhandled => (Some(false), Strength::Certain, "unhandled"),
+            Report::Handled => (Some(true), Strength::Told, "handled"),
+            Report::Passing => (None, Strength::Passing, "not known to be handled"),
+        };
+        let reason = format!("{meaning}: printed by {what} (reporter {name})");
+        Some(Evidence { handled, strength, layer: name.clone(), reason })
+    }
+
+    /// The application's own words before the exception, and the level.
+    fn by_words(&self, record: &Record, settings: &Settings) -> Evidence {
+        let own = own_words(record);
+        let layer = record.logger.clone().unwrap_or_else(|| format!("{} {}", record.format, words::shape(&own)));
+        let told = |handled, reason: String| Evidence {
+            handled: Some(handled),
+            strength: Strength::Told,
+            layer: layer.clone(),
+            reason,
+        };
+        let certain = |reason| Evidence { strength: Strength::Certain, ..told(false, reason) };
+        let shown = words::shown(&own);
+        if let Some(word) = self.words.last_resort(&own) {
+            return certain(format!("unhandled: \"{shown}\" says {word:?}"));
+        }
+        if let Some(level) = record.level.filter(|level| *level < settings.min_level) {
+            return told(true, format!("handled: logged as {}, so somebody looked at it", words::level(level)));
+        }
+        if let Some(status) = answered(record) {
+            return told(true, format!("handled: answered with {status}, a client's mistake"));
+        }
+        if ends_the_process(record) {
+            return certain("unhandled: logged at the level that ends the process".to_owned());
+        }
+        match (self.words.deals_with(&own), self.words.says_nothing(&own)) {
+            (Some(word), _) => told(true, format!("handled: \"{shown}\" says {word:?}")),
+            (None, false) => told(true, format!("handled: logged with words of its own, \"{shown}\"")),
+            (None, true) if catches_all(record) => {
+                certain("unhandled: printed by a handler for everything, by its name".to_owned())
+            }
+            (None, true) => Evidence {
+                handled: None,
+                strength: Strength::Unknown,
+                layer,
+                reason: "not known to be handled: the text does not tell".to_owned(),
+            },
+        }
+    }
+}
+
+/// What the parser found out.
+fn by_mechanism(record: &Record) -> Option<Evidence> {
+    let mechanism = record.mechanism.as_ref()?;
+    let handled = mechanism.handled?;
+    let (strength, meaning) = if handled { (Strength::Told, "handled") } else { (Strength::Certain, "unhandled") };
+    let reason = format!("{meaning}: printed by {}", mechanism.kind);
+    Some(Evidence { handled: Some(handled), strength, layer: mechanism.kind.clone(), reason })
+}
+
+/// The 4xx with which the request was answered.
+fn answered(record: &Record) -> Option<u16> {
+    record.request.as_ref()?.status.filter(|status| (400..500).contains(status))
+}
+
+/// A level above error is the end of the process in .NET and Node; PHP's critical, alert and emergency are not.
+fn ends_the_process(record: &Record) -> bool {
+    match record.platform {
+        Platform::Php => record.level == Some(Level::Fatal),
+        _ => record.level.is_some_and(|level| level > Level::Error),
+    }
+}
+
+/// Whether the logger, or the outermost method of the trace, is named after a handler for everything.
+fn catches_all(record: &Record) -> bool {
+    const NAMES: [&str; 9] = [
+        "middleware",
+        "exceptionhandler",
+        "errorhandler",
+        "exceptionfilter",
+        "errorfilter",
+        "exceptionlistener",
+        "globalexception",
+        "problemdetails",
+        "unhandled",
+    ];
+    let outermost = record.exceptions.first().and_then(|exception| exception.frames.last());
+    let catcher = outermost.filter(|frame| frame.in_app).and_then(|frame| frame.module.as_deref());
+    let logger = record.logger.as_deref();
+    [logger, catcher].into_iter().flatten().any(|name| {
+        let name = name.to_ascii_lowercase().replace(['_', '.', '-'], "");
+        NAMES.iter().any(|known| name.contains(known))
+    })
+}

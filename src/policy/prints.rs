@@ -1,0 +1,194 @@
+//! Which prints are of one occurrence: the same exception, written by several layers of one program.
+//!
+//! In: a record and what it tells. Out: the occurrence that it is a print of. Invariant: a layer prints an
+//! occurrence once, so the same text from the same layer is the next occurrence; the number of remembered
+//! occurrences is bounded. Compares whole traces: a trace may be the beginning of a later, longer one.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use errtail_parsers::{Exception, Frame, Record};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+
+use super::evidence::{Evidence, Strength};
+
+/// Number of a remembered occurrence, counted from the beginning of the file.
+pub(super) type OccurrenceId = u64;
+
+/// The log's time: seconds, comparable with those of the same kind only.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Clock {
+    Zoned(i64),
+    Local(i64),
+}
+
+/// What is compared of a print.
+#[derive(Debug, Clone)]
+struct Print {
+    message: u64,
+    kind: u64,
+    frames: Vec<u64>,
+    place: Option<(String, u32)>,
+    time: Option<Clock>,
+    process: Option<String>,
+}
+
+/// An occurrence: its prints so far.
+#[derive(Debug)]
+pub(super) struct Occurrence {
+    pub(super) id: OccurrenceId,
+    print: Print,
+    layers: Vec<String>,
+    /// The evidence of the print that tells most.
+    pub(super) best: Evidence,
+    /// The frames of the print that tells most.
+    best_frames: usize,
+    /// Number of the record that tells most, and where it lies.
+    pub(super) leader: (u64, String),
+    /// Whether nothing that follows can change it.
+    pub(super) settled: bool,
+}
+
+/// The occurrences of one file that a later record may be a print of.
+#[derive(Debug)]
+pub(super) struct Occurrences {
+    known: VecDeque<Occurrence>,
+    next_id: OccurrenceId,
+    seconds: i64,
+    limit: usize,
+}
+
+impl Occurrences {
+    /// Remembers `limit` occurrences, and joins prints at most `seconds` of the log's time apart.
+    pub(super) fn new(seconds: u32, limit: usize) -> Occurrences {
+        Occurrences { known: VecDeque::new(), next_id: 0, seconds: i64::from(seconds), limit: limit.max(1) }
+    }
+
+    /// The occurrence that record number `number` is a print of: one that is remembered, or a new one.
+    pub(super) fn join(&mut self, number: u64, record: &Record, evidence: &Evidence) -> OccurrenceId {
+        let print = Print::of(record);
+        let place = format!("line {}", record.source.first_line);
+        let seconds = self.seconds;
+        let known = self.known.iter_mut().find(|known| known.takes(&print, evidence, seconds));
+        if let Some(known) = known {
+            known.layers.push(evidence.layer.clone());
+            let more = (evidence.strength, print.frames.len()) > (known.best.strength, known.best_frames);
+            if more && !known.settled {
+                known.best = evidence.clone();
+                known.best_frames = print.frames.len();
+                known.leader = (number, place);
+            }
+            known.settled |= evidence.strength == Strength::Certain;
+            return known.id;
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        if self.known.len() >= self.limit {
+            self.known.pop_front();
+        }
+        self.known.push_back(Occurrence {
+            id,
+            best_frames: print.frames.len(),
+            print,
+            layers: vec![evidence.layer.clone()],
+            best: evidence.clone(),
+            leader: (number, place),
+            settled: evidence.strength == Strength::Certain,
+        });
+        id
+    }
+
+    /// The occurrence with this id, if it is still remembered.
+    pub(super) fn get_mut(&mut self, id: OccurrenceId) -> Option<&mut Occurrence> {
+        self.known.iter_mut().find(|known| known.id == id)
+    }
+
+    /// Whether a record at the time of `now` can no longer be a print of what `record` is a print of.
+    pub(super) fn is_past(&self, record: &Record, now: &Record) -> bool {
+        match (clock(record), clock(now)) {
+            (Some(then), Some(now)) => apart(then, now).is_some_and(|seconds| seconds > self.seconds),
+            _ => false,
+        }
+    }
+}
+
+impl Occurrence {
+    fn takes(&self, print: &Print, evidence: &Evidence, seconds: i64) -> bool {
+        let open = !self.settled || self.best.handled == Some(false) && evidence.handled != Some(true);
+        open && !self.layers.contains(&evidence.layer) && self.print.is_same(print, seconds)
+    }
+}
+
+impl Print {
+    fn of(record: &Record) -> Print {
+        let outermost = record.exceptions.first();
+        let frames = outermost.map_or(&[][..], |exception| &exception.frames);
+        Print {
+            message: hash(outermost.map_or("", |exception| exception.message.trim())),
+            kind: hash(outermost.map_or("", |exception| exception.kind.as_str())),
+            frames: frames.iter().map(frame_hash).collect(),
+            place: outermost.and_then(place),
+            time: clock(record),
+            process: process(record),
+        }
+    }
+
+    fn is_same(&self, other: &Print, seconds: i64) -> bool {
+        let common = self.frames.len().min(other.frames.len());
+        let traced = common > 0 && self.frames[..common] == other.frames[..common];
+        let placed = self.place.is_some() && self.place == other.place;
+        let untraced = common == 0 && (self.place.is_none() || other.place.is_none() || placed);
+        let near = match (self.time, other.time) {
+            (Some(a), Some(b)) => apart(a, b).is_none_or(|apart| apart <= seconds),
+            _ => true,
+        };
+        let one_process = match (&self.process, &other.process) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        self.message == other.message
+            && (self.kind == other.kind || traced || placed)
+            && (traced || untraced)
+            && near
+            && one_process
+    }
+}
+
+fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn frame_hash(frame: &Frame) -> u64 {
+    hash((&frame.function, &frame.module, frame.line))
+}
+
+fn place(exception: &Exception) -> Option<(String, u32)> {
+    Some((exception.file.clone()?, exception.line?))
+}
+
+/// The process that wrote the record, where the log tells.
+fn process(record: &Record) -> Option<String> {
+    const KEYS: [&str; 4] = ["pid", "process", "container", "pod"];
+    let named: Vec<&str> =
+        record.origin.iter().filter(|(key, _)| KEYS.contains(&key.as_str())).map(|(_, value)| value.as_str()).collect();
+    (!named.is_empty()).then(|| named.join("/"))
+}
+
+fn clock(record: &Record) -> Option<Clock> {
+    let text = record.timestamp.as_deref()?;
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(Clock::Zoned(time.as_second()));
+    }
+    let local = text.parse::<DateTime>().ok()?;
+    Some(Clock::Local(local.in_tz("UTC").ok()?.timestamp().as_second()))
+}
+
+fn apart(a: Clock, b: Clock) -> Option<i64> {
+    match (a, b) {
+        (Clock::Zoned(a), Clock::Zoned(b)) | (Clock::Local(a), Clock::Local(b)) => Some((a - b).abs()),
+        _ => None,
+    }
+}

@@ -1,0 +1,142 @@
+//! The user's rules: which records they match, and what they change.
+//!
+//! In: the configuration's `[[rule]]` tables. Out: the first that matches a record. Invariant: a pattern that cannot
+//! be understood, and a rule that can never match or changes nothing, are errors that quote it. Does not judge.
+
+mod matcher;
+
+use std::collections::BTreeMap;
+
+use errtail_parsers::{Level, Record};
+use serde::{Deserialize, Serialize};
+
+pub use matcher::Match;
+use matcher::Matcher;
+
+use super::{Category, PolicyError};
+
+/// A table `[[rule]]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// What reasons call it. Default: its number.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// All of these must hold.
+    #[serde(rename = "match")]
+    pub matches: Match,
+    /// Whether what matches is sent, whatever else speaks for or against it.
+    #[serde(default)]
+    pub action: Option<RuleAction>,
+    /// The category that holds instead.
+    #[serde(default)]
+    pub category: Option<Category>,
+    /// The level that the event gets.
+    #[serde(default)]
+    pub level: Option<Level>,
+    /// Tags that the event gets.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// What the event is grouped by; `{{ default }}` stands for what it would be without the rule.
+    #[serde(default)]
+    pub fingerprint: Vec<String>,
+    /// The DSN that the event is sent to.
+    #[serde(default)]
+    pub dsn: Option<String>,
+}
+
+/// What a rule does with what it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleAction {
+    /// It is sent.
+    Send,
+    /// It is dropped.
+    Drop,
+}
+
+/// What a rule changes in the event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effects {
+    /// The level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Tags to add.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// The fingerprint; empty: the default one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fingerprint: Vec<String>,
+    /// Where to send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dsn: Option<String>,
+}
+
+impl Effects {
+    /// Whether nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Effects::default()
+    }
+}
+
+/// What a rule is held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) record: &'a Record,
+    pub(super) environment: Option<&'a str>,
+    pub(super) handled: Option<bool>,
+    pub(super) category: Category,
+}
+
+/// A rule, made ready.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) name: String,
+    pub(super) action: Option<RuleAction>,
+    pub(super) category: Option<Category>,
+    pub(super) effects: Effects,
+    matcher: Matcher,
+}
+
+/// The user's rules, in their order.
+#[derive(Debug)]
+pub(super) struct Rules {
+    ready: Vec<Ready>,
+}
+
+impl Rules {
+    /// Makes `rules` ready.
+    pub(super) fn new(rules: &[Rule]) -> Result<Rules, PolicyError> {
+        let ready: Vec<Ready> =
+            rules.iter().enumerate().map(|(index, rule)| ready(index + 1, rule)).collect::<Result<_, _>>()?;
+        let catch_all = ready.iter().position(|rule| rule.matcher.is_empty());
+        match catch_all.filter(|index| index + 1 < ready.len()) {
+            Some(index) => Err(PolicyError::Setting {
+                place: ready[index + 1].name.clone(),
+                cause: format!("can never match: {} before it matches everything", ready[index].name),
+            }),
+            None => Ok(Rules { ready }),
+        }
+    }
+
+    /// The first rule that matches.
+    pub(super) fn first_match(&self, subject: &Subject<'_>) -> Option<&Ready> {
+        self.ready.iter().find(|rule| rule.matcher.holds(subject))
+    }
+}
+
+fn ready(number: usize, rule: &Rule) -> Result<Ready, PolicyError> {
+    let name = rule.name.as_ref().map_or_else(|| format!("rule {number}"), |name| format!("rule {number} ({name})"));
+    let effects = Effects {
+        level: rule.level,
+        tags: rule.tags.clone(),
+        fingerprint: rule.fingerprint.clone(),
+        dsn: rule.dsn.clone(),
+    };
+    if rule.action.is_none() && rule.category.is_none() && effects.is_empty() {
+        let cause = "does nothing: give it an action, a category, a level, tags, a fingerprint or a dsn".to_owned();
+        return Err(PolicyError::Setting { place: name, cause });
+    }
+    let matcher = Matcher::new(&name, &rule.matches)?;
+    Ok(Ready { name, action: rule.action, category: rule.category, effects, matcher })
+}

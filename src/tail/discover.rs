@@ -1,0 +1,376 @@
+//! Finds the files that are wanted: walks the directories, and takes in what stands at one path.
+//!
+//! In: patterns, changed paths. Out: files in the tail room's tables. Invariant: a file is in the tables once, however
+//! many paths lead to it. Does not read.
+
+use std::collections::HashSet;
+use std::fs::{self, File, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use super::rest::{self, Packing};
+use super::rotate::prefixes;
+use super::tailed::{Edge, Handle, Tailed};
+use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail, unix};
+
+/// Directories entered in one walk.
+const MAX_DIRECTORIES: usize = 100_000;
+
+/// What stands at a path.
+pub(super) enum Look {
+    Missing,
+    Directory,
+    /// Nothing that is read, and why.
+    Refused(String),
+    File {
+        target: Option<PathBuf>,
+        metadata: Metadata,
+    },
+}
+
+impl Tail {
+    /// Looks at everything.
+    pub(super) fn scan(&mut self) {
+        let (found, directories) = self.walk();
+        self.watch.keep(&directories);
+        let gone: Vec<PathBuf> = self.by_path.keys().filter(|path| !found.contains(*path)).cloned().collect();
+        for path in gone {
+            self.visit(&path);
+        }
+        if self.started {
+            for path in &found {
+                self.visit(path);
+            }
+        } else {
+            self.start_up(found);
+        }
+    }
+
+    /// The first look: the files that the store knows come first, so that others can be told from their copies.
+    fn start_up(&mut self, found: HashSet<PathBuf>) {
+        for known in self.known.values() {
+            let mut bases = std::iter::once(known.path.clone()).chain(prefixes(&known.path));
+            let base = bases.find(|base| self.patterns.wants(base)).unwrap_or_else(|| known.path.clone());
+            let previous = self.previous.entry(base).or_default();
+            *previous = known.modified.max(*previous);
+        }
+        let mut others = Vec::new();
+        for path in found {
+            let look = self.look(&path);
+            let Look::File { metadata, .. } = &look else {
+                self.take(&path, look);
+                continue;
+            };
+            if self.known.contains_key(&unix::place(metadata)) {
+                self.take(&path, look);
+            } else {
+                others.push((unix::modified(metadata), path, look));
+            }
+        }
+        self.seek_missing();
+        others.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        for (_, path, look) in others {
+            self.take(&path, look);
+        }
+        self.seek_rests();
+        self.started = true;
+    }
+
+    /// The paths that are wanted, and the directories to be watched for them.
+    fn walk(&mut self) -> (HashSet<PathBuf>, HashSet<PathBuf>) {
+        let mut found = HashSet::new();
+        let mut directories = HashSet::new();
+        let mut stack: Vec<(PathBuf, usize)> = Vec::new();
+        for pattern in &self.patterns.all {
+            match pattern.literal() {
+                Some(path) if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) => {
+                    stack.push((path.to_owned(), usize::MAX));
+                }
+                Some(path) => {
+                    if fs::symlink_metadata(path).is_ok() {
+                        found.insert(path.to_owned());
+                    }
+                    stack.push((pattern.base.clone(), 0));
+                }
+                None => stack.push((pattern.base.clone(), pattern.depth.saturating_add(1))),
+            }
+        }
+        while let Some((directory, depth)) = stack.pop() {
+            if !directories.contains(&directory) && directories.len() < MAX_DIRECTORIES {
+                self.enter(&directory, depth, &mut stack, &mut found, &mut directories);
+            }
+        }
+        (found, directories)
+    }
+
+    fn enter(
+        &mut self,
+        directory: &Path,
+        depth: usize,
+        stack: &mut Vec<(PathBuf, usize)>,
+        found: &mut HashSet<PathBuf>,
+        directories: &mut HashSet<PathBuf>,
+    ) {
+        let Ok(metadata) = fs::metadata(directory) else {
+            // Not there yet: the nearest directory that is there will tell.
+            if let Some(parent) = directory.parent() {
+                stack.push((parent.to_owned(), 0));
+            }
+            return;
+        };
+        // First the watch, then the look: what comes between is told.
+        self.watch.add(directory, unix::place(&metadata).1);
+        directories.insert(directory.to_owned());
+        if depth == 0 {
+            return;
+        }
+        let entries = match fs::read_dir(directory) {
+            Ok(entries) => entries,
+            Err(error) => return self.say_trouble(directory, &error),
+        };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let Ok(kind) = entry.file_type() else { continue };
+            let leads = kind.is_symlink() && self.settings.follow_symlinks && path.is_dir();
+            if kind.is_dir() || leads {
+                if depth > 1 && !self.patterns.leaves_out(&path) {
+                    stack.push((path, if depth == usize::MAX { depth } else { depth - 1 }));
+                }
+            } else if self.patterns.wants(&path) {
+                found.insert(path);
+            }
+        }
+    }
+
+    /// Takes in what stands at `path` now.
+    pub(super) fn visit(&mut self, path: &Path) {
+        let look = self.look(path);
+        self.take(path, look);
+    }
+
+    fn look(&self, path: &Path) -> Look {
+        let Ok(mut metadata) = fs::symlink_metadata(path) else { return Look::Missing };
+        let mut target = None;
+        if metadata.is_symlink() {
+            let (Ok(real), Ok(followed)) = (fs::canonicalize(path), fs::metadata(path)) else { return Look::Missing };
+            if followed.is_file() && !self.may_lead_to(&real) {
+                return Look::Refused(format!(
+                    "it leads to {}, out of the watched directories: add that directory to `roots`, or set `follow_symlinks`",
+                    real.display()
+                ));
+            }
+            target = Some(real);
+            metadata = followed;
+        }
+        if metadata.is_dir() {
+            Look::Directory
+        } else if metadata.is_file() {
+            Look::File { target, metadata }
+        } else {
+            Look::Refused("not a regular file".to_owned())
+        }
+    }
+
+    /// Whether a symbolic link may lead to `real`.
+    fn may_lead_to(&self, real: &Path) -> bool {
+        let bases = self.patterns.all.iter().map(|pattern| &pattern.base);
+        let mut roots = bases.chain(&self.roots).filter_map(|root| fs::canonicalize(root).ok());
+        self.settings.follow_symlinks || roots.any(|root| real.starts_with(root))
+    }
+
+    fn take(&mut self, path: &Path, look: Look) {
+        let (target, metadata) = match look {
+            Look::File { target, metadata } => (target, metadata),
+            Look::Missing => {
+                self.scan_soon |= self.watch.has(path);
+                return self.part(path);
+            }
+            Look::Directory => {
+                // A new directory may hold what is wanted.
+                self.scan_soon |= !self.watch.has(path);
+                return self.part(path);
+            }
+            Look::Refused(reason) => {
+                if self.patterns.wants(path) {
+                    self.say_trouble(path, &reason);
+                }
+                return self.part(path);
+            }
+        };
+        let place = unix::place(&metadata);
+        let Some(&key) = self.by_place.get(&place) else {
+            self.part(path);
+            return self.meet(path, target, &metadata);
+        };
+        if self.by_path.get(path).is_some_and(|other| *other != key) {
+            self.part(path);
+        }
+        let wanted = self.patterns.wants(path);
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if file.path != path && file.real() != path && !file.aliases.iter().any(|alias| alias == path) {
+            let stays = fs::metadata(&file.path).is_ok_and(|metadata| unix::place(&metadata) == place);
+            if stays && (wanted <= !file.away) {
+                file.aliases.push(path.to_owned());
+            } else {
+                file.rename(path, target.clone(), !wanted);
+            }
+        }
+        if file.notice(&metadata) || file.away {
+            self.queue(key);
+        }
+        self.by_path.insert(path.to_owned(), key);
+        if let Some(target) = target {
+            self.watch_target(&target, key);
+        }
+    }
+
+    /// `path` does not lead to what it led to.
+    fn part(&mut self, path: &Path) {
+        let Some(key) = self.by_path.remove(path) else { return };
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.aliases.retain(|alias| alias != path);
+        if file.path != path {
+            return;
+        }
+        match file.aliases.pop().or(file.target.take()) {
+            Some(other) => {
+                let away = !self.patterns.wants(&other);
+                file.rename(&other, None, away);
+            }
+            None => file.rename(path, None, true),
+        }
+        self.queue(key);
+    }
+
+    /// A link's target lies in a directory of its own.
+    fn watch_target(&mut self, target: &Path, key: Key) {
+        if let Some(directory) = target.parent()
+            && let Ok(metadata) = fs::metadata(directory)
+        {
+            self.watch.add(directory, unix::place(&metadata).1);
+        }
+        self.by_path.insert(target.to_owned(), key);
+    }
+
+    /// A file that is not in the tables.
+    fn meet(&mut self, path: &Path, target: Option<PathBuf>, metadata: &Metadata) {
+        let place = unix::place(metadata);
+        let wanted = self.patterns.wants(path);
+        let is_new = wanted || self.is_fresh_rotation(path, metadata);
+        if self.own.contains(&place) || !(is_new || self.known.contains_key(&place) || self.may_hold_rest(path)) {
+            return;
+        }
+        let file = match unix::open(target.as_deref().unwrap_or(path), place) {
+            Ok(file) => file,
+            Err(error) => return self.say_trouble(path, &error),
+        };
+        if self.troubled.remove(path) {
+            tracing::info!("{}: can be read now", path.display());
+        }
+        let packing = rest::packing(path);
+        let head = rest::head(&file, packing);
+        let known = self.claim(&file, &head, place, packing, path);
+        if known.is_none() && !is_new {
+            return;
+        }
+        let copy_of = if known.is_none() { self.original_of(path, &head) } else { None };
+        let key = self.insert(path, target, metadata, &head);
+        self.begin_at(key, known, metadata);
+        let Some(tailed) = self.files.get_mut(&key) else { return };
+        tailed.copy_of = copy_of;
+        tailed.away = !wanted;
+        let read = tailed.read;
+        tailed.first = Edge::first(&head[..head.len().min(usize::try_from(read).unwrap_or(usize::MAX))]);
+        match packing {
+            None => {
+                tailed.edge = Edge::last(&super::tailed::before(&file, read).unwrap_or_default());
+                self.opened(key, Handle::Plain(file));
+            }
+            Some(packing) => match rest::unpack(file, packing, read) {
+                Ok(reader) => self.opened(key, Handle::Packed(reader)),
+                Err(error) => self.say_trouble(path, &error),
+            },
+        }
+        self.queue(key);
+    }
+
+    pub(super) fn insert(&mut self, path: &Path, target: Option<PathBuf>, metadata: &Metadata, head: &[u8]) -> Key {
+        self.last_key += 1;
+        let key = Key(self.last_key);
+        let (device, inode) = unix::place(metadata);
+        if let Some(target) = &target {
+            self.watch_target(target, key);
+        }
+        let tailed = Tailed {
+            id: FileId::new(device, inode, head),
+            path: path.to_owned(),
+            target,
+            aliases: Vec::new(),
+            handle: None,
+            read: 0,
+            start: Position::beginning(),
+            first: Edge::first(&[]),
+            edge: Edge::last(&[]),
+            size: metadata.len(),
+            modified: unix::modified(metadata),
+            grown: Instant::now(),
+            queued: false,
+            away: false,
+            copy_of: None,
+            replaced: false,
+            ledger: Ledger::default(),
+            last: None,
+        };
+        self.files.insert(key, tailed);
+        self.by_place.insert((device, inode), key);
+        self.by_path.insert(path.to_owned(), key);
+        key
+    }
+
+    /// Sets where the file is read from: the checkpoint, or what the settings say of files that were there before.
+    fn begin_at(&mut self, key: Key, known: Option<Checkpoint>, metadata: &Metadata) {
+        let from_end = !self.started && self.settings.from == From::End && !self.is_younger_than_the_store(metadata);
+        let Some(file) = self.files.get_mut(&key) else { return };
+        match known {
+            Some(known) => {
+                file.start = known.position();
+                file.ledger = known.ledger.clone();
+                file.last = Some(known);
+            }
+            None if from_end && metadata.len() > 0 => {
+                file.start = Position { offset: metadata.len(), ..Position::beginning() };
+                file.ledger.bytes_skipped = metadata.len();
+                self.steps.push_back(Step::Skipped(key));
+            }
+            None => {}
+        }
+        file.read = file.start.offset;
+    }
+
+    /// Whether the file was made after the agent had last run.
+    fn is_younger_than_the_store(&self, metadata: &Metadata) -> bool {
+        let nanos = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let created = metadata.created().map_or(0, nanos);
+        let files = self.files.values().filter_map(|file| file.last.as_ref());
+        let seen = self.known.values().chain(files).map(|known| known.modified).max();
+        seen.is_some_and(|seen| created > u128::try_from(seen).unwrap_or(0))
+    }
+
+    /// The checkpoint that the file goes on from, if there is one.
+    fn claim(
+        &mut self,
+        file: &File,
+        head: &[u8],
+        place: unix::Place,
+        packing: Option<Packing>,
+        path: &Path,
+    ) -> Option<Checkpoint> {
+        if let Some(known) = self.known.remove(&place) {
+            if packing.is_some() || rest::holds(file, head, &known) {
+                return Some(known);
+            }
+            self.sought.push(known);
+        }
+        self.take_sought(file, head, packing, path)
+    }
+}

@@ -1,0 +1,362 @@
+//! What becomes of a file that is rotated: renamed, copied and cut short, deleted, compressed.
+//!
+//! In: files whose path or content changed. Out: steps. Invariant: what a file held is read to its end wherever it went
+//! (its descriptor, its new name, its copy, its compressed copy), once. Does not parse.
+
+use std::cmp::Reverse;
+use std::fs::{self, File, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::pattern::is_rotated;
+use super::rest::{self, Packing};
+use super::tailed::{EDGE_BYTES, Edge, Handle, Tailed, before};
+use super::{AWAY_INTERVAL, Checkpoint, Key, Step, Tail, hash, unix};
+
+/// A deleted file frees its space when it is closed: it is not kept open for long.
+const DELETED_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Tail {
+    /// Nothing new in a file that no wanted path leads to: closes it, once its writer had time to let go of it.
+    pub(super) fn leave(&mut self, key: Key) -> Option<Step> {
+        let file = self.files.get(&key)?;
+        let deleted = match &file.handle {
+            Some(Handle::Plain(handle)) => handle.metadata().is_ok_and(|metadata| unix::is_deleted(&metadata)),
+            _ => false,
+        };
+        let mut timeout = self.settings.rotated_timeout();
+        if deleted {
+            timeout = timeout.min(DELETED_TIMEOUT);
+        }
+        let still = file.grown.elapsed();
+        if still >= timeout {
+            return Some(self.settle(key).unwrap_or(Step::Ended(key)));
+        }
+        let interval = AWAY_INTERVAL.max(still / 4).min(timeout - still);
+        self.again.push(Reverse((Instant::now() + interval, key)));
+        None
+    }
+
+    /// Another content stands where `key` was read: it is a new file, and the old one's rest may be in a copy.
+    pub(super) fn replace(&mut self, key: Key) -> Step {
+        let Some((path, target)) = self.files.get(&key).map(|file| (file.path.clone(), file.target.clone())) else {
+            return Step::Ended(key);
+        };
+        for sibling in siblings(target.as_ref().unwrap_or(&path), is_rotated) {
+            self.visit(&sibling);
+        }
+        let step = self.settle(key).unwrap_or(Step::Ended(key));
+        let Some(file) = self.files.get_mut(&key) else { return step };
+        file.replaced = true;
+        let handle = file.handle.take();
+        let away = file.away;
+        self.open.retain(|open| *open != key);
+        if let Some(Handle::Plain(handle)) = handle
+            && let Ok(metadata) = handle.metadata()
+        {
+            let head = rest::head(&handle, None);
+            let next = self.insert(&path, target, &metadata, &head);
+            for led in self.by_path.values_mut().filter(|led| **led == key) {
+                *led = next;
+            }
+            if let Some(file) = self.files.get_mut(&next) {
+                file.away = away;
+            }
+            self.opened(next, Handle::Plain(handle));
+            self.queue(next);
+        }
+        step
+    }
+
+    /// `key` ends. Its copies, if there are any, are what is left of it: the first one that holds more goes on.
+    fn settle(&mut self, key: Key) -> Option<Step> {
+        let copies: Vec<Key> =
+            self.files.iter().filter(|(_, file)| file.copy_of == Some(key)).map(|(key, _)| *key).collect();
+        let mut step = None;
+        for copy in copies {
+            let (Some(mut file), Some(original)) = (self.files.remove(&copy), self.files.get(&key)) else { continue };
+            file.copy_of = None;
+            match compare(&file, original) {
+                Likeness::Holds if step.is_none() => {
+                    file.read = original.read;
+                    file.edge = original.edge;
+                    file.first = original.first;
+                    file.start = original.start.clone();
+                    step = Some(Step::Moved { from: key, to: copy });
+                }
+                Likeness::Differs => {}
+                // All of it was read.
+                Likeness::Holds | Likeness::Shorter => file.pass(),
+            }
+            self.files.insert(copy, file);
+            self.queue(copy);
+        }
+        step
+    }
+
+    /// Whether `key` may be read: it is no copy of another file, or not any more.
+    pub(super) fn is_released(&mut self, key: Key) -> bool {
+        let Some(copy) = self.files.get(&key) else { return false };
+        let Some(original) = copy.copy_of else { return true };
+        if let Some(of) = self.files.get(&original) {
+            if !of.is_itself() {
+                // It will be found out at its turn, and decide about the copy.
+                self.queue(original);
+                return false;
+            }
+            if is_copy(copy, of) {
+                return false;
+            }
+        }
+        if let Some(copy) = self.files.get_mut(&key) {
+            copy.copy_of = None;
+        }
+        true
+    }
+
+    /// The file that `path`, which begins with `head`, may be a copy of, by its name and its beginning.
+    pub(super) fn original_of(&self, path: &Path, head: &[u8]) -> Option<Key> {
+        let name = path.file_name()?.to_str()?;
+        self.bases(path).find(|key| {
+            let Some(original) = self.files.get(key) else { return false };
+            let first = original.first.bytes();
+            let length = first.len().min(head.len());
+            let base = original.path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+            !original.away && is_rotated(name, base) && first[..length] == head[..length]
+        })
+    }
+
+    /// Whether `path` is what a rotation made, just now, of a file that is wanted: it came and went between two looks.
+    pub(super) fn is_fresh_rotation(&self, path: &Path, metadata: &Metadata) -> bool {
+        if self.passed.contains(&unix::place(metadata)) || self.patterns.leaves_out(path) {
+            return false;
+        }
+        if self.started {
+            return rest::packing(path).is_none() && self.bases(path).next().is_some();
+        }
+        let modified = unix::modified(metadata);
+        prefixes(path).any(|base| self.previous.get(&base).is_some_and(|previous| modified > *previous))
+    }
+
+    /// At the start: files that the store knows and that are not where they were. They may have been renamed.
+    pub(super) fn seek_missing(&mut self) {
+        let mut sought = Vec::new();
+        for known in self.known.values() {
+            let known = known.clone();
+            if known.path.parent().is_some_and(|directory| self.watch.has(directory)) {
+                sought.push(known);
+            }
+        }
+        for known in sought {
+            let place = (known.file.device, known.file.inode);
+            match find_inode(&known.path, place) {
+                Some(path) => self.visit(&path),
+                None => {
+                    self.known.remove(&place);
+                    self.sought.push(known);
+                }
+            }
+        }
+    }
+
+    /// At the start, when all files are known: what was rotated unseen, and where the rest of vanished files is.
+    pub(super) fn seek_rests(&mut self) {
+        let mut rotated = Vec::new();
+        for base in self.previous.keys() {
+            rotated.extend(siblings(base, is_rotated));
+        }
+        for known in &self.sought {
+            rotated.extend(siblings(&known.path, shares_stem));
+        }
+        rotated.sort_by_cached_key(|path| fs::metadata(path).map_or(0, |metadata| unix::modified(&metadata)));
+        rotated.dedup();
+        for path in rotated {
+            self.visit(&path);
+        }
+        for lost in std::mem::take(&mut self.sought) {
+            self.tell_gap(&lost);
+        }
+        for path in self.by_path.keys() {
+            for sibling in siblings(path, is_rotated) {
+                if let Ok(metadata) = fs::symlink_metadata(&sibling)
+                    && !self.by_place.contains_key(&unix::place(&metadata))
+                {
+                    self.passed.insert(unix::place(&metadata));
+                }
+            }
+        }
+    }
+
+    /// Whether `path` may hold the rest of a file that is sought.
+    pub(super) fn may_hold_rest(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        self.sought.iter().any(|known| {
+            known.path.parent() == path.parent()
+                && known.path.file_name().and_then(|base| base.to_str()).is_some_and(|base| shares_stem(name, base))
+        })
+    }
+
+    /// Takes the sought checkpoint that `file` is the rest of.
+    pub(super) fn take_sought(
+        &mut self,
+        file: &File,
+        head: &[u8],
+        packing: Option<Packing>,
+        path: &Path,
+    ) -> Option<Checkpoint> {
+        let found = self.sought.iter().position(|known| {
+            known.path.parent() == path.parent()
+                && known.offset > 0
+                && match packing {
+                    None => rest::holds(file, head, known),
+                    Some(packing) => rest::holds_packed(file, packing, head, known),
+                }
+        })?;
+        Some(self.sought.swap_remove(found))
+    }
+
+    /// The file of `key` is not at its path, and is not open: looks for its new name, or for its compressed rest.
+    pub(super) fn find_again(&mut self, key: Key) -> bool {
+        let Some(file) = self.files.get_mut(&key) else { return false };
+        let path = file.real().clone();
+        if let Some(found) = find_inode(&path, file.place())
+            && let Ok(handle) = unix::open(&found, file.place())
+        {
+            file.path = found;
+            file.target = None;
+            self.opened(key, Handle::Plain(handle));
+            return true;
+        }
+        let mut sought = file.last.clone().unwrap_or_default();
+        (sought.file, sought.path, sought.offset) = (file.id, path.clone(), file.read);
+        (sought.edge, sought.edge_bytes) = (hash(file.edge.bytes()), file.edge.bytes().len() as u32);
+        let (unread, last_key) = (file.size > file.read, self.last_key);
+        self.sought.push(sought.clone());
+        for sibling in siblings(&path, shares_stem) {
+            self.visit(&sibling);
+        }
+        if self.sought.iter().any(|other| other.file == sought.file) {
+            self.sought.retain(|other| other.file != sought.file);
+            if unread {
+                self.tell_gap(&sought);
+                if let Some(file) = self.files.get_mut(&key) {
+                    file.ledger.gaps += 1;
+                }
+            }
+            self.steps.push_back(Step::Ended(key));
+        } else {
+            self.steps.push_back(Step::Moved { from: key, to: Key(last_key + 1) });
+        }
+        false
+    }
+
+    fn tell_gap(&mut self, lost: &Checkpoint) {
+        tracing::warn!(
+            "{}: gone or cut short behind byte {}: what was written there later, if anything, could not be read",
+            lost.path.display(),
+            lost.offset
+        );
+        if let Some(file) = self.by_path.get(&lost.path).and_then(|key| self.files.get_mut(key)) {
+            file.ledger.gaps += 1;
+        }
+    }
+
+    /// The files that the name of `path` may have been made of by a rotation.
+    fn bases<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = Key> + 'a {
+        prefixes(path).filter_map(|base| self.by_path.get(&base).copied())
+    }
+}
+
+/// Whether `copy` holds nothing but the beginning of what `original` holds now.
+fn is_copy(copy: &Tailed, original: &Tailed) -> bool {
+    let (Some(Handle::Plain(copy)), Some(Handle::Plain(original))) = (&copy.handle, &original.handle) else {
+        return true;
+    };
+    let end = copy.metadata().map_or(0, |metadata| metadata.len());
+    let mut begins = [[0; EDGE_BYTES]; 2];
+    let [begin, same] = &mut begins;
+    let (Ok(count), Ok(_)) = (unix::read_at(copy, begin, 0), unix::read_at(original, same, 0)) else { return true };
+    begin[..count] == same[..count]
+        && before(copy, end).is_ok_and(|edge| before(original, end).is_ok_and(|same| same == edge))
+}
+
+/// How what may be a copy stands to what was read of its original, which is gone.
+enum Likeness {
+    /// It holds all that was read, and perhaps more.
+    Holds,
+    /// It holds less, and may be a copy from before.
+    Shorter,
+    Differs,
+}
+
+fn compare(copy: &Tailed, original: &Tailed) -> Likeness {
+    let Some(Handle::Plain(file)) = &copy.handle else { return Likeness::Shorter };
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let first = original.first.bytes();
+    let mut begin = vec![0; first.len().min(usize::try_from(size).unwrap_or(usize::MAX))];
+    if unix::read_at(file, &mut begin, 0).is_err() || begin != first[..begin.len()] {
+        return Likeness::Differs;
+    }
+    if size < original.read {
+        return Likeness::Shorter;
+    }
+    match before(file, original.read) {
+        Ok(edge) if edge == original.edge.bytes() => Likeness::Holds,
+        _ => Likeness::Differs,
+    }
+}
+
+impl Tailed {
+    /// Whether what was read still stands there.
+    fn is_itself(&self) -> bool {
+        let Some(Handle::Plain(file)) = &self.handle else { return true };
+        let mut first = vec![0; self.first.bytes().len()];
+        unix::read_at(file, &mut first, 0).is_ok()
+            && first == self.first.bytes()
+            && before(file, self.read).is_ok_and(|edge| edge == self.edge.bytes())
+    }
+
+    /// Goes to the end without reading.
+    fn pass(&mut self) {
+        let Some(Handle::Plain(file)) = &self.handle else { return };
+        let end = file.metadata().map_or(0, |metadata| metadata.len());
+        let mut first = vec![0; EDGE_BYTES.min(usize::try_from(end).unwrap_or(EDGE_BYTES))];
+        if let (Ok(_), Ok(edge)) = (unix::read_at(file, &mut first, 0), before(file, end)) {
+            self.first = Edge::first(&first);
+            self.edge = Edge::last(&edge);
+            self.read = end;
+            self.start.offset = end;
+        }
+    }
+}
+
+/// The paths beside `path` whose name is, by `like(name, base)`, made of its name.
+fn siblings(path: &Path, like: fn(&str, &str) -> bool) -> Vec<PathBuf> {
+    let (Some(directory), Some(base)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| like(name, base)));
+    named.map(|entry| entry.path()).collect()
+}
+
+/// The path of the file at `place`, in the directory of `path`.
+fn find_inode(path: &Path, place: unix::Place) -> Option<PathBuf> {
+    let entries = fs::read_dir(path.parent()?).ok()?.flatten();
+    let found = entries.into_iter().find(|entry| unix::inode(entry) == place.1)?.path();
+    let metadata = fs::symlink_metadata(&found).ok()?;
+    (metadata.is_file() && unix::place(&metadata) == place).then_some(found)
+}
+
+/// Whether two names begin alike, up to the first dot: `app.log` and `app.log.2.gz`, `app.1.log`.
+fn shares_stem(name: &str, base: &str) -> bool {
+    let stem = base.split('.').next().unwrap_or(base);
+    name != base && !stem.is_empty() && name.starts_with(stem)
+}
+
+/// The beginnings of a path's name, longest first: `app.log` and `app` of `app.log.1`.
+pub(super) fn prefixes(path: &Path) -> impl Iterator<Item = PathBuf> + '_ {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    let cuts = name.char_indices().rev().filter(|(at, c)| *at > 0 && matches!(c, '.' | '-' | '_' | '~'));
+    cuts.map(move |(at, _)| path.with_file_name(&name[..at]))
+}

@@ -1,0 +1,286 @@
+//! One file that is read: its descriptor, how far it was read, and whether it still is what was read.
+//!
+//! In: an open file. Out: the next bytes, or that there are none, or that another content stands there. Invariant: what
+//! is handed out follows what was handed out before: the first bytes and those just before the place are compared at
+//! each look. Does not know paths' patterns or other files.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::unix::{self, Place};
+use super::{Checkpoint, FileId, Key, Ledger, Position, hash};
+
+/// So many bytes are compared at the beginning, and before the place of reading.
+pub(super) const EDGE_BYTES: usize = 64;
+
+/// So many NULs in a row are no text.
+const HOLE_BYTES: usize = 16;
+
+/// A few bytes, to be compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edge {
+    length: u8,
+    bytes: [u8; EDGE_BYTES],
+}
+
+impl Edge {
+    pub(super) fn first(bytes: &[u8]) -> Edge {
+        Edge::copy(&bytes[..bytes.len().min(EDGE_BYTES)])
+    }
+
+    pub(super) fn last(bytes: &[u8]) -> Edge {
+        Edge::copy(&bytes[bytes.len().saturating_sub(EDGE_BYTES)..])
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+
+    fn copy(from: &[u8]) -> Edge {
+        let mut bytes = [0; EDGE_BYTES];
+        bytes[..from.len()].copy_from_slice(from);
+        Edge { length: from.len() as u8, bytes }
+    }
+
+    /// The last `EDGE_BYTES` of what this edge ends, and of `more`.
+    fn push(&mut self, more: &[u8]) {
+        let mut joined = self.bytes().to_vec();
+        joined.extend_from_slice(&more[more.len().saturating_sub(EDGE_BYTES)..]);
+        *self = Edge::last(&joined);
+    }
+}
+
+/// The way to a file's bytes.
+pub(super) enum Handle {
+    Plain(File),
+    /// Compressed: bytes come in order only.
+    Packed(Box<dyn Read + Send>),
+}
+
+/// What a look at a file gave.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Got {
+    /// New bytes, in this part of the buffer.
+    Bytes(Range<usize>),
+    /// Nothing new.
+    Nothing,
+    /// What was read is not there any more.
+    Replaced,
+}
+
+pub(super) struct Tailed {
+    pub id: FileId,
+    /// Where it was last seen.
+    pub path: PathBuf,
+    /// What `path` leads to, where it is a symbolic link.
+    pub target: Option<PathBuf>,
+    /// Other paths that lead to it: hard links, symbolic links.
+    pub aliases: Vec<PathBuf>,
+    pub handle: Option<Handle>,
+    /// Bytes read.
+    pub read: u64,
+    /// Where the parser begins.
+    pub start: Position,
+    pub first: Edge,
+    pub edge: Edge,
+    /// Size and time of the last look.
+    pub size: u64,
+    pub modified: i64,
+    /// When it last had something new.
+    pub grown: Instant,
+    pub queued: bool,
+    /// No path that is wanted leads here any more.
+    pub away: bool,
+    /// It looks like a copy of this file, and is not read as long as it does.
+    pub copy_of: Option<Key>,
+    /// Its content was replaced: its place belongs to another generation.
+    pub replaced: bool,
+    pub ledger: Ledger,
+    /// The last checkpoint that was made of it.
+    pub last: Option<Checkpoint>,
+}
+
+impl Tailed {
+    pub(super) fn place(&self) -> Place {
+        (self.id.device, self.id.inode)
+    }
+
+    pub(super) fn real(&self) -> &PathBuf {
+        self.target.as_ref().unwrap_or(&self.path)
+    }
+
+    /// It is at `path` now; `away` says that nobody wants what is there.
+    pub(super) fn rename(&mut self, path: &std::path::Path, target: Option<PathBuf>, away: bool) {
+        self.path = path.to_owned();
+        self.target = target;
+        if away && !self.away {
+            // Its writer has until then to let go of it.
+            self.grown = Instant::now();
+        }
+        self.away = away;
+    }
+
+    pub(super) fn is_packed(&self) -> bool {
+        matches!(self.handle, Some(Handle::Packed(_)))
+    }
+
+    /// Takes note of a look at the file; whether something may be new.
+    pub(super) fn notice(&mut self, metadata: &Metadata) -> bool {
+        let (size, modified) = (metadata.len(), unix::modified(metadata));
+        let changed = size != self.size || modified != self.modified;
+        (self.size, self.modified) = (size, modified);
+        changed || size != self.read
+    }
+
+    /// Reads at most `limit` new bytes into `buffer`.
+    pub(super) fn read(&mut self, whole: &mut Vec<u8>, limit: usize) -> io::Result<Got> {
+        let known = usize::from(self.edge.length);
+        if whole.len() < known + limit {
+            whole.resize(known + limit, 0);
+        }
+        let buffer = &mut whole[..known + limit];
+        match &mut self.handle {
+            None => Ok(Got::Nothing),
+            Some(Handle::Packed(reader)) => {
+                let count = fill(reader, &mut buffer[known..])?;
+                Ok(self.take(&buffer[known..known + count], known))
+            }
+            Some(Handle::Plain(file)) => {
+                let mut first = [0; EDGE_BYTES];
+                let first = &mut first[..usize::from(self.first.length)];
+                let count = unix::read_at(file, buffer, self.read - known as u64)?;
+                if count < known
+                    || buffer[..known] != *self.edge.bytes()
+                    || unix::read_at(file, first, 0)? < first.len()
+                    || *first != *self.first.bytes()
+                {
+                    return Ok(Got::Replaced);
+                }
+                let fresh = &buffer[known..count];
+                let Some(last) = fresh.iter().rposition(|byte| *byte != 0) else {
+                    let holds_more = count == known + limit && self.skip_hole(limit)?;
+                    return if holds_more { self.read(whole, limit) } else { Ok(self.take_short(fresh, known)) };
+                };
+                // NULs at the end may yet be written over; NULs before a line are a hole. A few are text in UTF-16.
+                let end = if fresh.len() - last > HOLE_BYTES { last + 1 } else { fresh.len() };
+                let mut start = 0;
+                if matches!(self.edge.bytes().last(), None | Some(b'\n' | 0)) {
+                    start = fresh.iter().position(|byte| *byte != 0).filter(|hole| *hole >= HOLE_BYTES).unwrap_or(0);
+                }
+                if start > 0 {
+                    self.skip(&fresh[..start]);
+                }
+                Ok(self.take(&fresh[start..end], known + start))
+            }
+        }
+    }
+
+    /// Nothing but NULs, up to the file's end.
+    fn take_short(&mut self, nuls: &[u8], at: usize) -> Got {
+        if nuls.len() < HOLE_BYTES { self.take(nuls, at) } else { Got::Nothing }
+    }
+
+    /// `fresh` was read; it stands at `at` in the buffer.
+    fn take(&mut self, fresh: &[u8], at: usize) -> Got {
+        if fresh.is_empty() {
+            return Got::Nothing;
+        }
+        if self.first.bytes().len() < EDGE_BYTES && self.first.bytes().len() as u64 == self.read {
+            let mut first = self.first.bytes().to_vec();
+            first.extend_from_slice(&fresh[..fresh.len().min(EDGE_BYTES)]);
+            self.first = Edge::first(&first);
+        }
+        self.read += fresh.len() as u64;
+        self.ledger.bytes_read += fresh.len() as u64;
+        self.edge.push(fresh);
+        Got::Bytes(at..at + fresh.len())
+    }
+
+    fn skip(&mut self, hole: &[u8]) {
+        self.read += hole.len() as u64;
+        self.ledger.bytes_skipped += hole.len() as u64;
+        self.edge.push(hole);
+    }
+
+    /// A whole buffer of NULs: goes on behind them, if anything stands there.
+    fn skip_hole(&mut self, limit: usize) -> io::Result<bool> {
+        let Some(Handle::Plain(file)) = &self.handle else { return Ok(false) };
+        let mut at = self.read;
+        let mut piece = vec![0; limit];
+        loop {
+            at = unix::next_data(file, at).unwrap_or(at).max(at);
+            let count = unix::read_at(file, &mut piece, at)?;
+            if count == 0 {
+                return Ok(false);
+            }
+            if let Some(found) = piece[..count].iter().position(|byte| *byte != 0) {
+                at += found as u64;
+                break;
+            }
+            at += count as u64;
+        }
+        self.ledger.bytes_skipped += at - self.read;
+        self.read = at;
+        self.edge = Edge::last(&[0; EDGE_BYTES]);
+        Ok(true)
+    }
+
+    /// The checkpoint at `position`, which is not behind what was read.
+    pub(super) fn checkpoint(&mut self, position: Position) -> Option<Checkpoint> {
+        if self.replaced {
+            return None;
+        }
+        let mut edge = Vec::new();
+        if let Some(Handle::Plain(file)) = &self.handle {
+            if (self.id.head_bytes as usize) < FileId::HEAD_BYTES {
+                let mut head = vec![0; FileId::HEAD_BYTES.min(usize::try_from(self.read).unwrap_or(usize::MAX))];
+                if unix::read_at(file, &mut head, 0).ok() == Some(head.len()) {
+                    self.id = FileId::new(self.id.device, self.id.inode, &head);
+                }
+            }
+            edge = before(file, position.offset).unwrap_or_default();
+        }
+        let checkpoint = Checkpoint {
+            file: self.id,
+            path: self.path.clone(),
+            offset: position.offset,
+            line: position.line,
+            streams: position.streams,
+            edge: hash(&edge),
+            edge_bytes: edge.len() as u32,
+            modified: self.modified,
+            cursor: None,
+            ledger: self.ledger.clone(),
+        };
+        self.last = Some(checkpoint.clone());
+        Some(checkpoint)
+    }
+}
+
+/// The (at most `EDGE_BYTES`) bytes before `offset`.
+pub(super) fn before(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+    let count = offset.min(EDGE_BYTES as u64);
+    let mut edge = vec![0; count as usize];
+    let read = unix::read_at(file, &mut edge, offset - count)?;
+    edge.truncate(read);
+    Ok(edge)
+}
+
+/// Reads until `buffer` is full or the input ends.
+pub(super) fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // A compressed file that is still being written ends in the middle.
+            Err(_) if filled > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

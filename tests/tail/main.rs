@@ -1,0 +1,7 @@
+//! The tail room on the real file system: each way in which files are written, rotated and lost.
+//!
+//! In: temporary directories. Out: a failure where a line is lost, comes twice, or comes out of order. Does not parse:
+//! `Reader` stands in for the parser, whose records are lines here.
+
+mod reader;
+mod scenarios;
