@@ -59,6 +59,22 @@ const AT: [&str; 22] = [
     "ב- ",
 ];
 
+/// Whether a text can only be a stack frame as runtimes print them, with its own indentation.
+pub(crate) fn is_frame(text: &[u8]) -> bool {
+    let trimmed = text.trim_ascii_start();
+    let indented = text.starts_with(b"\t") || text.len() >= trimmed.len() + 2;
+    if indented && AT.iter().any(|at| trimmed.starts_with(at.as_bytes())) {
+        return true;
+    }
+    let Some(number) = text.strip_prefix(b"#") else { return false };
+    let digits = number.iter().take_while(|c| c.is_ascii_digit()).count();
+    number[digits..].strip_prefix(b" ").filter(|_| digits > 0).is_some_and(|place| {
+        place.starts_with(b"{main}")
+            || place.starts_with(b"[internal function]")
+            || memchr::memmem::find(place, b".php(").is_some()
+    })
+}
+
 fn is_trace(line: &[u8], trimmed: &[u8]) -> bool {
     let indented = line.len() > trimmed.len() && matches!(line[0], b' ' | b'\t');
     if indented && AT.iter().any(|at| trimmed.starts_with(at.as_bytes())) {

@@ -38,6 +38,12 @@ pub(crate) fn from_epoch(number: f64) -> Option<String> {
     Some(format!("{stamp:.3}"))
 }
 
+/// Microseconds since the epoch, as RFC 3339 in UTC.
+pub(crate) fn from_epoch_micros(number: i64) -> Option<String> {
+    let stamp = jiff::Timestamp::from_microsecond(number).ok()?;
+    Some(format!("{stamp:.6}"))
+}
+
 /// A cursor over the digits and separators of a time.
 struct Cursor<'a> {
     text: &'a str,

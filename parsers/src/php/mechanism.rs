@@ -170,9 +170,9 @@ pub(super) fn is_fatal(kind: &str) -> bool {
 /// Whether Laravel's own code stands in a trace.
 fn is_laravel(exceptions: &[Exception]) -> bool {
     let framework = |file: &Option<String>| file.as_ref().is_some_and(|file| file.contains("/laravel/framework/"));
-    exceptions.iter().any(|exception| {
-        framework(&exception.file) || exception.frames.iter().any(|frame| framework(&frame.file))
-    })
+    exceptions
+        .iter()
+        .any(|exception| framework(&exception.file) || exception.frames.iter().any(|frame| framework(&frame.file)))
 }
 
 /// Inside what an exception was thrown, told by the framework's frames.
