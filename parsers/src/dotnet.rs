@@ -81,7 +81,9 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         trace.end = second_print(lines, &trace, start.indent);
     }
     let fields = entry::trace_source(lines, &mut trace.end, header);
-    let crash = start.banner;
+    // The Windows event log's text of a crash.
+    let logged = lines[start.line][..start.offset].trim() == "Exception Info:";
+    let crash = start.banner || logged;
     let has_header = header.is_some() && (!crash || start.line == 0);
     let mut record = record(trace.exceptions);
     record.unparsed = trace.unparsed;
@@ -104,6 +106,11 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     record.fields.extend(fields);
     let from = if has_header { 0 } else { start.first };
     Some(Found { record, lines: from..trace.end.max(start.line + 1), has_header })
+}
+
+/// Whether a runtime announces on this line the end of its process, and prints the exception line by line.
+pub(crate) fn announces(line: &[u8]) -> bool {
+    line.starts_with(b"Unhandled exception. ") || line.starts_with(b"Unhandled Exception: ")
 }
 
 /// The exception in a JSON entry, if it is one of this language.

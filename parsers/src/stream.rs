@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::assemble::{self, Extent, Step};
 use crate::line::{self, Kind};
-use crate::php;
+use crate::{dotnet, php};
 use crate::unwrap::{self, Wrapper};
 use crate::{Options, Record, scan};
 
@@ -22,6 +22,8 @@ const HEADLESS_LINES: usize = 60;
 const QUIET_LINES: u32 = 200;
 /// An entry that does not go on within so many bytes of others was cut off.
 const FOREIGN_BYTES: usize = 64 * 1024;
+/// Log lines that may stand between two lines of a crash, which a runtime prints beside the log.
+const BETWEEN_LINES: u32 = 4;
 /// Programs (streams of one file) kept apart.
 const MAX_STREAMS: usize = 256;
 
@@ -123,6 +125,10 @@ struct Open {
     /// Where another entry began inside an open one: the region ends there, unless that one goes on behind it.
     breaks: Option<usize>,
     extent: Extent,
+    /// Whether a runtime prints a crash here, line by line, beside the log.
+    crash: bool,
+    /// Log lines since the last line of the crash.
+    between: u32,
 }
 
 impl Plain {
@@ -162,7 +168,9 @@ impl Plain {
                 }
                 let start = self.look_back(hit);
                 let extent = Extent::new(&self.buffer[start..hit], text);
-                let mut open = Open { start, hit, cursor, quiet: 0, weave: None, breaks: None, extent };
+                let crash = dotnet::announces(text);
+                let mut open =
+                    Open { start, hit, cursor, quiet: 0, weave: None, breaks: None, crash, between: 0, extent };
                 if php::concerns(text) {
                     open.weave = Some(self.weave(start, cursor));
                 }
@@ -222,8 +230,17 @@ impl Plain {
                 }
             }
             match line::kind(text) {
-                Kind::Begin => return Some(open.cursor),
-                Kind::Trace => open.quiet = 0,
+                Kind::Begin if open.crash && open.between < BETWEEN_LINES => {
+                    open.breaks = open.breaks.or(Some(open.cursor));
+                    open.between += 1;
+                }
+                Kind::Begin => return Some(open.breaks.unwrap_or(open.cursor)),
+                Kind::Trace => {
+                    open.quiet = 0;
+                    open.between = 0;
+                    open.breaks = None;
+                }
+                Kind::Blank | Kind::Text if open.between > 0 => return open.breaks,
                 Kind::Blank | Kind::Text => open.quiet += 1,
             }
             let step = open.extent.step(&self.buffer[open.start..open.hit], text);

@@ -65,6 +65,7 @@ impl Block {
     /// Takes one line; false when it is no part of the block.
     fn take(&mut self, text: &str) -> bool {
         if let line::Piece::Frame(frame, _) = line::piece(text) {
+            self.field = Some(Field::Stack);
             self.last().frames.push(frame);
             return true;
         }
