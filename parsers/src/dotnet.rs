@@ -50,7 +50,7 @@ mod trace;
 mod xml;
 
 use crate::assemble::Found;
-use crate::header::Header;
+use crate::header::{self, Header};
 use crate::json::Object;
 use crate::record::{Exception, Frame, Level, Platform, Record};
 
@@ -111,6 +111,13 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
 /// Whether a runtime announces on this line the end of its process, and prints the exception line by line.
 pub(crate) fn announces(line: &[u8]) -> bool {
     line.starts_with(b"Unhandled exception. ") || line.starts_with(b"Unhandled Exception: ")
+}
+
+/// Whether an entry's first line may stand between the lines of a crash: information, and no exception in it.
+pub(crate) fn is_aside(line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&line[..line.len().min(1000)]);
+    let level = header::header(&text).and_then(|header| header.level);
+    level.is_some_and(|level| level < Level::Warning) && !text.contains("xception")
 }
 
 /// The exception in a JSON entry, if it is one of this language.

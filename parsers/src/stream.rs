@@ -230,7 +230,7 @@ impl Plain {
                 }
             }
             match line::kind(text) {
-                Kind::Begin if open.crash && open.between < BETWEEN_LINES => {
+                Kind::Begin if open.crash && open.between < BETWEEN_LINES && dotnet::is_aside(text) => {
                     open.breaks = open.breaks.or(Some(open.cursor));
                     open.between += 1;
                 }

@@ -6,7 +6,6 @@
 
 use super::line::{self, Piece};
 use super::{head, in_app};
-use crate::header;
 use crate::record::{CauseOf, Exception};
 
 /// What was read.
@@ -128,7 +127,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             // Another program's line between those of a crash.
-            if self.woven && header::begins(line.as_bytes()) && self.trace_follows(self.index + 1) {
+            if self.woven && super::is_aside(line.as_bytes()) && self.trace_follows(self.index + 1) {
                 continue;
             }
             let (line, nested) = without_nested(line);
