@@ -164,6 +164,7 @@ struct Start {
 fn start(lines: &[&str], anchor: usize) -> Option<Start> {
     let mut weak = None;
     let mut inside = None;
+    let mut joined = None;
     let mut strong: Option<Start> = None;
     for at in (0..=anchor).rev() {
         let line = lines[at];
@@ -213,9 +214,16 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
         if strong.is_none() && inside.is_none() {
             let offset = head::within(line).map(|(offset, _)| offset).or_else(|| head::labelled(line));
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
+            joined = joined.or_else(|| joined_head(line).map(|offset| Start { line: at, offset, indent: 0, banner: false, first }));
         }
     }
-    strong.or(inside).or(weak)
+    strong.or(inside).or(joined).or(weak)
+}
+
+/// Where a head without a colon begins: at the line's beginning, or behind a layout's separator.
+fn joined_head(line: &str) -> Option<usize> {
+    let starts = [0].into_iter().chain(line.match_indices(['|', '\t']).map(|(at, _)| at + 1).take(16));
+    starts.map(|at| at + (line[at..].len() - line[at..].trim_start().len())).find(|at| head::joined(&line[*at..]).is_some())
 }
 
 /// Whether the text before a line's first frame or cause may hold a head.
@@ -242,14 +250,21 @@ fn headless(lines: &[&str], anchor: usize, header: Option<&Header>) -> Option<Fo
     }
     let mut record = record(trace.exceptions);
     record.unparsed = trace.unparsed;
-    if own {
-        entry::message(&mut record, &lines[..anchor], "");
+    // What a program printed right above the frames is all that names the error.
+    let above = anchor.checked_sub(1).filter(|above| !own && names_error(lines[*above]));
+    let said = if own { Some(0) } else { above };
+    if let Some(from) = said {
+        entry::message(&mut record, &lines[from..anchor], "");
         if let (Some(exception), Some(message)) = (record.exceptions.first_mut(), &record.message) {
             exception.message.clone_from(message);
         }
     }
     entry::tail(&mut record, &trace.tail);
-    Some(Found { record, lines: if own { 0 } else { anchor }..trace.end, has_header: own })
+    Some(Found { record, lines: said.unwrap_or(anchor)..trace.end, has_header: own })
+}
+
+fn names_error(line: &str) -> bool {
+    ["rror", "xception", "ailed", "ailure"].iter().any(|word| line.contains(word))
 }
 
 /// Whether a stack's first call is the one that asked for it.

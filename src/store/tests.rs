@@ -48,7 +48,13 @@ pub(super) fn finding(name: &str, user: u64, number: u64) -> Finding {
             user: Some(User { id: Some(user.to_string()), username: None }),
             ..Record::default()
         },
-        verdict: Verdict { handled: Some(false), category: Category::Defect, action: Action::Send, reasons: vec![] },
+        verdict: Verdict {
+            handled: Some(false),
+            category: Category::Defect,
+            action: Action::Send,
+            reasons: vec![],
+            effects: Default::default(),
+        },
         fingerprint: Fingerprint(format!("1{name}")),
         dsn_key: Some(Arc::from("shop")),
     }

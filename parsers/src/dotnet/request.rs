@@ -71,7 +71,10 @@ fn is_noun(word: &str) -> bool {
 
 fn introduces_status(word: &str) -> bool {
     let word = word.trim_matches([':', '=']).to_ascii_lowercase();
-    matches!(word.as_str(), "responded" | "returned" | "with" | "status" | "code" | "statuscode" | "" | "->" | "→" | "-" | ">")
+    matches!(
+        word.as_str(),
+        "responded" | "returned" | "with" | "status" | "code" | "statuscode" | "" | "->" | "→" | "-" | ">"
+    )
 }
 
 // Request starting HTTP/1.1 GET http://localhost:5000/orders/2 - - -

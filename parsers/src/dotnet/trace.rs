@@ -229,7 +229,9 @@ impl<'a> Reader<'a> {
     fn open(&mut self, text: &str, parent: Option<usize>, number: Option<u32>) {
         let index = self.trace.exceptions.len();
         let text = if parent.is_none() { head::after_banner(text).unwrap_or(text) } else { text };
-        let mut exception = match head::at_start(text.trim_start()) {
+        let text = text.trim_start_matches(' ');
+        let known = head::at_start(text).or_else(|| head::joined(text).filter(|_| parent.is_none()));
+        let mut exception = match known {
             Some(head) => Exception {
                 kind: head.kind.to_owned(),
                 message: head.message.to_owned(),
@@ -305,7 +307,8 @@ impl<'a> Reader<'a> {
         let frames = std::mem::take(&mut self.trace.exceptions[open.index].frames);
         // The method that wrapped the cause stands last in the cause's frames and first in the outer one's.
         let sought = if self.stack.len() < DEPTH { frames.len() } else { 0 };
-        let libraries = frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
+        let libraries =
+            frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
         let cut = frames[..libraries].windows(2).position(|pair| same_call(&pair[0], &pair[1])).map_or(0, |at| at + 1);
         let mut inner = frames;
         let outer = inner.split_off(cut);
@@ -352,7 +355,10 @@ impl<'a> Reader<'a> {
         let resumes = self.queue.is_empty()
             && head::at_start(trimmed).is_none_or(|head| !head.strong)
             && head::after_banner(trimmed).is_none()
-            && self.lines.get(self.index + 1).is_some_and(|line| !matches!(line::piece(line), Piece::Text(_) | Piece::Blank));
+            && self
+                .lines
+                .get(self.index + 1)
+                .is_some_and(|line| !matches!(line::piece(line), Piece::Text(_) | Piece::Blank));
         if resumes {
             self.trace.unparsed.push(text.to_owned());
         }
@@ -495,8 +501,8 @@ fn without_nested(line: &str) -> (&str, bool) {
 // System.TimeoutException: A timeout occurred … HeartbeatException: "MongoDB.Driver.ConnectionException: … ---> …
 /// Whether a message opens a quotation of another exception and does not close it on its line.
 fn quotes_trace(text: &str) -> bool {
-    let Some(at) = text.find("xception: \"") else { return false };
-    let quoted = &text[at + 11..];
+    let opening = ["xception: \"", "xception=\""].iter().find_map(|opening| Some(text.find(opening)? + opening.len()));
+    let Some(quoted) = opening.map(|at| &text[at..]) else { return false };
     head::at_start(quoted).is_some_and(|head| head.strong) && !quoted.contains('"')
 }
 
