@@ -313,7 +313,12 @@ fn stripped(text: &str) -> Option<(Frame, &str)> {
         return None;
     }
     let name = &text[..text.len() - rest.len() + end];
-    let frame = Frame { function: Some(name.to_owned()), raw: Some(name.to_owned()), ..Frame::default() };
+    let frame = Frame {
+        function: Some(name[image.len() + 1..].to_owned()),
+        module: Some(image.to_owned()),
+        raw: Some(name.to_owned()),
+        ..Frame::default()
+    };
     Some((frame, rest[end..].trim()))
 }
 
