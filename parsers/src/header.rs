@@ -235,8 +235,8 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     Some(after.strip_prefix(':').unwrap_or(after))
 }
 
-/// `[7]`, `[main]`, `(12)`: a thread or a process.
-fn bracket_part<'a>(text: &'a str, _header: &mut Header) -> Option<&'a str> {
+/// `[7]`, `[main]`, `(12)`: a thread or a process; behind the level, a name is the logger's.
+fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let (inner, close) = match text.chars().next()? {
         '[' => (&text[1..], ']'),
         '(' => (&text[1..], ')'),
@@ -245,7 +245,14 @@ fn bracket_part<'a>(text: &'a str, _header: &mut Header) -> Option<&'a str> {
     let end = inner.find(close)?;
     let word = &inner[..end];
     let plain = word.len() <= 40 && !word.contains([' ', '"', '\'', '(', '{']);
-    plain.then(|| &inner[end + 1..])
+    if !plain {
+        return None;
+    }
+    let named = word.len() > 1 && word.bytes().all(|c| c.is_ascii_alphabetic() || b"._-:/".contains(&c));
+    if close == ']' && named && header.level.is_some() && header.logger.is_none() {
+        header.logger = Some(word.to_owned());
+    }
+    Some(&inner[end + 1..])
 }
 
 /// `Toko.Billing.Mailer - `, `default - `: a name and a dash.
