@@ -155,6 +155,7 @@ impl Plain {
                     return None;
                 };
                 let hit = self.line_start(hit);
+                self.next = hit;
                 let cursor = line_end(&self.buffer[..limit], hit);
                 let text = trim_break(&self.buffer[hit..cursor]);
                 if let Some(wrapper) = unwrap::detect(text) {

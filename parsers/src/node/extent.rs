@@ -63,7 +63,7 @@ impl Extent {
 
     /// Whether properties are being printed, of which there may be any number.
     pub(crate) fn is_open(&self) -> bool {
-        self.open
+        self.open || self.object
     }
 
     /// Takes the next line; `before` is the region before its first call.

@@ -444,7 +444,7 @@ fn is_junk(line: &str, next: Option<&&str>) -> bool {
 
 /// A quoted text with its escapes resolved, and its length in the line.
 fn quoted(text: &str) -> Option<(String, usize)> {
-    let quote = text.chars().next()?;
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"' | '`'))?;
     let mut out = String::new();
     let mut chars = text.char_indices().skip(1);
     while let Some((at, c)) = chars.next() {
