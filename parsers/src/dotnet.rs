@@ -214,7 +214,15 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
         if strong.is_none() && inside.is_none() {
             let offset = head::within(line).map(|(offset, _)| offset).or_else(|| head::labelled(line));
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
-            joined = joined.or_else(|| joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start { line: at, offset, indent: 0, banner: false, first }));
+            joined = joined.or_else(|| {
+                joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start {
+                    line: at,
+                    offset,
+                    indent: 0,
+                    banner: false,
+                    first,
+                })
+            });
         }
     }
     strong.or(inside).or(joined).or(weak)
@@ -223,7 +231,9 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
 /// Where a head without a colon begins: only some of a layout's separators may stand before it.
 fn joined_head(line: &str) -> Option<usize> {
     let starts = [0].into_iter().chain(line.match_indices(['|', '\t', ' ']).map(|(at, _)| at + 1).take(64));
-    starts.map(|at| at + (line[at..].len() - line[at..].trim_start().len())).find(|at| head::joined(&line[*at..]).is_some())
+    starts
+        .map(|at| at + (line[at..].len() - line[at..].trim_start().len()))
+        .find(|at| head::joined(&line[*at..]).is_some())
 }
 
 /// Whether the text before a line's first frame or cause may hold a head.

@@ -238,6 +238,7 @@ impl Plain {
                 from = start;
                 continue;
             }
+            self.next = start;
             let raw = trim_break(&self.window.bytes[start..end]);
             if let Some(wrapper) = unwrap::detect(raw).filter(|_| self.unwraps) {
                 return Err(wrapper);
