@@ -156,7 +156,7 @@ impl Reporters {
         if let Some(status) = answered(record) {
             return told(true, true, format!("handled: answered with {status}, a client's mistake"));
         }
-        if let Some(status) = failed(record).filter(|_| self.words.deals_with(&own).is_none()) {
+        if let Some(status) = failed(record).filter(|_| self.words.says_nothing(&own)) {
             return certain(format!("unhandled: answered with {status}, as servers answer what nobody caught"));
         }
         if ends_the_process(record) {
