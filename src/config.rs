@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{issue, policy, scrub, store, tail};
+use crate::{deliver, event, issue, policy, scrub, store, tail};
 
 /// Everything that can be configured. `examples/errtail.toml` documents each key.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -37,6 +37,10 @@ pub struct Config {
     pub dedupe: issue::Settings,
     /// What is taken out before anything is stored or sent.
     pub scrub: scrub::Settings,
+    /// What events say besides the log.
+    pub event: event::Settings,
+    /// How events are sent.
+    pub delivery: deliver::Settings,
     /// What is read, and how.
     pub tail: tail::Settings,
     /// How much is kept.

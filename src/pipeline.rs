@@ -84,7 +84,7 @@ impl Pipeline {
             self.judge.finish(&mut judged);
         }
         self.found.extend(judged.into_iter().map(|(record, verdict)| {
-            let fingerprint = issue::fingerprint(&record);
+            let fingerprint = issue::by_rule(issue::fingerprint(&record), &verdict.effects.fingerprint);
             Finding { record, verdict, fingerprint, dsn_key: None }
         }));
     }

@@ -43,7 +43,7 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
         let other = dotnet::parse(&texts, region.hit, header.as_ref())
-            .or_else(|| node::parse(&texts, region.hit, &region.lines[0]));
+            .or_else(|| node::parse(&texts, region.hit, &region.lines[0], header.as_ref()));
         found.extend(other);
     }
     found.into_iter().map(|found| fill(found, header.as_ref())).collect()
@@ -84,6 +84,11 @@ pub(crate) fn is_whole(line: &[u8]) -> bool {
 /// Whether a line can only be the last one of its record.
 pub(crate) fn closes(line: &[u8]) -> bool {
     php::closes(line) || node::closes(line)
+}
+
+/// Whether a line that looks like the first of an entry may be the second of one.
+pub(crate) fn may_follow(line: &[u8]) -> bool {
+    node::may_follow(line)
 }
 
 impl<'a> Region<'a> {

@@ -60,7 +60,8 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             let whispered = word.iter().all(u8::is_ascii_lowercase);
             (level_of(word).is_some()
                 && word != b"HTTP"
-                && (shouted && matches!(after, Some(b' ' | b':' | b'|')) || whispered && after == Some(&b':')))
+                && (shouted && matches!(after, Some(b' ' | b':' | b'|'))
+                    || whispered && line[word.len()..].starts_with(b": ")))
                 || php::begins(line)
                 || dotnet::begins(line)
                 || time::at_start(std::str::from_utf8(&line[..line.len().min(32)]).unwrap_or("")).is_some()
@@ -80,7 +81,7 @@ fn begins_with_time(line: &[u8]) -> bool {
 }
 
 // 127.0.0.1 - - [23/Nov/2026:07:40:00 +0700] "GET / HTTP/1.1" 200
-fn is_access_log(head: &str) -> bool {
+pub(crate) fn is_access_log(head: &str) -> bool {
     let address = head.split(' ').next().unwrap_or("");
     address.parse::<std::net::IpAddr>().is_ok() && head[address.len()..].starts_with(" - ")
 }
@@ -232,7 +233,7 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let after = &inner[end..];
     let after = if open {
         after.strip_prefix(']')?
-    } else if after.is_empty() || after.starts_with([' ', '|', ':']) {
+    } else if (after.is_empty() || after.starts_with([' ', '|', ':'])) && !after.starts_with("://") {
         // A word of prose is no level: it is spelt in one case throughout.
         let word = &inner[..end];
         if word.chars().any(char::is_uppercase)
@@ -308,7 +309,8 @@ fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
 /// A dotted name of classes, which is no exception's: `Harbor.Docking.Crane`.
 fn is_category(name: &str) -> bool {
     let segment = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_uppercase()) && part.chars().all(|c| c.is_alphanumeric() || "_`+".contains(c))
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part.chars().all(|c| c.is_alphanumeric() || "_`+".contains(c))
     };
     name.contains('.')
         && name.split('.').all(segment)

@@ -3,7 +3,7 @@
 //! In: the bytes of one line. Out: its `Kind`. Invariant: a pure function of the line, so that an extent never
 //! depends on how the bytes were cut. Does not parse: a `Trace` line is only likely to be one.
 
-use crate::header;
+use crate::{header, php};
 
 /// What a line is to the extent of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,7 @@ fn is_trace(line: &[u8], trimmed: &[u8]) -> bool {
     }
     match trimmed[0] {
         b'a' => trimmed.starts_with(b"at "),
+        b'P' => php::is_xdebug(trimmed),
         b'#' => trimmed.len() > 2 && trimmed[1].is_ascii_digit(),
         b'-' => trimmed.starts_with(b"---> ") || trimmed.starts_with(b"--- "),
         b'.' => trimmed.starts_with(b"... "),
@@ -91,6 +92,7 @@ fn is_trace(line: &[u8], trimmed: &[u8]) -> bool {
                 || trimmed.starts_with(b"[previous exception]")
                 || trimmed.starts_with(b"[cause]")
                 || trimmed.starts_with(b"[errors]")
+                || php::is_xdebug(trimmed)
         }
         b'S' => trimmed.starts_with(b"Stack trace:") || trimmed.starts_with(b"Server stack trace:"),
         b't' => trimmed.starts_with(b"thrown in ") || trimmed.starts_with(b"thrown at "),

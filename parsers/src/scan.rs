@@ -68,6 +68,9 @@ const LITERALS: &[&str] = &[
     "   在 ",
     "   場所 ",
     "@http",
+    "@file:",
+    "@resource:",
+    "\nat ",
     "\nNode.js v",
     "node --trace-uncaught ",
     "FATAL ERROR: ",
@@ -89,8 +92,13 @@ pub(crate) struct Hit {
     pub of_wrapper: bool,
 }
 
-/// The first literal in `bytes`.
+/// The first literal in `bytes`, which begin with a line: so a literal that leads its line may stand there, too.
 pub(crate) fn find(bytes: &[u8]) -> Option<Hit> {
+    let leads = |literal: &&&str| literal.strip_prefix('\n').is_some_and(|text| bytes.starts_with(text.as_bytes()));
+    if let Some(literal) = LITERALS.iter().find(leads) {
+        return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false });
+    }
     let hit = FINDER.as_ref()?.find(bytes)?;
-    Some(Hit { start: hit.start(), end: hit.end(), of_wrapper: hit.pattern().as_usize() >= LITERALS.len() })
+    let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
+    Some(Hit { start, end: hit.end(), of_wrapper: hit.pattern().as_usize() >= LITERALS.len() })
 }

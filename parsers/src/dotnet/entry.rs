@@ -232,7 +232,8 @@ pub(super) fn trace_source(lines: &[&str], end: &mut usize, header: Option<&Head
 pub(super) fn complete(record: &mut Record) {
     let field = |names: &[&str]| {
         let last = |key: &str| key.rsplit('.').next().map(str::to_owned).unwrap_or_default();
-        let found = record.fields.iter().find(|(key, _)| names.iter().any(|name| name.eq_ignore_ascii_case(&last(key))));
+        let found =
+            record.fields.iter().find(|(key, _)| names.iter().any(|name| name.eq_ignore_ascii_case(&last(key))));
         found.map(|(_, value)| value.clone())
     };
     let ids = Trace { trace_id: field(&["TraceId", "trace_id"]), span_id: field(&["SpanId", "span_id"]) };

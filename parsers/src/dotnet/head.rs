@@ -118,7 +118,9 @@ pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
 /// Where a type stands that is all that follows a label.
 pub(super) fn labelled(line: &str) -> Option<usize> {
     let (label, kind) = line.split_once(": ")?;
-    let whole = is_strong(kind.trim()) && kind.contains('.') && at_start(kind.trim()).is_some_and(|head| head.message.is_empty());
+    let whole = is_strong(kind.trim())
+        && kind.contains('.')
+        && at_start(kind.trim()).is_some_and(|head| head.message.is_empty());
     (whole && label.len() < 40).then(|| line.len() - kind.trim_start().len())
 }
 

@@ -287,7 +287,8 @@ impl<'a> Reader<'a> {
         let frames = std::mem::take(&mut self.trace.exceptions[open.index].frames);
         // The method that wrapped the cause stands last in the cause's frames and first in the outer one's.
         let sought = if self.stack.len() < DEPTH { frames.len() } else { 0 };
-        let libraries = frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
+        let libraries =
+            frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
         let cut = frames[..libraries].windows(2).position(|pair| same_call(&pair[0], &pair[1])).map_or(0, |at| at + 1);
         let mut inner = frames;
         let outer = inner.split_off(cut);
@@ -334,7 +335,10 @@ impl<'a> Reader<'a> {
         let resumes = self.queue.is_empty()
             && head::at_start(trimmed).is_none_or(|head| !head.strong)
             && head::after_banner(trimmed).is_none()
-            && self.lines.get(self.index + 1).is_some_and(|line| !matches!(line::piece(line), Piece::Text(_) | Piece::Blank));
+            && self
+                .lines
+                .get(self.index + 1)
+                .is_some_and(|line| !matches!(line::piece(line), Piece::Text(_) | Piece::Blank));
         if resumes {
             self.trace.unparsed.push(text.to_owned());
         }

@@ -10,7 +10,9 @@ use crate::{header, time};
 
 /// Whether a line begins such an event; cheap.
 pub(crate) fn begins(line: &[u8]) -> bool {
-    [&b"<log4net:event "[..], b"<log4j:event ", b"<nlog:event ", b"<event ", b"<error "].iter().any(|tag| line.starts_with(tag))
+    [&b"<log4net:event "[..], b"<log4j:event ", b"<nlog:event ", b"<event ", b"<error "]
+        .iter()
+        .any(|tag| line.starts_with(tag))
 }
 
 /// The event that begins on the first of these lines.
@@ -21,10 +23,12 @@ pub(super) fn parse(lines: &[&str]) -> Option<Found> {
     }
     let name = first[1..].split(' ').next()?;
     let closing = format!("</{name}>");
-    let last = lines.iter().position(|line| line.contains(&closing) || name == "error" && line.trim_end().ends_with("/>"))?;
+    let last =
+        lines.iter().position(|line| line.contains(&closing) || name == "error" && line.trim_end().ends_with("/>"))?;
     let text = lines[..=last].join("\n");
     let tag = &text[..text.find('>')?];
-    let printed = element(&text, "exception").or_else(|| element(&text, "throwable")).or_else(|| attribute(tag, "detail"));
+    let printed =
+        element(&text, "exception").or_else(|| element(&text, "throwable")).or_else(|| attribute(tag, "detail"));
     let exceptions = exceptions(&printed?)?;
     let mut record = record(exceptions);
     record.format = if name == "error" { "elmah" } else { "log4net" }.to_owned();

@@ -27,6 +27,8 @@ const LOOK_BACK_LINES: usize = 400;
 const HEADLESS_LINES: usize = 60;
 /// A record that ends so many lines before its region does, is complete.
 const MARGIN_LINES: usize = 48;
+/// Bytes that may be read again beyond four times those that were settled.
+const MAX_REREAD_BYTES: usize = 4 * 1024 * 1024;
 /// So much of a stream's beginning tells its encoding.
 const HEAD_BYTES: usize = 16;
 
@@ -39,6 +41,8 @@ pub(super) struct Plain {
     /// The end of the last record: nothing before it is looked at again.
     floor: usize,
     open: Option<Open>,
+    /// Bytes that were read and will be read again, beyond four times those that were settled.
+    reread: usize,
     /// Whether the beginning was looked at for an encoding.
     started: bool,
     /// Whether lines may turn out to be wrapped.
@@ -48,7 +52,15 @@ pub(super) struct Plain {
 impl Plain {
     /// Plain lines from a place in their stream on; `unwraps` says whether they may turn out to be wrapped.
     pub(super) fn new(offset: u64, line: u64, unwraps: bool) -> Plain {
-        Plain { window: Window::new(offset, line), next: 0, floor: 0, open: None, started: !unwraps, unwraps }
+        Plain {
+            window: Window::new(offset, line),
+            next: 0,
+            floor: 0,
+            open: None,
+            reread: 0,
+            started: !unwraps,
+            unwraps,
+        }
     }
 
     /// Takes bytes; the wrapper, once a line shows one.
@@ -223,7 +235,8 @@ impl Plain {
             if assemble::is_whole(&text::clean(raw)) {
                 return Ok(Some(Open::whole(start, end)));
             }
-            return Ok(Some(Open::new(&self.window, self.look_back(start), start, end)));
+            let follows = self.reread < MAX_REREAD_BYTES;
+            return Ok(Some(Open::new(&self.window, self.look_back(start), start, end, follows)));
         }
         Ok(None)
     }
@@ -252,7 +265,8 @@ impl Plain {
         if !ends && parsed.iter().any(|(_, lines)| lines.end + MARGIN_LINES > region.lines.len()) {
             return false;
         }
-        let mut consumed = if parsed.is_empty() { region.offset(region.after_trace()) } else { open.start };
+        let is_empty = parsed.is_empty();
+        let mut consumed = if is_empty { region.offset(region.after_trace()) } else { open.start };
         let places = parsed.iter().map(|(_, lines)| (region.offset(lines.start), region.offset(lines.end)));
         let places: Vec<(usize, usize)> = places.collect();
         for ((record, _), (first, last)) in parsed.into_iter().zip(places) {
@@ -262,6 +276,12 @@ impl Plain {
         }
         // A hit is never looked at twice.
         self.next = consumed.max(line_end(&self.window.bytes[..end], open.hit));
+        let reread = self.reread + open.cursor.max(end).saturating_sub(self.next);
+        self.reread = reread.saturating_sub(4 * (self.next - open.hit));
+        // Text that looks like traces everywhere, and is none, is passed over region by region.
+        if is_empty && self.reread > MAX_REREAD_BYTES {
+            self.next = end;
+        }
         true
     }
 
@@ -332,7 +352,7 @@ impl Plain {
                 break;
             }
             let text = text::clean(trim_break(&bytes[before..start]));
-            if begins(&text) {
+            if begins(&text) && !self.goes_on(before, &text, lowest) {
                 if !surely || php::begins_entry(&text) {
                     return before;
                 }
@@ -344,6 +364,15 @@ impl Plain {
             }
         }
         nearest.unwrap_or(headless)
+    }
+
+    /// Whether a line that looks like the first of an entry is the second of the entry before it.
+    fn goes_on(&self, start: usize, text: &[u8], lowest: usize) -> bool {
+        if start <= lowest || !assemble::may_follow(text) {
+            return false;
+        }
+        let above = text::clean(trim_break(&self.window.bytes[self.window.line_start(start - 1)..start]));
+        matches!(above.first(), Some(b'[' | b'0'..=b'9')) && line::kind(&above) == Kind::Begin
     }
 
     fn lines_before(&self, index: usize, count: usize) -> Vec<String> {

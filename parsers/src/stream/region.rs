@@ -13,7 +13,7 @@ const QUIET_LINES: u32 = 200;
 /// A region is first parsed when it has so many lines behind its hit, then whenever these have doubled.
 const FIRST_LINES: usize = 96;
 /// An entry that does not go on within so many bytes of others was cut off.
-const FOREIGN_BYTES: usize = 64 * 1024;
+const FOREIGN_BYTES: usize = 16 * 1024;
 
 /// A region that has begun. Indices are into the window's bytes.
 #[derive(Debug)]
@@ -49,14 +49,14 @@ pub(super) enum Extent {
 }
 
 impl Open {
-    /// A region from `start`, whose line `hit` ends at `end`.
-    pub(super) fn new(window: &Window, start: usize, hit: usize, end: usize) -> Open {
+    /// A region from `start`, whose line `hit` ends at `end`; `follows` entries that several writers wrote line by line.
+    pub(super) fn new(window: &Window, start: usize, hit: usize, end: usize, follows: bool) -> Open {
         let mut open = Open::whole(hit, end);
         open.start = start;
         open.try_at = FIRST_LINES;
         let text = text::clean(trim_break(&window.bytes[hit..end]));
         open.calls = node::Extent::new(&window.bytes[start..hit], &text);
-        if php::concerns(&text) {
+        if follows && php::concerns(&text) {
             open.weave = Some(weave(window, start, end));
         }
         open
@@ -128,7 +128,7 @@ impl Open {
                 php::Step::Back => self.breaks = None,
                 _ => {}
             }
-            self.quiet += u32::from(self.breaks.is_some());
+            self.quiet = 0;
             self.cursor = end;
             return self.breaks.filter(|at| end - at > FOREIGN_BYTES).map(Extent::Ends);
         }
@@ -140,6 +140,9 @@ impl Open {
         let step = self.calls.step(above, text);
         if step == node::Step::Before {
             return Some(Extent::Ends(self.cursor));
+        }
+        if self.calls.is_open() {
+            self.quiet = 0;
         }
         // An entry that is followed is closed by its own last line, not by one that looks so.
         let closes = assemble::closes(text) && !(self.weave.is_some() && text.starts_with(b"\""));
