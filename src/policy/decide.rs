@@ -109,7 +109,9 @@ impl Policy {
         if !settings.categories.contains(&category) {
             return Some(format!("{} is not one of the categories that are sent", category.name()));
         }
-        if record.level.is_some_and(|level| level < settings.min_level) {
+        let failed = record.request.as_ref().and_then(|request| request.status).is_some_and(|status| status >= 500);
+        let contradicted = handled != Some(false) || !failed;
+        if contradicted && record.level.is_some_and(|level| level < settings.min_level) {
             return Some("its level is below the lowest that is sent".to_owned());
         }
         match sentry_sdk {

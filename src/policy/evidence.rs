@@ -69,6 +69,8 @@ enum Report {
     Handled,
     /// It passed through here: who called decides.
     Passing,
+    /// The same, of a library that tries again by itself: it is dealt with unless a caller prints it too.
+    Retrying,
 }
 
 /// The reporters and words of all lists.
@@ -126,9 +128,10 @@ impl Reporters {
             Report::Unhandled => (Some(false), Strength::Certain, "unhandled"),
             Report::Handled => (Some(true), Strength::Told, "handled"),
             Report::Passing => (None, Strength::Passing, "not known to be handled"),
+            Report::Retrying => (Some(true), Strength::Passing, "handled unless a caller prints it too"),
         };
         let reason = format!("{meaning}: printed by {what} (reporter {name})");
-        Some(Evidence { handled, strength, is_last_word: handled == Some(true), layer: layer(name, record), reason })
+        Some(Evidence { handled, strength, is_last_word: *says == Report::Handled, layer: layer(name, record), reason })
     }
 
     /// The application's own words before the exception, and the level.
@@ -164,11 +167,14 @@ impl Reporters {
         }
         match (self.words.deals_with(&own), self.words.says_nothing(&own)) {
             (Some(word), _) => told(true, true, format!("handled: \"{shown}\" says {word:?}")),
-            (None, false) => told(true, false, format!("handled: logged with words of its own, \"{shown}\"")),
-            (None, true) if catches_all(record) => {
+            // A server that passes a browser's error on has not dealt with it.
+            (None, false) if record.platform != Platform::Javascript => {
+                told(true, false, format!("handled: logged with words of its own, \"{shown}\""))
+            }
+            (None, _) if catches_all(record) => {
                 certain("unhandled: printed by a handler for everything, by its name".to_owned())
             }
-            (None, true) => Evidence {
+            (None, _) => Evidence {
                 handled: None,
                 strength: Strength::Unknown,
                 is_last_word: false,

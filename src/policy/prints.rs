@@ -117,7 +117,8 @@ impl Occurrence {
     fn takes(&self, print: &Print, evidence: &Evidence, seconds: i64) -> bool {
         let open = !self.settled || self.best.handled == Some(false) && evidence.handled != Some(true);
         // What an application logs and throws on is printed again with the frames that it passed since.
-        let thrown_on = self.best.handled != Some(true) || print.frames.len() > self.best_frames;
+        let told = self.best.strength == Strength::Told && self.best.handled == Some(true);
+        let thrown_on = !told || print.frames.len() > self.best_frames;
         open && thrown_on && !self.layers.contains(&evidence.layer) && self.print.is_same(print, seconds)
     }
 }
