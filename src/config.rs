@@ -29,6 +29,8 @@ pub struct Config {
     pub source_roots: BTreeMap<String, PathBuf>,
     /// Where the store lies.
     pub state_dir: Option<PathBuf>,
+    /// What is read, and how.
+    pub tail: tail::Settings,
     /// What is sent.
     pub policy: policy::Settings,
     /// The user's own rules; the first that matches wins.
@@ -41,8 +43,6 @@ pub struct Config {
     pub event: event::Settings,
     /// How events are sent.
     pub delivery: deliver::Settings,
-    /// What is read, and how.
-    pub tail: tail::Settings,
     /// How much is kept.
     pub store: store::Settings,
 }

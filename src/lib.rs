@@ -3,6 +3,7 @@
 //! In: the command line, files, a configuration. Out: issues in the local store, events at Sentry. Invariant: a
 //! room imports only rooms named before it in the line. This crate is the program's; the parsers are the library.
 
+pub mod agent;
 pub mod cli;
 pub mod config;
 pub mod deliver;

@@ -8,6 +8,7 @@ mod events;
 mod issues;
 mod parse;
 mod pretty;
+mod run;
 mod status;
 mod test;
 
@@ -32,6 +33,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Tail log files, and send what nobody handled to Sentry; without a DSN, show it and keep it in the local store
+    Run(run::Arguments),
     /// Print the exceptions found in log files, with what would happen to each
     Parse(parse::Arguments),
     /// Read the configuration, say what would be watched, where events would go, and what is wrong
@@ -66,6 +69,7 @@ struct ConfigOption {
 /// Runs the program.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Issues(arguments) => issues::run(&arguments),
