@@ -6,9 +6,11 @@
 pub mod cli;
 pub mod config;
 pub mod issue;
+pub mod metrics;
 pub mod pipeline;
 pub mod policy;
 pub mod scrub;
 pub mod state_dir;
 pub mod store;
 pub mod tail;
+pub mod web;
