@@ -5,11 +5,14 @@
 
 pub mod cli;
 pub mod config;
+pub mod deliver;
+pub mod event;
 pub mod issue;
 pub mod metrics;
 pub mod pipeline;
 pub mod policy;
 pub mod scrub;
+pub mod source;
 pub mod state_dir;
 pub mod store;
 pub mod tail;
