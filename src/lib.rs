@@ -6,10 +6,13 @@
 pub mod agent;
 pub mod cli;
 pub mod config;
+pub mod deliver;
+pub mod event;
 pub mod issue;
 pub mod pipeline;
 pub mod policy;
 pub mod scrub;
+pub mod source;
 pub mod state_dir;
 pub mod store;
 pub mod tail;

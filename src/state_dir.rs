@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn the_first_that_is_given_wins() {
-        let rows: [(&[(&str, &str)], bool, &str); 6] = [
+        type Environment = &'static [(&'static str, &'static str)];
+        let rows: [(Environment, bool, &str); 6] = [
             (&[("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("HOME", "/home/ann")], true, "/var/lib/a"),
             (&[("HOME", "/root")], true, "/var/lib/errtail"),
             (&[("XDG_STATE_HOME", "/state"), ("HOME", "/home/ann")], false, "/state/errtail"),

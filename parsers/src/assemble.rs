@@ -8,9 +8,7 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
-pub(crate) use crate::node::{Extent, Step};
-use crate::stream::trim_break;
-use crate::{Platform, Record, dotnet, json, node, php};
+use crate::{Platform, Record, dotnet, json, node, php, text};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -45,7 +43,7 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
         let other = dotnet::parse(&texts, region.hit, header.as_ref())
-            .or_else(|| node::parse(&texts, region.hit, &region.lines[0]));
+            .or_else(|| node::parse(&texts, region.hit, &region.lines[0], header.as_ref()));
         found.extend(other);
     }
     found.into_iter().map(|found| fill(found, header.as_ref())).collect()
@@ -71,7 +69,7 @@ fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>)
 }
 
 /// Adds what the lines before a record say of it, once they are known.
-pub(crate) fn complete(record: &mut Record) {
+pub(crate) fn with_context(record: &mut Record) {
     if record.platform == Platform::Csharp {
         dotnet::complete(record);
     }
@@ -88,6 +86,11 @@ pub(crate) fn closes(line: &[u8]) -> bool {
     php::closes(line) || node::closes(line)
 }
 
+/// Whether a line that looks like the first of an entry may be the second of one.
+pub(crate) fn may_follow(line: &[u8]) -> bool {
+    node::may_follow(line)
+}
+
 impl<'a> Region<'a> {
     /// The lines of `buffer[start..end]`; `hit` is the beginning of one of them.
     pub(crate) fn cut(buffer: &'a [u8], start: usize, hit: usize, end: usize) -> Region<'a> {
@@ -100,7 +103,7 @@ impl<'a> Region<'a> {
             if at == hit {
                 index = lines.len();
             }
-            lines.push(String::from_utf8_lossy(trim_break(&buffer[at..stop])));
+            lines.push(text::lossy(&buffer[at..stop]));
             bounds.push(stop);
             at = stop;
         }

@@ -89,29 +89,47 @@ fn place_of(place: &str) -> Option<Frame> {
 /// The stack in a text of its own.
 pub(crate) fn stack(text: &str) -> Option<Stack> {
     let lines: Vec<&str> = text.split('\n').collect();
-    let first = lines.iter().position(|line| call(line).is_some())?;
+    let mut first = lines.iter().position(|line| call(line).is_some())?;
+    while first > 1 && in_run(lines[first - 1]).is_some() {
+        first -= 1;
+    }
     let head = lines[..first].join("\n");
     let mut found = crate::node::stack::parse(&head, None);
-    found.frames = lines[first..].iter().filter_map(|line| call(line)).collect();
+    found.frames = lines[first..].iter().filter_map(|line| in_run(line)?).collect();
     Some(found)
+}
+
+/// A line that is one of a run of calls: a call, or a script's place alone, as Safari prints anonymous functions.
+// http://a.example/file.js:48:22 · 102.js:1:2956 · [native code]
+pub(crate) fn in_run(line: &str) -> Option<Option<Frame>> {
+    if let Some(frame) = call(line) {
+        return Some(Some(frame));
+    }
+    let text = line.trim();
+    if matches!(text, "[native code]" | "eval code") {
+        return Some(None);
+    }
+    let named = SCHEMES.iter().any(|scheme| text.starts_with(scheme)) || text.contains(".js:");
+    let frame = file_line_column(text).filter(|_| named && !text.contains(' '))?;
+    let in_app = frame.file.as_deref().is_some_and(is_in_app);
+    Some(Some(Frame { in_app, ..frame }))
 }
 
 /// The trace at the first call at or below `hit`.
 pub(crate) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
     let mut first = (hit..lines.len()).find(|index| call(lines[*index]).is_some())?;
-    while first > 0 && call(lines[first - 1]).is_some() {
+    while first > 0 && in_run(lines[first - 1]).is_some() {
         first -= 1;
     }
-    let end =
-        first + lines[first..].iter().take_while(|line| call(line).is_some() || line.trim() == "[native code]").count();
+    let end = first + lines[first..].iter().take_while(|line| in_run(line).is_some()).count();
     let (head, at) = text::head_above(lines, first)?;
     let mut body = lines[head][at..].to_owned();
-    for line in &lines[head + 1..first] {
+    for line in lines.get(head + 1..first).unwrap_or(&[]) {
         body.push('\n');
         body.push_str(line);
     }
     let mut found = if head == first { Stack::default() } else { crate::node::stack::parse(&body, None) };
-    found.frames = lines[first..end].iter().filter_map(|line| call(line)).collect();
+    found.frames = lines[first..end].iter().filter_map(|line| in_run(line)?).collect();
     Some(Trace::of_stack(found, lines, head..end, at))
 }
 

@@ -26,10 +26,10 @@ pub(crate) use extent::{Extent, Step};
 pub(crate) use header::begins_indented;
 
 use crate::assemble::Found;
-use crate::header::Header;
+use crate::header::{Header, is_access_log};
 use crate::json::{self, Object};
 use crate::record::Record;
-use crate::{Frame, Platform, browser};
+use crate::{Frame, Level, Platform, browser};
 use text::Trace;
 
 /// The header forms that only this language's loggers print.
@@ -38,23 +38,26 @@ pub(crate) fn header(line: &str) -> Option<Header> {
 }
 
 /// The exception in these lines, if it is one of this language; `lines[0]` is cut to the entry's message, `whole` is
-/// that line as it stands.
-pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str) -> Option<Found> {
-    // `error: no such table` above a call is PostgreSQL's error, not a logger's level.
-    if whole.starts_with("error: ") && hit == 1 && head::at_start(lines[0], false).is_none() {
+/// that line as it stands, `header` what was cut off.
+pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Header>) -> Option<Found> {
+    // `error: no such table` above a call is PostgreSQL's error, not a logger's level; V8 dies with `FATAL ERROR: `.
+    let is_type = may_follow(whole.as_bytes()) && hit == 1 && head::at_start(lines[0], false).is_none();
+    if is_type || whole.starts_with("FATAL ERROR: ") {
         let mut uncut = lines.to_vec();
         uncut[0] = whole;
-        return parse_lines(&uncut, hit).map(|found| Found { has_header: false, ..found });
+        return parse_lines(&uncut, hit, false).map(|found| Found { has_header: false, ..found });
     }
+    // The header of an entry that tells of no failure is not the one of a trace below it.
+    let owns = header.is_some_and(|header| header.level.map_or(!is_access_log(whole), |level| level >= Level::Warning));
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {
         let texts: Vec<&str> = plain.iter().map(AsRef::as_ref).collect();
-        return parse_lines(&texts, hit);
+        return parse_lines(&texts, hit, owns);
     }
-    parse_lines(lines, hit)
+    parse_lines(lines, hit, owns)
 }
 
-fn parse_lines(lines: &[&str], hit: usize) -> Option<Found> {
+fn parse_lines(lines: &[&str], hit: usize, owns: bool) -> Option<Found> {
     let found = object(lines)
         .or_else(|| object_behind(lines, hit))
         .or_else(|| pretty::tslog(lines, hit))
@@ -64,15 +67,16 @@ fn parse_lines(lines: &[&str], hit: usize) -> Option<Found> {
     if is_warning(lines, &found) {
         return None;
     }
-    Some(record(lines, found))
+    Some(record(lines, found, owns))
 }
 
-/// A process warning's stack tells who caused the warning: no exception.
-// (node:31330) [DEP0005] DeprecationWarning: Buffer() is deprecated
+/// The stack of a process warning or of `console.trace` tells who called: no exception.
+// Trace: who calls audit() · (node:31330) [DEP0005] DeprecationWarning: Buffer() is deprecated
 fn is_warning(lines: &[&str], found: &Trace) -> bool {
     let text = lines[found.head].trim_start();
+    let traced = found.exceptions[0].kind == "Trace";
     let warns = text.starts_with("(node:") && text.contains("Warning: ");
-    warns && !text.contains("UnhandledPromiseRejectionWarning")
+    traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
 }
 
 /// An inspected object that is the whole entry, as winston's prettyPrint prints it.
@@ -106,13 +110,13 @@ fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
     })
 }
 
-fn record(lines: &[&str], found: Trace) -> Found {
+fn record(lines: &[&str], found: Trace, owns: bool) -> Found {
     let mut record = Record { platform: platform(&found), ..Record::default() };
     let above = found.head > 0 && found.lines.start <= found.head && lines[0].trim() != lines[found.head].trim();
     let adjoins = lines[..found.head].iter().skip(1).all(|line| line.trim().is_empty());
     let crashed = found.mechanism.is_some();
     // The entry's first line says what was done; the error stands on the next.
-    let has_header = found.head == 0 || found.lines.start == 0 || !crashed && above && adjoins;
+    let has_header = found.head == 0 || found.lines.start == 0 || !crashed && owns && above && adjoins;
     let start = if has_header { 0 } else { found.lines.start };
     let words = match (&found.before, has_header && found.head > 0 && !crashed) {
         (None, true) => Some(lines[0].trim().to_owned()).filter(|words| !words.is_empty()),
@@ -133,6 +137,9 @@ fn record(lines: &[&str], found: Trace) -> Found {
         record.mechanism = evidence::in_bare_stack(&found.exceptions[0], inspect::indent_of(lines[found.head]));
     }
     json::fill_from_words(&mut record, words.as_deref().unwrap_or(""));
+    if found.exceptions[0].kind == crash::OUT_OF_MEMORY {
+        record.level = Some(Level::Fatal);
+    }
     record.exceptions = found.exceptions;
     Found { record, lines: start..found.lines.end, has_header }
 }
@@ -205,6 +212,11 @@ fn without_prefix<'a>(lines: &[&'a str], hit: usize) -> Option<Vec<Cow<'a, str>>
         None => Cow::Borrowed(*line),
     };
     Some(lines.iter().map(strip).collect())
+}
+
+/// `error: relation "a" does not exist`: a logger's level, or the type of an error that the line above announced.
+pub(crate) fn may_follow(line: &[u8]) -> bool {
+    line.starts_with(b"error: ")
 }
 
 /// Whether a line can only be the last one of a record.

@@ -4,6 +4,7 @@
 //! where and what to do. Does not do the work of any room.
 
 mod check;
+mod events;
 mod parse;
 mod pretty;
 mod run;

@@ -199,6 +199,11 @@ fn fill_request(record: &mut Record, object: &Object) {
     if record.request.is_some() {
         return;
     }
+    // An entry that is an HTTP client's error holds the client's request, not the one that was served.
+    let client = at(object, "config.adapter").is_some() || at(object, "config.headers").is_some();
+    if client && object.get("req").is_none() {
+        return;
+    }
     let url =
         first_text(object, &URLS).filter(|url| url.starts_with('/') || url.contains("://") || url.starts_with('*'));
     let method =

@@ -5,7 +5,10 @@
 
 use super::stack::{self, Part};
 use super::text::Trace;
-use crate::{Exception, Mechanism};
+use crate::{Exception, Frame, Mechanism};
+
+/// The type of V8's own death.
+pub(crate) const OUT_OF_MEMORY: &str = "FATAL ERROR";
 
 /// Takes the lines around a trace that belong to its crash: place, source and caret above; Node's version below.
 pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
@@ -107,7 +110,7 @@ fn out_of_memory(lines: &[&str], hit: usize) -> Option<Trace> {
         end -= 1;
     }
     let exception =
-        Exception { kind: "FATAL ERROR".to_owned(), message: message.trim_end().to_owned(), ..Exception::default() };
+        Exception { kind: OUT_OF_MEMORY.to_owned(), message: message.trim_end().to_owned(), ..Exception::default() };
     Some(crash(exception, start..end, fatal))
 }
 
@@ -131,19 +134,24 @@ fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
     };
     let body: Vec<&str> =
         lines[caret + 1..version].iter().copied().skip_while(|text| text.trim().is_empty()).take_while(words).collect();
-    let body: Vec<&str> = body.into_iter().filter(|text| !matches!(stack::part(text), Part::Call(_))).collect();
     let message = body.join("\n").trim().trim_start_matches("Uncaught:").trim().to_owned();
     if message.is_empty() {
         return None;
     }
     let end = version_below(lines, version + 1).unwrap_or(version) + 1;
+    let call = |text: &&str| match stack::part(text) {
+        Part::Call(frame) => Some(*frame),
+        _ => None,
+    };
+    let frames: Vec<Frame> = lines[caret + 1 + body.len()..version].iter().filter_map(call).collect();
     let exception = match super::head::at_start(&message, false) {
         Some(head) if head.message.len() + 2 < message.len() => Exception {
             kind: head.kind.to_owned(),
             message: message[message.len() - head.message.len()..].to_owned(),
+            frames,
             ..Exception::default()
         },
-        _ => Exception { kind: String::new(), message, ..Exception::default() },
+        _ => Exception { kind: String::new(), message, frames, ..Exception::default() },
     };
     Some(crash(exception, caret - 2..end, caret + 1))
 }

@@ -169,9 +169,12 @@ fn kind_of(error: &Object, stack: &Stack) -> String {
             || name == "error" && stack.kind == name
             || name.starts_with(char::is_uppercase) && stack.kind == name
     };
+    // The class tells more than a `name` that the library set later.
+    let headed = head::is_type(&stack.kind) && stack.kind != "Error" && !stack.message.is_empty() && !stack.is_borrowed;
     for key in ["type", "name", "errorType", "error.type", "exception.type"] {
         if let Some(name) = text(error, key)
             && fits(name)
+            && !(headed && (key == "name" || name == "Error"))
         {
             return name.to_owned();
         }

@@ -17,7 +17,6 @@
 //! | `pino_http` | false | `err`, `res` and `responseTime` in one entry (true below 500) |
 //! | `lambda.invoke` | false | `Invoke Error`, or `errorType` in the entry |
 //! | `lambda.uncaught` | false | `Uncaught Exception` of the Lambda runtime |
-//! | `node.console_trace` | true | `Trace: `, the output of `console.trace` |
 //! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or any `console.error(error)` |
 
 use serde_json::Value;
@@ -60,9 +59,6 @@ pub(crate) fn in_logger(logger: &str) -> Option<Mechanism> {
 
 /// From a stack that stands alone: no words, no header.
 pub(crate) fn in_bare_stack(first: &Exception, indent: usize) -> Option<Mechanism> {
-    if first.kind == "Trace" {
-        return mechanism("node.console_trace", Some(true));
-    }
     if first.properties.iter().any(|(key, _)| key == "digest") {
         return mechanism("next.handler", Some(false));
     }

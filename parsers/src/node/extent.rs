@@ -21,6 +21,8 @@ pub(crate) enum Step {
 
 /// Blank lines that may stand within a record, one after the other.
 const BLANK_LINES: u8 = 3;
+/// Lines above the hit in which an object may begin that holds the error.
+const ABOVE_LINES: usize = 60;
 
 /// The extent of one region.
 #[derive(Debug, Default)]
@@ -29,6 +31,8 @@ pub(crate) struct Extent {
     base: Option<usize>,
     /// The error is part of an object that began above it.
     nested: bool,
+    /// The indentation of the outermost opener above the calls.
+    opener: Option<usize>,
     /// The region's first line opens an object that fills it.
     object: bool,
     /// Properties of the error are being printed.
@@ -41,16 +45,25 @@ impl Extent {
     pub(crate) fn new(above: &[u8], hit: &[u8]) -> Extent {
         let first = above.split(|c| *c == b'\n').next().unwrap_or(above).trim_ascii();
         let mut extent = Extent { object: first == b"{", ..Extent::default() };
-        extent.step(above, hit);
-        if let Some(base) = extent.base.filter(|base| *base > 0) {
-            let opens = |line: &&[u8]| {
-                let text = line.trim_ascii_end();
-                let own = text.len() - text.trim_ascii_start().len();
-                !text.is_empty() && own < base && (text.ends_with(b"{") || text.ends_with(b"[") || text.ends_with(b":"))
-            };
-            extent.nested = above.rsplit(|c| *c == b'\n').take(60).any(|line| opens(&line));
+        for line in above.rsplit(|c| *c == b'\n').take(ABOVE_LINES) {
+            extent.note_opener(line);
         }
+        extent.step(above, hit);
         extent
+    }
+
+    /// Keeps how deep the outermost thing stands that a line above the calls opens.
+    fn note_opener(&mut self, line: &[u8]) {
+        let text = line.trim_ascii_end();
+        if text.ends_with(b"{") || text.ends_with(b"[") || text.ends_with(b"\":") {
+            let own = text.len() - text.trim_ascii_start().len();
+            self.opener = Some(self.opener.map_or(own, |opener| opener.min(own)));
+        }
+    }
+
+    /// Whether properties are being printed, of which there may be any number.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Takes the next line; `before` is the region before its first call.
@@ -77,12 +90,16 @@ impl Extent {
         let is_call = match stack::part(text) {
             Part::Call(_) | Part::Elided(_) => true,
             Part::Caused => return Step::On,
-            Part::Other => browser::call(text).is_some(),
+            Part::Other => browser::in_run(text).is_some() && (self.base.is_some() || browser::call(text).is_some()),
         };
         if is_call {
             let base = *self.base.get_or_insert(own.saturating_sub(4));
+            self.nested |= self.opener.take().is_some_and(|opener| opener < base);
             self.open = text.trim_end().ends_with(" {") && own.saturating_sub(4) <= base;
             return Step::On;
+        }
+        if self.base.is_none() {
+            self.note_opener(line);
         }
         match self.base {
             Some(base) if !self.object => self.beyond(base, before, text, own),
@@ -94,7 +111,9 @@ impl Extent {
     fn beyond(&mut self, base: usize, before: &[u8], text: &str, own: usize) -> Step {
         let limit = if self.nested { 0 } else { base };
         let goes_on = own > limit
+            || text[own..].starts_with("at ")
             || text[own..].starts_with(['}', ']', '~'])
+            || text.contains(") UnhandledPromiseRejectionWarning: Unhandled promise rejection. ")
             || ["Emitted 'error' event", "Node.js v", "(Use `node ", "Thrown at:", "error stack:"]
                 .iter()
                 .any(|words| text.starts_with(words));

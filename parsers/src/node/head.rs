@@ -60,12 +60,20 @@ pub(crate) fn at_start(line: &str, loose: bool) -> Option<Head<'_>> {
         _ => return None,
     }
     let head = ending_at(line, colon).filter(|head| head.start == start)?;
-    (loose || is_type(head.kind) || head.kind == "error").then_some(head)
+    // `error: TypeError: x` is a level before a type.
+    if head.kind == "error" && at_start(head.message, false).is_some_and(|next| is_type(next.kind)) {
+        return None;
+    }
+    // `ENOENT: no such file` begins a message.
+    let named =
+        loose && !(name > 1 && head.kind.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_'));
+    (named || is_type(head.kind) || head.kind == "error").then_some(head)
 }
 
 /// `database Error: TypeError: x` is a TypeError; `Error: TypeError: x` at the beginning of a text is not.
 fn inner<'a>(line: &'a str, head: Head<'a>) -> Head<'a> {
-    if head.before.is_empty() || !matches!(head.kind, "Error" | "Exception") {
+    let warns = head.kind.ends_with("RejectionWarning");
+    if !warns && (head.before.is_empty() || !matches!(head.kind, "Error" | "Exception")) {
         return head;
     }
     let offset = line.len() - head.message.len();

@@ -161,7 +161,9 @@ impl<'a> Reader<'a> {
     /// Whether the text here is an element that is an error, not a `key: value`.
     fn is_error_here(&self) -> bool {
         let rest = self.rest();
-        head::at_start(rest, false).is_some_and(|head| head::is_type(head.kind))
+        let is_class = rest.starts_with(|c: char| c.is_ascii_uppercase() || c == '<');
+        is_class
+            && head::at_start(rest, false).is_some()
             && self.calls_follow(self.lines.get(self.line).map_or(0, |text| indent_of(text)))
     }
 
@@ -268,7 +270,7 @@ impl<'a> Reader<'a> {
         let end = match rest.trim_end().strip_suffix("] {") {
             Some(inner) if error => Some(inner.len()),
             _ if error => rest.find("], ").or_else(|| rest.rfind(']')),
-            _ => rest.find(']'),
+            _ => matching_bracket(rest),
         };
         let end = end.unwrap_or(rest.len());
         let inner = rest.get(1..end).unwrap_or("");
@@ -344,6 +346,20 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Where the bracket closes that `text` begins with.
+// [Object [AxiosHeaders]]
+fn matching_bracket(text: &str) -> Option<usize> {
+    let mut open = 0usize;
+    text.bytes().position(|c| {
+        match c {
+            b'[' => open += 1,
+            b']' => open -= 1,
+            _ => {}
+        }
+        open == 0
+    })
+}
+
 /// `code: 'X',`
 fn is_property(line: &str) -> bool {
     let name = line.len() - line.trim_start_matches(|c: char| c.is_alphanumeric() || "_$[]'".contains(c)).len();
@@ -412,8 +428,9 @@ pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> Er
 /// A line between calls that is none: kept if it can be nothing else, and calls follow it.
 fn is_junk(line: &str, next: Option<&&str>) -> bool {
     let text = line.trim();
+    let is_bare = text.strip_prefix("at ").is_some_and(|name| !name.contains([' ', ':']));
     !text.is_empty()
-        && !text.starts_with(|c: char| c.is_alphanumeric() || "[{}]'\"`<(".contains(c))
+        && (is_bare || !text.starts_with(|c: char| c.is_alphanumeric() || "[{}]'\"`<(".contains(c)))
         && next.is_some_and(|next| matches!(stack::part(next), Part::Call(_)))
 }
 

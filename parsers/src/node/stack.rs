@@ -16,6 +16,8 @@ pub(crate) struct Stack {
     pub code: Option<String>,
     /// The message, with its own line breaks.
     pub message: String,
+    /// Whether the message is the one of the cause that the text names.
+    pub is_borrowed: bool,
     /// Innermost call first.
     pub frames: Vec<Frame>,
     /// Calls that the text leaves out because the cause's text has them: how many, and before which frame.
@@ -110,7 +112,10 @@ fn read_body(stack: &mut Stack, body: &str) {
         match part(line) {
             Part::Call(frame) => {
                 in_message = false;
-                stack.frames.push(*frame);
+                // `at <anonymous>` alone tells nothing.
+                if frame.function.is_some() || frame.line.is_some() {
+                    stack.frames.push(*frame);
+                }
             }
             Part::Caused if line.trim_start().starts_with("caused by: ") && !in_message => {
                 let mut text = line.trim_start()["caused by: ".len()..].to_owned();
@@ -123,6 +128,7 @@ fn read_body(stack: &mut Stack, body: &str) {
             Part::Caused if in_message && stack.message.is_empty() => {
                 // An error without a text of its own that names its cause: `Name\n  Caused by: Type: message`.
                 let cause = line.trim_start()["caused by: ".len()..].trim_end();
+                stack.is_borrowed = true;
                 stack.message = head::at_start(cause, true).map_or(cause, |head| head.message).to_owned();
                 in_message = false;
             }

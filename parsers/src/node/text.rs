@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::crash;
 use super::head;
-use super::inspect::{self, Reader, indent_of};
+use super::inspect::{self, Place, Reader, indent_of};
 use super::stack::{self, Part, Stack};
 use super::{entry, error};
 use crate::json::Object;
@@ -73,8 +73,8 @@ enum Start {
 
 fn start_of(lines: &[&str], call: usize) -> Option<Start> {
     let (line, at) = head_above(lines, call)?;
-    let indent = if lines[line][..at].trim().is_empty() { indent_of(lines[line]) } else { 0 };
-    if indent == 0 && !lines[line][..at].ends_with("<rejected> ") {
+    let indent = if head::undecorated(&lines[line][..at]).is_empty() { indent_of(lines[line]) } else { 0 };
+    if indent == 0 {
         return Some(Start::Error { line, at, indent });
     }
     // An indented error may be part of something that began further up.
@@ -145,6 +145,10 @@ fn loose_head(lines: &[&str], call: usize) -> Option<(usize, usize)> {
 }
 
 fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<Trace> {
+    // A value that is no error was thrown: the crash is read as a whole.
+    if lines[line].trim() == "Thrown at:" {
+        return None;
+    }
     let text = inspect::error_text(lines, (line, at), indent);
     let mut end = text.end;
     let mut object = Object::new();
@@ -152,6 +156,10 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
         let mut reader = Reader::new(lines, text.end);
         object = reader.object(1);
         end = reader.place();
+    }
+    if let Some((cause, next)) = cause_below(lines, end) {
+        object.insert("cause".to_owned(), cause);
+        end = next;
     }
     let json = object.contains_key("stack") || object.contains_key("exception");
     object.insert("stack".to_owned(), Value::String(text.stack));
@@ -167,6 +175,22 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
         around: json.then_some(object),
         ..Trace::default()
     })
+}
+
+/// A cause on its own lines below the calls, as consola prints it.
+//   [cause]: connect ECONNREFUSED 127.0.0.1:8099 ·     at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
+fn cause_below(lines: &[&str], (from, at): Place) -> Option<(Value, Place)> {
+    let line = (from..lines.len().min(from + 3)).find(|index| !lines[*index].trim().is_empty()).filter(|_| at == 0)?;
+    let own = indent_of(lines[line]);
+    let text = lines[line].trim_start().strip_prefix("[cause]: ")?;
+    let text = inspect::error_text(lines, (line, lines[line].len() - text.len()), own);
+    let mut cause = Object::from_iter([("stack".to_owned(), Value::String(text.stack))]);
+    let mut end = text.end;
+    if let Some((inner, next)) = cause_below(lines, end).filter(|_| indent_of(lines[line]) < 80) {
+        cause.insert("cause".to_owned(), inner);
+        end = next;
+    }
+    Some((Value::Object(cause), end))
 }
 
 /// What an entry says before its error, without the marks around it.
@@ -216,8 +240,13 @@ fn behind(lines: &[&str], (line, at): (usize, usize)) -> usize {
     if at == 0 { line.min(lines.len()) } else { (line + 1).min(lines.len()) }
 }
 
-/// Takes in what repeats the error: an entry that prints a stack twice.
+/// Takes in what repeats the error: an entry that prints a stack twice. Bare stacks are as many errors.
 fn take_copies(lines: &[&str], found: &mut Trace) {
+    let Some(first) = found.exceptions.first() else { return };
+    let announced = found.head > 0 && !first.message.is_empty() && lines[0].contains(first.message.as_str());
+    if found.before.is_none() && !announced && first.properties.is_empty() {
+        return;
+    }
     for _ in 0..MAX_COPIES {
         let Some(first) = found.exceptions.first() else { return };
         let next = found.lines.end;
