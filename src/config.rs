@@ -29,8 +29,6 @@ pub struct Config {
     pub source_roots: BTreeMap<String, PathBuf>,
     /// Where the store lies.
     pub state_dir: Option<PathBuf>,
-    /// What is read, and how.
-    pub tail: tail::Settings,
     /// What is sent.
     pub policy: policy::Settings,
     /// The user's own rules; the first that matches wins.
