@@ -126,7 +126,7 @@ impl Plain {
     pub(super) fn checkpoint(&self) -> (u64, u64) {
         let from = match &self.open {
             Some(open) => open.start,
-            None if self.next > self.floor => self.look_back(self.window.line_start(self.next - 1)),
+            None if self.next > self.floor => self.entry_before(self.next, true, None),
             None => self.next,
         };
         (self.window.offset_at(from), self.window.line_at(from))
@@ -335,14 +335,20 @@ impl Plain {
         let text = text::clean(trim_break(&bytes[hit..line_end(bytes, hit)]));
         // Where only one kind of header can be this entry's, other first lines may be parts of its message.
         let surely = php::concerns(&text) && !assemble::is_whole(&text);
-        let begins = |text: &[u8]| line::kind(text) == Kind::Begin;
-        if begins(&text) && (!surely || !text.starts_with(b"{")) {
+        let begins = line::kind(&text) == Kind::Begin;
+        if begins && (!surely || !text.starts_with(b"{")) {
             return hit;
         }
+        self.entry_before(hit, surely, begins.then_some(hit))
+    }
+
+    /// Where the entry begins that goes on at `hit`: the nearest first line before it, or where `surely` that of an
+    /// entry of PHP's loggers, if there is one.
+    fn entry_before(&self, hit: usize, surely: bool, mut nearest: Option<usize>) -> usize {
+        let bytes = &self.window.bytes;
         let lowest = self.floor.max(hit.saturating_sub(LOOK_BACK_BYTES));
         let mut start = hit;
         let mut headless = hit;
-        let mut nearest = begins(&text).then_some(hit);
         for lines in 0..LOOK_BACK_LINES {
             if start <= lowest {
                 break;
@@ -352,7 +358,7 @@ impl Plain {
                 break;
             }
             let text = text::clean(trim_break(&bytes[before..start]));
-            if begins(&text) && !self.goes_on(before, &text, lowest) {
+            if line::kind(&text) == Kind::Begin && !self.goes_on(before, &text, lowest) {
                 if !surely || php::begins_entry(&text) {
                     return before;
                 }
