@@ -130,7 +130,9 @@ impl Builder {
             transaction: transaction::of(record).map(|name| limits::line(&name, limits::TAG_CHARS)),
             server_name: self.server_name(record),
             release: self.settings.release.as_deref().and_then(limits::release),
-            environment: limits::environment(record.environment.as_deref().or(self.settings.environment.as_deref()).unwrap_or("")),
+            environment: limits::environment(
+                record.environment.as_deref().or(self.settings.environment.as_deref()).unwrap_or(""),
+            ),
             logentry: logentry(record),
             breadcrumbs: Values { values: crumbs::of(&record.before, when, zone) },
             request: request(record),
