@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::policy;
+use crate::{deliver, event, issue, policy, scrub, store, tail};
 
 /// Everything that can be configured. `examples/errtail.toml` documents each key.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -29,10 +29,22 @@ pub struct Config {
     pub source_roots: BTreeMap<String, PathBuf>,
     /// Where the store lies.
     pub state_dir: Option<PathBuf>,
+    /// What is read, and how.
+    pub tail: tail::Settings,
     /// What is sent.
     pub policy: policy::Settings,
     /// The user's own rules; the first that matches wins.
     pub rule: Vec<policy::Rule>,
+    /// How repeats of one failure are kept back.
+    pub dedupe: issue::Settings,
+    /// What is taken out before anything is stored or sent.
+    pub scrub: scrub::Settings,
+    /// What events say besides the log.
+    pub event: event::Settings,
+    /// How events are sent.
+    pub delivery: deliver::Settings,
+    /// How much is kept.
+    pub store: store::Settings,
 }
 
 /// What is wrong with a configuration: one line for people.
@@ -164,6 +176,21 @@ mod tests {
             .fold(String::new(), |text, line| text + line + "\n");
         let config = Config::parse(&all, "errtail.toml").unwrap();
         assert_ne!(config, Config::default());
+    }
+
+    #[test]
+    fn each_key_stands_in_the_example() {
+        for table in ["", "[policy]", "[[rule]]", "[dedupe]", "[scrub]", "[tail]", "[store]"] {
+            let error = toml::from_str::<Config>(&format!("{table}\nno-such-key = 1\n")).unwrap_err();
+            let message = error.message();
+            let keys: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+            assert!(keys.len() > 2, "{table}: {message}");
+            // The keys of a rule are shown by an example of one.
+            for key in keys.iter().filter(|_| table != "[[rule]]") {
+                let documented = [format!("{key} ="), format!("[{key}]"), format!("[[{key}]]"), format!(".{key}]")];
+                assert!(documented.iter().any(|form| EXAMPLE.contains(form.as_str())), "{table} {key}");
+            }
+        }
     }
 
     #[test]

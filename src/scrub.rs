@@ -19,7 +19,7 @@ use serde::Deserialize;
 pub const FILTERED: &str = "[Filtered]";
 
 /// What a user may say of scrubbing.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Whether anything is taken out at all. Default true.
@@ -31,7 +31,7 @@ pub struct Settings {
 }
 
 /// An own rule.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// A regular expression; what it matches is replaced.

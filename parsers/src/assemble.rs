@@ -8,9 +8,7 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
-pub(crate) use crate::node::{Extent, Step};
-use crate::stream::trim_break;
-use crate::{Platform, Record, dotnet, json, node, php};
+use crate::{Platform, Record, dotnet, json, node, php, text};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -71,7 +69,7 @@ fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>)
 }
 
 /// Adds what the lines before a record say of it, once they are known.
-pub(crate) fn complete(record: &mut Record) {
+pub(crate) fn with_context(record: &mut Record) {
     if record.platform == Platform::Csharp {
         dotnet::complete(record);
     }
@@ -105,7 +103,7 @@ impl<'a> Region<'a> {
             if at == hit {
                 index = lines.len();
             }
-            lines.push(String::from_utf8_lossy(trim_break(&buffer[at..stop])));
+            lines.push(text::lossy(&buffer[at..stop]));
             bounds.push(stop);
             at = stop;
         }

@@ -47,6 +47,7 @@ mod line;
 mod mechanism;
 mod request;
 mod trace;
+mod xml;
 
 use crate::assemble::Found;
 use crate::header::Header;
@@ -54,6 +55,7 @@ use crate::json::Object;
 use crate::record::{Exception, Frame, Level, Platform, Record};
 
 pub(crate) use entry::{begins, header};
+pub(crate) use xml::begins as begins_xml;
 
 /// How far behind a literal the first line of its trace may stand, in lines.
 const ANCHOR_LINES: usize = 300;
@@ -61,6 +63,9 @@ const ANCHOR_LINES: usize = 300;
 /// The exception in these lines, if it is one of this language; `lines[0]` is cut to the entry's message.
 pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Option<Found> {
     if let Some(found) = death::parse(lines, hit) {
+        return Some(found);
+    }
+    if let Some(found) = xml::parse(lines) {
         return Some(found);
     }
     let anchor = anchor(lines, hit)?;
@@ -75,6 +80,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     if header.is_some() {
         trace.end = second_print(lines, &trace, start.indent);
     }
+    let fields = entry::trace_source(lines, &mut trace.end, header);
     let crash = start.banner;
     let has_header = header.is_some() && (!crash || start.line == 0);
     let mut record = record(trace.exceptions);
@@ -95,6 +101,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         }
     }
     entry::tail(&mut record, &trace.tail);
+    record.fields.extend(fields);
     let from = if has_header { 0 } else { start.first };
     Some(Found { record, lines: from..trace.end.max(start.line + 1), has_header })
 }
@@ -190,7 +197,8 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             _ => {}
         }
         if strong.is_none() && inside.is_none() {
-            inside = head::within(line).map(|(offset, _)| Start { line: at, offset, indent: 0, banner: false, first });
+            let offset = head::within(line).map(|(offset, _)| offset).or_else(|| head::labelled(line));
+            inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
         }
     }
     strong.or(inside).or(weak)

@@ -47,10 +47,11 @@ pub(crate) fn begins(line: &[u8]) -> bool {
         },
         b'{' => line.starts_with(b"{\"") || line == b"{",
         b' ' => node::begins_indented(line),
-        b'<' => line[1..]
-            .iter()
-            .position(|c| *c == b'>')
-            .is_some_and(|end| end > 0 && end < 4 && line[1..=end].iter().all(u8::is_ascii_digit)),
+        b'<' => {
+            let priority = line[1..].iter().position(|c| *c == b'>');
+            priority.is_some_and(|end| end > 0 && end < 4 && line[1..=end].iter().all(u8::is_ascii_digit))
+                || dotnet::begins_xml(line)
+        }
         b'A'..=b'Z' | b'a'..=b'z' => {
             let word = word(line);
             let after = line.get(word.len());
@@ -58,6 +59,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             let shouted = word.iter().all(u8::is_ascii_uppercase);
             let whispered = word.iter().all(u8::is_ascii_lowercase);
             (level_of(word).is_some()
+                && word != b"HTTP"
                 && (shouted && matches!(after, Some(b' ' | b':' | b'|'))
                     || whispered && line[word.len()..].starts_with(b": ")))
                 || php::begins(line)
@@ -173,10 +175,22 @@ fn common(line: &str) -> Option<Header> {
     {
         rest = after;
     }
-    let rest = rest.trim_start_matches([' ', '|', ':']);
+    let rest = rest.trim_start_matches([' ', '|', ':', '>']);
     let rest = rest.strip_prefix("- ").unwrap_or(rest);
     header.length = line.len() - rest.len();
+    header.format = format(&line[..header.length], header.level.is_some());
     Some(header)
+}
+
+/// The loggers that are known by their usual layout: Serilog's three letters, log4net's comma and dash.
+fn format(head: &str, leveled: bool) -> Option<&'static str> {
+    const SERILOG: [&str; 6] = ["VRB]", "DBG]", "INF]", "WRN]", "ERR]", "FTL]"];
+    if SERILOG.iter().any(|level| head.contains(level)) {
+        return Some("serilog");
+    }
+    let millis = |(_, rest): (&str, &str)| rest.bytes().take_while(u8::is_ascii_digit).count() == 3;
+    let comma = head.split_once(',').is_some_and(millis);
+    (leveled && comma && head.ends_with(" - ")).then_some("log4net")
 }
 
 fn time_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
@@ -214,7 +228,8 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         None => (false, text),
     };
     let end = inner.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(inner.len());
-    let found = level(&inner[..end])?;
+    // `HTTP GET /orders responded 500` is a message.
+    let found = level(&inner[..end]).filter(|_| &inner[..end] != "HTTP")?;
     let after = &inner[end..];
     let after = if open {
         after.strip_prefix(']')?
@@ -235,7 +250,7 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     Some(after.strip_prefix(':').unwrap_or(after))
 }
 
-/// `[7]`, `[main]`, `(12)`: a thread or a process; behind the level, a name is the logger's.
+/// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`: a logger.
 fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let (inner, close) = match text.chars().next()? {
         '[' => (&text[1..], ']'),
@@ -244,25 +259,67 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     };
     let end = inner.find(close)?;
     let word = &inner[..end];
-    let plain = word.len() <= 40 && !word.contains([' ', '"', '\'', '(', '{']);
-    if !plain {
+    let after = &inner[end + 1..];
+    let plain = word.len() <= 40 && !word.contains(['"', '\'', '{']);
+    // A thread's name may hold blanks, and log4net's empty context is `[(null)]`; a sentence in brackets is a message.
+    let named = || {
+        let next = after.trim_start();
+        let word = &next[..next.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(next.len())];
+        let logger = || next.split_once(" - ").is_some_and(|(name, _)| is_category(name));
+        level(word).is_some() && next[word.len()..].starts_with(' ') || header.level.is_some() && logger()
+    };
+    if !plain || word != "(null)" && word.contains([' ', '(']) && !named() {
         return None;
     }
-    let named = word.len() > 1 && word.bytes().all(|c| c.is_ascii_alphabetic() || b"._-:/".contains(&c));
-    if close == ']' && named && header.level.is_some() && header.logger.is_none() {
+    if header.logger.is_none() && (is_category(word) || close == ']' && header.level.is_some() && is_label(word)) {
         header.logger = Some(word.to_owned());
     }
-    Some(&inner[end + 1..])
+    Some(after)
 }
 
-/// `Toko.Billing.Mailer - `, `default - `: a name and a dash.
+// Harbor.Docking.Crane - message · default - message · Harbor.Docking.Crane [(null)] - message
+// Harbor.Docking.Crane: message · Harbor.Docking.Crane message
+/// A logger's name before the message.
 fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
-    let end = text.find(' ')?;
-    let name = &text[..end];
-    let after = text[end..].strip_prefix(" - ")?;
-    let plain = name.chars().all(|c| c.is_alphanumeric() || "._-+`:/".contains(c));
+    let end = text.find(' ').unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-+`:/@".contains(c));
+    let after = match rest.strip_prefix(" [").and_then(|inner| inner.split_once("] - ")) {
+        Some((context, after)) if context.len() < 40 => Some(after),
+        _ => rest.strip_prefix(" - "),
+    };
+    let (name, after) = match after {
+        Some(after) => (name, after),
+        None => {
+            let bare = name.strip_suffix(':').unwrap_or(name);
+            // Prose seldom begins with a name of three parts.
+            let sure = bare.len() < name.len() || rest.is_empty() || bare.matches('.').count() > 1;
+            if header.logger.is_some() || !sure || !is_category(bare) {
+                return None;
+            }
+            (bare, rest.trim_start())
+        }
+    };
     plain.then(|| {
         header.logger = Some(name.to_owned());
         after
     })
+}
+
+/// A dotted name of classes, which is no exception's: `Harbor.Docking.Crane`.
+/// `[orders]` behind a level: a label, unless it is a thread's name.
+fn is_label(word: &str) -> bool {
+    word.len() > 1
+        && word.bytes().all(|c| c.is_ascii_alphabetic() || b"._-:/".contains(&c))
+        && !["main", "thread", "worker", "pool"].iter().any(|name| word.to_ascii_lowercase().starts_with(name))
+}
+
+fn is_category(name: &str) -> bool {
+    let segment = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part.chars().all(|c| c.is_alphanumeric() || "_`+".contains(c))
+    };
+    name.contains('.')
+        && name.split('.').all(segment)
+        && !["Exception", "Error", "Fault"].iter().any(|end| name.ends_with(end))
 }

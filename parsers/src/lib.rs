@@ -23,6 +23,7 @@ mod php;
 mod record;
 mod scan;
 mod stream;
+mod text;
 mod time;
 mod unwrap;
 

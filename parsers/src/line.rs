@@ -3,7 +3,7 @@
 //! In: the bytes of one line. Out: its `Kind`. Invariant: a pure function of the line, so that an extent never
 //! depends on how the bytes were cut. Does not parse: a `Trace` line is only likely to be one.
 
-use crate::header;
+use crate::{header, php};
 
 /// What a line is to the extent of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,22 @@ const AT: [&str; 22] = [
     "ב- ",
 ];
 
+/// Whether a text can only be a stack frame as runtimes print them, with its own indentation.
+pub(crate) fn is_frame(text: &[u8]) -> bool {
+    let trimmed = text.trim_ascii_start();
+    let indented = text.starts_with(b"\t") || text.len() >= trimmed.len() + 2;
+    if indented && AT.iter().any(|at| trimmed.starts_with(at.as_bytes())) {
+        return true;
+    }
+    let Some(number) = text.strip_prefix(b"#") else { return false };
+    let digits = number.iter().take_while(|c| c.is_ascii_digit()).count();
+    number[digits..].strip_prefix(b" ").filter(|_| digits > 0).is_some_and(|place| {
+        place.starts_with(b"{main}")
+            || place.starts_with(b"[internal function]")
+            || memchr::memmem::find(place, b".php(").is_some()
+    })
+}
+
 fn is_trace(line: &[u8], trimmed: &[u8]) -> bool {
     let indented = line.len() > trimmed.len() && matches!(line[0], b' ' | b'\t');
     if indented && AT.iter().any(|at| trimmed.starts_with(at.as_bytes())) {
@@ -66,6 +82,7 @@ fn is_trace(line: &[u8], trimmed: &[u8]) -> bool {
     }
     match trimmed[0] {
         b'a' => trimmed.starts_with(b"at "),
+        b'P' => php::is_xdebug(trimmed),
         b'#' => trimmed.len() > 2 && trimmed[1].is_ascii_digit(),
         b'-' => trimmed.starts_with(b"---> ") || trimmed.starts_with(b"--- "),
         b'.' => trimmed.starts_with(b"... "),
@@ -75,6 +92,7 @@ fn is_trace(line: &[u8], trimmed: &[u8]) -> bool {
                 || trimmed.starts_with(b"[previous exception]")
                 || trimmed.starts_with(b"[cause]")
                 || trimmed.starts_with(b"[errors]")
+                || php::is_xdebug(trimmed)
         }
         b'S' => trimmed.starts_with(b"Stack trace:") || trimmed.starts_with(b"Server stack trace:"),
         b't' => trimmed.starts_with(b"thrown in ") || trimmed.starts_with(b"thrown at "),

@@ -17,6 +17,7 @@ mod mechanism;
 mod monolog;
 mod native;
 mod object;
+mod printed;
 mod weave;
 
 use serde_json::Value;
@@ -26,7 +27,7 @@ pub(crate) use weave::{Step, Weave, concerns};
 use crate::assemble::Found;
 use crate::header::Header;
 use crate::json::Object;
-use crate::record::{Platform, Record};
+use crate::record::{Level, Platform, Record};
 use crate::time;
 
 /// The header forms that only this language's loggers print.
@@ -67,7 +68,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
             return found;
         }
     }
-    if monolog { Vec::new() } else { printed(lines, hit, header) }
+    if monolog { Vec::new() } else { printed::parse(lines, hit, header) }
 }
 
 fn is_monolog(header: &Header) -> bool {
@@ -131,62 +132,16 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
     found
 }
 
-/// What PHP itself printed: one record, and those that begin where it ends.
-fn printed(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
-    let mut found = Vec::new();
-    let Some(first) = native::parse(lines, hit) else { return found };
-    let mut next = Some(first);
-    while let Some(mut printed) = next.take() {
-        let tail = printed.tail.take();
-        let end = printed.end;
-        let has_header = header.is_some() && printed.first == 0 && found.is_empty();
-        found.push(Found { lines: printed.first..end, record: native_record(printed, header), has_header });
-        // PHP message: … PHP message: …, without a line break between them
-        if let Some(tail) = tail {
-            next = native::read(&lines[end - 1..], 0, &tail).map(|printed| native::Printed {
-                first: end - 1,
-                end: printed.end + end - 1,
-                ..printed
-            });
-        }
-    }
-    found
-}
-
-fn native_record(printed: native::Printed, header: Option<&Header>) -> Record {
-    let mut record = Record {
-        platform: Platform::Php,
-        format: if printed.display { "php-display" } else { "php-error" }.to_owned(),
-        level: printed.level,
-        message: None,
-        exceptions: printed.chain,
-        request: printed.request,
-        unparsed: printed.unparsed,
-        ..Record::default()
-    };
-    match printed.how {
-        native::How::Uncaught => record.found_by("php.uncaught", Some(false)),
-        native::How::Fatal => record.found_by("php.fatal", Some(false)),
-        native::How::Text => {
-            record.found_by("php.error_log", Some(true));
-            if header.is_none_or(|header| header.format != Some("php-error")) {
-                record.format = String::new();
-            }
-        }
-    }
-    record
-}
-
 /// Keys of an entry's own text, in which an exception may be quoted.
 const MESSAGES: &[&str] = &["message", "msg", "@message", "log", "short_message"];
 
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let nested = object.get("context").or_else(|| object.get("@fields")).and_then(Value::as_object);
-    let message = object.get("message").or_else(|| object.get("@message")).and_then(Value::as_str);
+    let message = MESSAGES.iter().find_map(|key| object.get(*key)?.as_str());
     let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
-    record.level =
-        object.get("level_name").or_else(|| object.get("level")).and_then(Value::as_str).and_then(crate::header::level);
+    record.level = level(object);
+    record.timestamp = old_datetime(object);
     let printed =
         || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
     if let Some(thrown) = nested.and_then(context::thrown).or_else(|| context::thrown_beside(object, MESSAGES)) {
@@ -210,11 +165,38 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     if let Some(extra) = object.get("extra").and_then(Value::as_object) {
         context::fill(&mut record, extra);
     }
+    context::facts(&mut record, object);
     if record.mechanism.is_none() {
         mechanism::of_monolog(&mut record, monolog::is_environment(channel), &keys);
     }
     record.format = json_format(object, &record).to_owned();
     (!mechanism::is_deprecation(&record)).then_some(record)
+}
+
+fn level(object: &Object) -> Option<Level> {
+    let level = object.get("level_name").or_else(|| object.get("level"))?;
+    // Graylog counts as syslog does.
+    let syslog = object.contains_key("short_message").then_some([
+        Level::Emergency,
+        Level::Alert,
+        Level::Critical,
+        Level::Error,
+        Level::Warning,
+        Level::Notice,
+        Level::Info,
+        Level::Debug,
+    ]);
+    match level.as_u64() {
+        Some(number) => syslog?.get(usize::try_from(number).ok()?).copied(),
+        None => crate::header::level(level.as_str()?),
+    }
+}
+
+// "datetime":{"date":"2019-05-01 01:02:03.123456","timezone_type":3,"timezone":"UTC"}
+fn old_datetime(object: &Object) -> Option<String> {
+    let datetime = object.get("datetime")?;
+    let text = format!("{} {}", datetime.get("date")?.as_str()?, datetime.get("timezone")?.as_str()?);
+    time::at_start(&text)?.value
 }
 
 fn json_format(object: &Object, record: &Record) -> &'static str {
@@ -239,6 +221,22 @@ pub(crate) fn begins(line: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// At most the first `bytes` bytes of a text, not inside a character.
+fn head(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
+}
+
+/// Whether a line is one of the calls that xdebug prints below an error, each behind a time of its own in a log.
+pub(crate) fn is_xdebug(line: &[u8]) -> bool {
+    let after_time = |line: &[u8]| memchr::memchr(b']', &line[..line.len().min(48)]).map(|close| close + 2);
+    let start = if line.starts_with(b"[") { after_time(line).unwrap_or(0) } else { 0 };
+    let text = line.get(start..).unwrap_or(&[]);
+    // PHP   1. {main}() /srv/public/index.php:0
+    let number = text.strip_prefix(b"PHP  ").map(<[u8]>::trim_ascii_start);
+    text.starts_with(b"PHP Stack trace:") || number.is_some_and(|number| number.first().is_some_and(u8::is_ascii_digit))
 }
 
 /// Whether a line is the first of a Monolog entry.

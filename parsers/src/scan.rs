@@ -10,7 +10,7 @@ use aho_corasick::AhoCorasick;
 /// Each exception that the grammars know holds at least one of these.
 ///
 /// Two blanks before `at ` cover .NET, Node, Java and their escaped forms in JSON.
-const LITERALS: [&str; 54] = [
+const LITERALS: &[&str] = &[
     "  at ",
     "\tat ",
     "\\tat ",
@@ -54,6 +54,17 @@ const LITERALS: [&str; 54] = [
     "   в ",
     "   σε ",
     "   konum: ",
+    "   in ",
+    "   v ",
+    "   στο ",
+    "   a következő helyen: ",
+    "   於 ",
+    "   위치: ",
+    "   عند ",
+    "   ב-",
+    "(at ",
+    ") at ",
+    ":line ",
     "   在 ",
     "   場所 ",
     "@http",
@@ -67,13 +78,27 @@ const LITERALS: [&str; 54] = [
     "@[native code]",
 ];
 
-static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(LITERALS).ok());
+/// Wrappers that escape the lines which they hold, and so the literals above, hold one of these on every line.
+const WRAPPERS: [&str; 4] = ["\"stream\":\"std", "\"__REALTIME_TIMESTAMP\"", "\"source\":\"std", "\"textPayload\":\""];
 
-/// The position of the first literal in `bytes[from..]`, or none. The line break that a literal may begin with is
-/// looked for before `from`, too.
-pub(crate) fn find(bytes: &[u8], from: usize) -> Option<usize> {
-    let start = from.saturating_sub(1);
-    let hit = FINDER.as_ref()?.find(&bytes[start..])?;
-    let at = start + hit.start();
-    Some(at + usize::from(bytes[at] == b'\n'))
+static FINDER: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(LITERALS.iter().chain(&WRAPPERS)).ok());
+
+/// Where a literal stands.
+pub(crate) struct Hit {
+    pub start: usize,
+    pub end: usize,
+    /// Whether it only tells that its line is wrapped.
+    pub of_wrapper: bool,
+}
+
+/// The first literal in `bytes`, which begin with a line: so a literal that leads its line may stand there, too.
+pub(crate) fn find(bytes: &[u8]) -> Option<Hit> {
+    let leads = |literal: &&&str| literal.strip_prefix('\n').is_some_and(|text| bytes.starts_with(text.as_bytes()));
+    if let Some(literal) = LITERALS.iter().find(leads) {
+        return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false });
+    }
+    let hit = FINDER.as_ref()?.find(bytes)?;
+    let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
+    Some(Hit { start, end: hit.end(), of_wrapper: hit.pattern().as_usize() >= LITERALS.len() })
 }

@@ -38,6 +38,12 @@ pub(crate) fn from_epoch(number: f64) -> Option<String> {
     Some(format!("{stamp:.3}"))
 }
 
+/// Microseconds since the epoch, as RFC 3339 in UTC.
+pub(crate) fn from_epoch_micros(number: i64) -> Option<String> {
+    let stamp = jiff::Timestamp::from_microsecond(number).ok()?;
+    Some(format!("{stamp:.6}"))
+}
+
 /// A cursor over the digits and separators of a time.
 struct Cursor<'a> {
     text: &'a str,
@@ -296,7 +302,7 @@ fn month_name_first(text: &str) -> Option<Stamp> {
     Some(Stamp { value: None, length: cursor.at })
 }
 
-// Mon Nov 23 2026 07:40:00 GMT+0700 · Mon, 23 Nov 2026 07:40:00 GMT
+// Mon Nov 23 2026 07:40:00 GMT+0700 · Mon, 23 Nov 2026 07:40:00 GMT · Mon Nov 23 07:40:00.123456 2026
 fn weekday_first(text: &str) -> Option<Stamp> {
     let day = text.get(..3)?;
     if !["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&day) {
@@ -317,7 +323,12 @@ fn weekday_first(text: &str) -> Option<Stamp> {
         day = cursor.number(1, 2)?;
     }
     cursor.one_of(" ")?;
-    let year = cursor.number(4, 4)?;
+    let Some(year) = cursor.number(4, 4) else {
+        let clock = cursor.clock()?;
+        cursor.one_of(" ")?;
+        let date = (cursor.number(4, 4)?, month, day);
+        return cursor.finish(date, &clock, "");
+    };
     cursor.one_of(" ")?;
     let date = (year, month, day);
     let clock = cursor.clock()?;
@@ -354,6 +365,7 @@ mod tests {
             ("23.11.2026 21:53:35 | x", Some("2026-11-23T21:53:35"), 19),
             ("2017年08月23日 12时44分13秒", Some("2017-08-23T12:44:13"), 33),
             ("Mon Nov 23 2026 07:40:00 GMT+0700 (x)", Some("2026-11-23T07:40:00+07:00"), 33),
+            ("Mon Nov 23 07:40:00.123456 2026] [php", Some("2026-11-23T07:40:00.123456"), 31),
             ("Nov 23 08:50:00 host", None, 15),
             ("21:53:17 info", None, 8),
         ] {

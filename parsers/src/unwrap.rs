@@ -1,100 +1,131 @@
-//! Takes off what a container runtime or process manager wrapped around a program's lines.
+//! Takes off what a container runtime, process manager or shipper wrapped around a program's lines.
 //!
-//! In: one raw line. Out: the program's own text, the key of its stream, and what the wrapper says of it.
-//! Invariant: a line that is not wrapped comes back whole, in the stream of the unwrapped. Does not join
-//! partial lines: it says that a line is one.
+//! In: one raw line. Out: the program's own text, the key of its writer, and the wrapper's time. Invariants: a pure
+//! function of the line; a line that is not wrapped comes back as none. Does not join partial lines nor keep the
+//! writers apart: it says which line is whose, and that a line goes on.
 
-use std::borrow::Cow;
+mod container;
+mod fpm;
+mod json;
+mod prefix;
+mod syslog;
+mod utf16;
 
-/// How the lines of a file are wrapped.
+pub(crate) use utf16::{encoding, line_end};
+
+use crate::line;
+
+/// How the lines of a stream are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrapper {
     /// Docker's json-file driver.
     Docker,
     /// The container runtime interface: `TIME stdout F text`.
     Cri,
+    /// `journalctl -o json`.
+    Journal,
+    /// A shipper's JSON around a line: Fluent Bit, Filebeat, Docker's fluentd driver.
+    Shipper,
+    /// RFC 5424.
+    Syslog5424,
+    /// RFC 3164, rsyslog's file formats, `journalctl`'s short output.
+    Syslog,
+    /// `app-1  | text`: docker compose, and PM2's `0|app  | text`.
+    Compose,
+    /// `[pod/name/container] text`: `kubectl logs --prefix`.
+    Kubectl,
+    /// `pod container text`: stern.
+    Stern,
+    /// `[name] text`: concurrently, turbo, foreman's like.
+    Bracket,
+    /// PHP-FPM's own log around its workers' output, and FastCGI's `PHP message: `.
+    Fpm,
+    /// A time before every line: `ts`, PM2's log_date_format, `docker logs -t`.
+    Time,
+    /// UTF-16, little-endian.
+    Utf16Le,
+    /// UTF-16, big-endian.
+    Utf16Be,
 }
 
-/// One line, taken out of its wrapper.
-#[derive(Debug, PartialEq, Eq)]
+/// One line, taken out of its wrapper. Bytes as they stand in the line, or unescaped in the caller's scratch.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Unwrapped<'a> {
     /// Whose stream it is: lines of one key belong together.
-    pub key: Cow<'a, str>,
-    /// The program's own bytes, without a line break.
-    pub text: Cow<'a, [u8]>,
-    /// The wrapper's time, as printed.
-    pub stamp: &'a str,
+    pub key: &'a [u8],
+    /// The program's own bytes, without a line break at their end.
+    pub text: &'a [u8],
+    /// The wrapper's time, as printed; digits alone are microseconds since the epoch.
+    pub stamp: &'a [u8],
     /// Whether the program's line goes on in the next piece of this stream.
     pub partial: bool,
 }
 
+/// Wrappers that a single line proves.
+const CERTAIN: [Wrapper; 8] = [
+    Wrapper::Docker,
+    Wrapper::Cri,
+    Wrapper::Journal,
+    Wrapper::Shipper,
+    Wrapper::Syslog5424,
+    Wrapper::Syslog,
+    Wrapper::Kubectl,
+    Wrapper::Fpm,
+];
+
+/// Wrappers whose prefix a program could print itself: a stack frame right behind it is the proof, as a frame never
+/// stands behind a program's own prefix.
+const LIKELY: [Wrapper; 4] = [Wrapper::Compose, Wrapper::Time, Wrapper::Bracket, Wrapper::Stern];
+
 /// The wrapper that a line stands in, if any.
 pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
-    [Wrapper::Docker, Wrapper::Cri].into_iter().find(|wrapper| take_off(*wrapper, line).is_some())
+    let mut scratch = Vec::new();
+    if let Some(found) = CERTAIN.into_iter().find(|wrapper| take_off(*wrapper, line, &mut scratch).is_some()) {
+        return Some(found);
+    }
+    LIKELY
+        .into_iter()
+        .find(|wrapper| take_off(*wrapper, line, &mut scratch).is_some_and(|unwrapped| line::is_frame(unwrapped.text)))
 }
 
 /// Takes the wrapper off one line (without its line break); none when it is not in it.
-pub(crate) fn take_off(wrapper: Wrapper, line: &[u8]) -> Option<Unwrapped<'_>> {
+pub(crate) fn take_off<'a>(wrapper: Wrapper, line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
     match wrapper {
-        Wrapper::Docker => docker(line),
-        Wrapper::Cri => cri(line),
+        Wrapper::Docker => container::docker(line, scratch),
+        Wrapper::Cri => container::cri(line),
+        Wrapper::Journal => json::journal(line, scratch),
+        Wrapper::Shipper => json::shipper(line, scratch),
+        Wrapper::Syslog5424 => syslog::rfc5424(line),
+        Wrapper::Syslog => syslog::short(line, scratch),
+        Wrapper::Compose => prefix::compose(line),
+        Wrapper::Kubectl => prefix::kubectl(line),
+        Wrapper::Stern => prefix::stern(line),
+        Wrapper::Bracket => prefix::bracket(line),
+        Wrapper::Fpm => fpm::fpm(line, scratch),
+        Wrapper::Time => prefix::time(line),
+        Wrapper::Utf16Le => Some(utf16::decode(line, u16::from_le_bytes, scratch)),
+        Wrapper::Utf16Be => Some(utf16::decode(line, u16::from_be_bytes, scratch)),
     }
 }
 
-// {"log":"   at X.Y()\n","stream":"stdout","time":"2026-11-23T21:53:02.142257404Z"}
-fn docker(line: &[u8]) -> Option<Unwrapped<'_>> {
-    #[derive(serde::Deserialize)]
-    struct Entry<'a> {
-        #[serde(borrow)]
-        log: Cow<'a, str>,
-        #[serde(borrow, default)]
-        stream: Cow<'a, str>,
-        #[serde(default)]
-        time: &'a str,
+/// What the wrapper says of the writer of a line, as (name, value).
+pub(crate) fn origin(wrapper: Wrapper, line: &[u8], key: &[u8]) -> Vec<(String, String)> {
+    let key = || String::from_utf8_lossy(key).into_owned();
+    let one = |name: &str| vec![(name.to_owned(), key())];
+    match wrapper {
+        _ if key().is_empty() => Vec::new(),
+        Wrapper::Docker | Wrapper::Cri => one("stream"),
+        Wrapper::Journal => json::journal_origin(line),
+        Wrapper::Shipper => json::shipper_origin(line),
+        Wrapper::Syslog5424 | Wrapper::Syslog => syslog::origin(&key()),
+        Wrapper::Compose | Wrapper::Bracket => one("process"),
+        Wrapper::Kubectl | Wrapper::Stern => prefix::pod_origin(&key()),
+        Wrapper::Fpm => one("pid"),
+        Wrapper::Time | Wrapper::Utf16Le | Wrapper::Utf16Be => Vec::new(),
     }
-    if !line.starts_with(b"{\"log\":\"") {
-        return None;
-    }
-    let entry: Entry<'_> = serde_json::from_slice(line).ok()?;
-    let (text, partial) = match entry.log {
-        Cow::Borrowed(text) => match text.strip_suffix('\n') {
-            Some(text) => (Cow::Borrowed(text.as_bytes()), false),
-            None => (Cow::Borrowed(text.as_bytes()), true),
-        },
-        Cow::Owned(mut text) => {
-            let whole = text.ends_with('\n');
-            text.truncate(text.len() - usize::from(whole));
-            (Cow::Owned(text.into_bytes()), !whole)
-        }
-    };
-    Some(Unwrapped { key: entry.stream, text, stamp: entry.time, partial })
 }
 
-// 2026-11-23T00:40:00.000137007Z stderr F [stacktrace]
-fn cri(line: &[u8]) -> Option<Unwrapped<'_>> {
-    if line.len() < 24 || line[4] != b'-' || line[10] != b'T' {
-        return None;
-    }
-    let space = memchr::memchr(b' ', line.get(..48.min(line.len()))?)?;
-    let stamp = std::str::from_utf8(&line[..space]).ok()?;
-    let rest = &line[space + 1..];
-    let key = if rest.starts_with(b"stdout ") {
-        "stdout"
-    } else if rest.starts_with(b"stderr ") {
-        "stderr"
-    } else {
-        return None;
-    };
-    let rest = &rest[7..];
-    let partial = match rest.first()? {
-        b'F' => false,
-        b'P' => true,
-        _ => return None,
-    };
-    let text = match rest.get(1) {
-        Some(b' ') => &rest[2..],
-        None => &rest[1..],
-        Some(_) => return None,
-    };
-    Some(Unwrapped { key: Cow::Borrowed(key), text: Cow::Borrowed(text), stamp, partial })
+/// Whether a line without the wrapper goes on with the line before it; else it is a stream of its own.
+pub(crate) fn foreign_continues(wrapper: Wrapper) -> bool {
+    matches!(wrapper, Wrapper::Syslog | Wrapper::Fpm | Wrapper::Time)
 }

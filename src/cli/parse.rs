@@ -3,6 +3,7 @@
 //! In: files, compressed or not, or standard input. Out: one line or block a record, in file order. Invariant: a
 //! file that cannot be read costs exit status 1 and nothing of the others. Does not touch the store or the network.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ConfigOption, Output, pretty};
+use super::{ConfigOption, Output, events, pretty};
 use crate::pipeline::{Finding, Pipeline};
 use crate::policy::Policy;
 
@@ -29,14 +30,18 @@ pub(super) struct Arguments {
     /// How to print; default: `pretty` on a terminal, else `jsonl`
     #[arg(long, value_enum)]
     output: Option<Output>,
+    /// With `--output sentry`: only the events of records that the policy sends
+    #[arg(long)]
+    sent: bool,
     #[command(flatten)]
     config: ConfigOption,
 }
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let policy = match arguments.config.load().map_err(Box::from).and_then(|config| super::policy(&config)) {
-        Ok(policy) => policy,
+    let config = arguments.config.load().map_err(Box::<dyn Error>::from);
+    let (policy, builder) = match config.and_then(|config| Ok((super::policy(&config)?, events::builder(&config)?))) {
+        Ok(made) => made,
         Err(error) => return super::usage_error(error.as_ref()),
     };
     let stdout = io::stdout();
@@ -44,7 +49,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let mut out = BufWriter::new(anstream::AutoStream::auto(stdout.lock()));
     let mut status = ExitCode::SUCCESS;
     for file in &arguments.files {
-        let read = read(file, &policy, |finding| print(&mut out, output, &finding));
+        let read = read(file, &policy, |finding| match output {
+            Output::Sentry => events::print(&mut out, &builder, &finding, arguments.sent),
+            _ => print(&mut out, output, &finding),
+        });
         if let Err(error) = read {
             // Whoever read our output has seen enough.
             if error.kind() == io::ErrorKind::BrokenPipe {

@@ -188,9 +188,10 @@ fn host_port(text: &str) -> Option<(String, Option<u16>)> {
     ((plain(host) && letters) || host.parse::<IpAddr>().is_ok()).then(|| (host.to_owned(), port))
 }
 
-/// At most `limit` bytes of the beginning of `text`.
+/// At most `limit` bytes of the beginning of `text`, cut between characters.
 pub(super) fn cut(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit)]
+    let end = (0..=limit.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]

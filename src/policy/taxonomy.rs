@@ -106,7 +106,7 @@ fn decisive<'a>(known: &[Option<&'a Entry>]) -> Option<(usize, &'a Entry)> {
     };
     saying(Says::Final)
         .next()
-        .or_else(|| saying(Says::Firm).last())
+        .or_else(|| saying(Says::Firm).next_back())
         .or_else(|| saying(Says::Weak).next())
         .or_else(|| saying(Says::Hint).next())
 }

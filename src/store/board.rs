@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use super::{Store, StoreError, millis, time};
+use super::{Sample, Store, StoreError, millis, time};
 use crate::issue::State;
 
 /// One issue, as `errtail issues --output json` prints it.
@@ -121,8 +121,8 @@ pub struct IssuePage {
     pub event_ids: Vec<String>,
     /// Occurrences of each of the last 24 hours, oldest first.
     pub hours: [u64; 24],
-    /// The latest event that was built of it, JSON.
-    pub sample: Option<Vec<u8>>,
+    /// The latest event that was built of it.
+    pub sample: Option<Sample>,
 }
 
 /// A place in the logs.
@@ -191,8 +191,9 @@ impl Store {
             let event_ids = query.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
             let sample = db
                 .prepare_cached("SELECT body FROM sample WHERE issue = ?1")?
-                .query_row([id], |row| row.get(0))
-                .optional()?;
+                .query_row([id], |row| row.get::<_, Vec<u8>>(0))
+                .optional()?
+                .map(|body| Sample::parse(&body));
             Ok(Some(IssuePage { row: row(db, id)?, places, event_ids, hours: hours(db, id, now)?, sample }))
         })
     }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 use crate::issue::{Fingerprint, Repeats, State, Why};
 use crate::pipeline::{Batch, Finding};
-use crate::policy::{Action, Category, Verdict};
+use crate::policy::{Action, Category, Effects, Verdict};
 use crate::tail::{Checkpoint, FileId};
 
 fn at(seconds: i64) -> Timestamp {
@@ -48,7 +48,13 @@ pub(super) fn finding(name: &str, user: u64, number: u64) -> Finding {
             user: Some(User { id: Some(user.to_string()), username: None }),
             ..Record::default()
         },
-        verdict: Verdict { handled: Some(false), category: Category::Defect, action: Action::Send, reasons: vec![] },
+        verdict: Verdict {
+            handled: Some(false),
+            category: Category::Defect,
+            action: Action::Send,
+            reasons: vec![],
+            effects: Effects::default(),
+        },
         fingerprint: Fingerprint(format!("1{name}")),
         dsn_key: Some(Arc::from("shop")),
     }

@@ -183,6 +183,12 @@ impl Block {
 /// The topmost label of the block around `anchor`; none when there are too few labels to make one.
 fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
     let (mut top, mut said, mut stack) = (None, false, false);
+    // A type's and a message's label may stand right above the frames.
+    if let Some(above) = anchor.checked_sub(2)
+        && let [Some((Field::Kind, _)), Some((Field::Message, _))] = [label(lines[above]), label(lines[above + 1])]
+    {
+        return Some(above);
+    }
     for at in (anchor.saturating_sub(LINES_ABOVE)..=anchor).rev() {
         match label(lines[at]) {
             Some((Field::Kind | Field::Message, _)) => {

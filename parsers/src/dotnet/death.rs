@@ -14,11 +14,13 @@ const QUIET_LINES: usize = 12;
 pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Found> {
     let start = announcement(lines, hit)?;
     let text = lines[start].trim_start_matches('\u{feff}').trim_end();
+    let mut said = None;
     let (mut exceptions, end) = if text == "Out of memory." {
         (vec![named("System.OutOfMemoryException", text)], start + 1)
     } else if text == "Stack overflow." || text.starts_with("Process is terminating due to StackOverflow") {
         stack_overflow(lines, start)
     } else if let Some(message) = text.strip_prefix("Process terminated.") {
+        said = Some(message.trim().to_owned()).filter(|message| !message.is_empty());
         fail_fast(lines, start, message.trim())
     } else {
         fatal_error(lines, start)?
@@ -28,6 +30,7 @@ pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Found> {
     }
     let mut record = record(exceptions);
     record.format = "dotnet-crash".to_owned();
+    record.message = said;
     record.found_by("dotnet.fatal", Some(false));
     Some(Found { record, lines: start..end, has_header: false })
 }

@@ -213,15 +213,35 @@ pub(super) fn tail(record: &mut Record, text: &str) {
     }
 }
 
+//     ProcessId=23115
+//     DateTime=2026-11-23T21:53:22.9900536Z
+/// What a trace listener prints below its entries; `end` moves behind it.
+pub(super) fn trace_source(lines: &[&str], end: &mut usize, header: Option<&Header>) -> Vec<(String, String)> {
+    let mut fields = Vec::new();
+    if header.is_none_or(|header| header.format != Some("trace-source")) {
+        return fields;
+    }
+    while let Some((key, value)) = lines.get(*end).and_then(|line| line.strip_prefix("    ")?.split_once('=')) {
+        fields.push((key.to_owned(), value.to_owned()));
+        *end += 1;
+    }
+    fields
+}
+
 /// Facts that stand in fields, not in the header.
 pub(super) fn complete(record: &mut Record) {
     let field = |names: &[&str]| {
-        let found = record.fields.iter().find(|(key, _)| names.iter().any(|name| name.eq_ignore_ascii_case(key)));
+        let last = |key: &str| key.rsplit('.').next().map(str::to_owned).unwrap_or_default();
+        let found =
+            record.fields.iter().find(|(key, _)| names.iter().any(|name| name.eq_ignore_ascii_case(&last(key))));
         found.map(|(_, value)| value.clone())
     };
     let ids = Trace { trace_id: field(&["TraceId", "trace_id"]), span_id: field(&["SpanId", "span_id"]) };
     if record.trace.is_none() && (ids.trace_id.is_some() || ids.span_id.is_some()) {
         record.trace = Some(ids);
+    }
+    if record.timestamp.is_none() && record.format == "trace-source" {
+        record.timestamp = field(&["DateTime"]).and_then(|text| time::at_start(&text)?.value);
     }
     if record.logger.is_none() {
         record.logger = field(&["SourceContext"]);

@@ -88,7 +88,7 @@ pub(super) fn begins(text: &str) -> bool {
             let rest = rest.trim_start().trim_start_matches("async ");
             let name = &rest[..rest.find(['(', ' ']).unwrap_or(rest.len())];
             let open = rest[name.len()..].trim_start_matches(' ').starts_with('(');
-            open && name.contains('.') && is_name(name)
+            open && (name.contains('.') && is_name(name) || name.starts_with("lambda_method"))
         })
     })
 }
@@ -157,6 +157,13 @@ fn method(text: &str) -> Option<Method<'_>> {
     let printed_apart = text[..open].ends_with(' ');
     if !is_name(name) || !are_arguments(&text[open + 1..length - 1], printed_apart, &text[length..]) {
         return None;
+    }
+    // Careless unescaping leaves names that go on: `<Main>$>b__0_0()gt;b__0_0()`.
+    while text[length..].starts_with(|c: char| c.is_ascii_alphanumeric())
+        && let Some(open) = text[length..].find(['(', ' '])
+        && let Some(more) = balanced(&text[length + open..]).filter(|_| text[length + open..].starts_with('('))
+    {
+        length += open + more;
     }
     // An iterator's or a lambda's own member: `+MoveNext()`, `+(decimal v) => { }`.
     if text[length..].starts_with('+')

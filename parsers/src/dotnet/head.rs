@@ -114,6 +114,16 @@ pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
     None
 }
 
+// Exception Info: System.NullReferenceException
+/// Where a type stands that is all that follows a label.
+pub(super) fn labelled(line: &str) -> Option<usize> {
+    let (label, kind) = line.split_once(": ")?;
+    let whole = is_strong(kind.trim())
+        && kind.contains('.')
+        && at_start(kind.trim()).is_some_and(|head| head.message.is_empty());
+    (whole && label.len() < 40).then(|| line.len() - kind.trim_start().len())
+}
+
 /// The length of a type's name: `Shop.Cart+Full`, `` Shop.Error`1[System.Int32] ``, `FSharp.Core.Operators+Failure@7`.
 fn type_length(text: &str) -> Option<usize> {
     let mut end = 0;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{line, record, trace};
 use crate::json::Object;
-use crate::record::{CauseOf, Exception, Frame, Record, Trace, User};
+use crate::record::{CauseOf, Exception, Frame, Record, Trace};
 use crate::{header, time};
 
 /// Keys under which loggers put an exception, at the top or one level down.
@@ -215,44 +215,13 @@ fn rendered(template: &str, object: &Object) -> String {
     out
 }
 
-/// Scalar properties, by their dotted names.
+/// The scopes' properties; those of the entry itself are no language's own.
 fn fields(record: &mut Record, object: &Object) {
-    const KNOWN: &[&str] = &[
-        "@t",
-        "@m",
-        "@mt",
-        "@l",
-        "@x",
-        "@i",
-        "@tr",
-        "@sp",
-        "@r",
-        "Timestamp",
-        "LogLevel",
-        "Level",
-        "Category",
-        "Message",
-        "MessageTemplate",
-        "RenderedMessage",
-        "Exception",
-        "TraceId",
-        "SpanId",
-        "SourceContext",
-        "message",
-        "level",
-        "time",
-    ];
-    for (key, value) in object {
-        if !KNOWN.contains(&key.as_str()) {
-            field(&mut record.fields, key, value, 0);
+    for key in ["Scopes", "scopes"] {
+        if let Some(scopes) = object.get(key) {
+            field(&mut record.fields, key, scopes, 0);
         }
     }
-    let user = |names: &[&str]| {
-        let found = record.fields.iter().find(|(key, _)| names.iter().any(|name| name.eq_ignore_ascii_case(key)));
-        found.map(|(_, value)| value.clone())
-    };
-    let user = User { id: user(&["user.id", "enduser.id"]), username: user(&["user.name"]) };
-    record.user = (user != User::default()).then_some(user);
 }
 
 fn field(fields: &mut Vec<(String, String)>, key: &str, value: &Value, depth: usize) {

@@ -94,14 +94,16 @@ pub(super) fn pieces(line: &str) -> Vec<&str> {
 
 /// Whether a separator of the runtime begins here; one in the middle of a line is believed by its words alone.
 fn joined_separator(text: &str) -> bool {
-    let end = text[4..].find(" ---").map(|end| end + 8);
-    end.is_some_and(|end| end < 200 && by_words(&text[..end]).is_some())
+    let near = &text[4..text.floor_char_boundary(200)];
+    near.find(" ---").is_some_and(|end| by_words(&text[..end + 8]).is_some())
 }
 
 /// `(Inner Exception #1) T: m`
 fn member_number(text: &str) -> (Option<u32>, &str) {
     let numbered = text.strip_prefix('(').and_then(|rest| {
-        let (label, after) = rest.split_once(") ")?;
+        let near = &rest[..rest.floor_char_boundary(64)];
+        let end = near.find(") ")?;
+        let (label, after) = (&rest[..end], &rest[end + 2..]);
         let (_, number) = label.rsplit_once('#')?;
         Some((number.parse().ok()?, after))
     });

@@ -48,28 +48,33 @@ pub(super) fn complete(record: &mut Record) {
 }
 
 // Unhandled exception while processing GET /orders/2 · HTTP GET /orders/2 responded 500 in 253.67 ms
+// POST /orders rejected with 400 · Request /search was cancelled by the client
 fn in_text(text: &str) -> Option<Request> {
-    let mut words = text.split([' ', '\n', '"', '\'']).filter(|word| !word.is_empty());
-    while let Some(word) = words.next() {
-        let method = word.trim_matches(['[', ']', '(', ')', ':', ',']);
-        if !METHODS.contains(&method) {
-            continue;
-        }
-        let next = words.next()?;
-        if !next.starts_with('/') {
-            continue;
-        }
-        let mut request = Request {
-            method: Some(method.to_owned()),
-            url: Some(next.trim_end_matches([',', '.', ';', ':', ')', ']']).to_owned()),
-            status: None,
-        };
-        if words.next() == Some("responded") {
-            request.status = words.next().and_then(|status| status.parse().ok());
-        }
-        return Some(request);
-    }
-    None
+    let words: Vec<&str> = text.split([' ', '\n', '"', '\'']).filter(|word| !word.is_empty()).take(80).collect();
+    let at = words.windows(2).position(|pair| {
+        let word = pair[0].trim_matches(['[', ']', '(', ')', ':', ',']);
+        pair[1].starts_with('/') && (METHODS.contains(&word) || is_noun(word))
+    })?;
+    let method = words[at].trim_matches(['[', ']', '(', ')', ':', ',']);
+    let url = words[at + 1].trim_end_matches([',', '.', ';', ':', ')', ']']);
+    let status = words[at + 2..].windows(2).take(6).find_map(|pair| {
+        let status = pair[1].trim_matches(['(', ')', ',', '.', ';', ':']).parse().ok();
+        status.filter(|status| (100..600).contains(status) && introduces_status(pair[0]))
+    });
+    let method = METHODS.contains(&method).then(|| method.to_owned());
+    Some(Request { method, url: Some(url.to_owned()), status })
+}
+
+fn is_noun(word: &str) -> bool {
+    ["request", "path", "url", "uri", "route", "endpoint"].iter().any(|noun| word.eq_ignore_ascii_case(noun))
+}
+
+fn introduces_status(word: &str) -> bool {
+    let word = word.trim_matches([':', '=']).to_ascii_lowercase();
+    matches!(
+        word.as_str(),
+        "responded" | "returned" | "with" | "status" | "code" | "statuscode" | "" | "->" | "→" | "-" | ">"
+    )
 }
 
 // Request starting HTTP/1.1 GET http://localhost:5000/orders/2 - - -

@@ -25,7 +25,8 @@ pub(super) struct Trace {
 pub(super) fn read(lines: &[&str], at: usize, offset: usize, indent: usize) -> Trace {
     let mut reader = Reader::new(lines, at, indent);
     let first = lines.get(at).and_then(|line| line.get(offset..)).unwrap_or("");
-    reader.queue = line::pieces(first);
+    reader.quoted = quotes_trace(first) && lines[at + 1..].iter().take(200).any(|line| line.contains('"'));
+    reader.queue = if reader.quoted { vec![first] } else { line::pieces(first) };
     reader.queue.reverse();
     let head = reader.queue.pop().unwrap_or("");
     reader.open(head, None, None);
@@ -38,6 +39,10 @@ pub(super) fn read_frames(lines: &[&str], at: usize) -> Trace {
     let mut reader = Reader::new(lines, at, 0);
     reader.queue = lines.get(at).map(|line| line::pieces(line)).unwrap_or_default();
     reader.queue.reverse();
+    // A logger's label before the first frame: `Stack:    at …`, `>>    at …`.
+    while reader.queue.last().is_some_and(|text| matches!(line::piece(text), Piece::Text(_))) {
+        reader.queue.pop();
+    }
     reader.trace.exceptions.push(Exception::default());
     reader.stack.push(Open { index: 0, numbered: false, unmarked: false, in_message: false });
     reader.run();
@@ -46,6 +51,9 @@ pub(super) fn read_frames(lines: &[&str], at: usize) -> Trace {
 
 /// What loggers put between the parts of a line.
 pub(super) const GLUE: [char; 5] = ['|', ' ', ':', '-', ','];
+
+/// Causes within causes that are looked through; no real chain is as deep.
+const DEPTH: usize = 64;
 
 /// An exception whose text has begun and not ended.
 struct Open {
@@ -65,6 +73,8 @@ struct Reader<'a> {
     /// Pieces of the current line, the next one last.
     queue: Vec<&'a str>,
     stack: Vec<Open>,
+    /// Inside of a message that holds another exception's whole text in quotes.
+    quoted: bool,
     /// The next line that belongs to a trace, once it was looked for; the number of lines when there is none.
     next_trace: Option<usize>,
     trace: Trace,
@@ -80,6 +90,7 @@ impl<'a> Reader<'a> {
             index: at,
             queue: Vec::new(),
             stack: Vec::new(),
+            quoted: false,
             next_trace: None,
             trace: Trace { end: at, ..Trace::default() },
             repeated: Vec::new(),
@@ -96,6 +107,13 @@ impl<'a> Reader<'a> {
             }
             self.index += 1;
             let Some(line) = self.lines.get(self.index) else { return };
+            if self.quoted {
+                self.quoted = !line.contains('"');
+                self.append("\n");
+                self.append(self.dedented(line));
+                self.trace.end = self.index + 1;
+                continue;
+            }
             self.queue = line::pieces(line);
             self.queue.reverse();
             if self.queue.len() == 1 && !self.skip_blank() {
@@ -252,7 +270,8 @@ impl<'a> Reader<'a> {
 
     fn back_to_aggregate(&mut self) {
         let aggregate = |open: &Open| self.trace.exceptions[open.index].kind.ends_with("AggregateException");
-        let Some(depth) = self.stack.iter().rposition(aggregate) else { return };
+        let nearest = self.stack.iter().rev().take(DEPTH).position(aggregate);
+        let Some(depth) = nearest.map(|above| self.stack.len() - 1 - above) else { return };
         while self.stack.len() > depth + 1 {
             self.close();
         }
@@ -267,7 +286,9 @@ impl<'a> Reader<'a> {
         }
         let frames = std::mem::take(&mut self.trace.exceptions[open.index].frames);
         // The method that wrapped the cause stands last in the cause's frames and first in the outer one's.
-        let libraries = frames.iter().take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
+        let sought = if self.stack.len() < DEPTH { frames.len() } else { 0 };
+        let libraries =
+            frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
         let cut = frames[..libraries].windows(2).position(|pair| same_call(&pair[0], &pair[1])).map_or(0, |at| at + 1);
         let mut inner = frames;
         let outer = inner.split_off(cut);
@@ -303,10 +324,21 @@ impl<'a> Reader<'a> {
         if is_tail(trimmed) {
             return self.tail_line(text);
         }
+        // NLog's layouts go on behind the exception.
+        if trimmed.starts_with('|') && trimmed.contains(':') {
+            trimmed.clone_into(&mut self.trace.tail);
+            return true;
+        }
+        if self.loader_exception(trimmed) {
+            return true;
+        }
         let resumes = self.queue.is_empty()
             && head::at_start(trimmed).is_none_or(|head| !head.strong)
             && head::after_banner(trimmed).is_none()
-            && self.lines.get(self.index + 1).is_some_and(|line| line::is_trace(line));
+            && self
+                .lines
+                .get(self.index + 1)
+                .is_some_and(|line| !matches!(line::piece(line), Piece::Text(_) | Piece::Blank));
         if resumes {
             self.trace.unparsed.push(text.to_owned());
         }
@@ -346,6 +378,19 @@ impl<'a> Reader<'a> {
     /// A message's further line where no frames follow: it must stand deeper than other text could.
     fn continues_alone(&self, text: &str) -> bool {
         self.stack.len() > 1 && text.starts_with([' ', '\t']) && self.indent < text.len() - text.trim_start().len()
+    }
+
+    // System.IO.FileNotFoundException: Could not load file or assembly 'Shop.Tax' or one of its dependencies.
+    /// What `ReflectionTypeLoadException` prints below its frames: why each type could not be loaded.
+    fn loader_exception(&mut self, text: &str) -> bool {
+        let loads = |exception: &Exception| exception.kind.ends_with("ReflectionTypeLoadException");
+        let depth = self.trace.exceptions.iter().rev().take(DEPTH).any(loads);
+        let known = ["System.IO.File", "System.TypeLoad", "System.BadImage", "System.MissingM"];
+        if !depth || !(known.iter().any(|start| text.starts_with(start)) || is_file_name(text)) {
+            return false;
+        }
+        self.property("LoaderException", text);
+        true
     }
 
     // ClientConnectionId:0f3… ·   Exception data: ·     Severity: ERROR ·  [See nested exception: …]
@@ -425,6 +470,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+// System.TimeoutException: A timeout occurred … HeartbeatException: "MongoDB.Driver.ConnectionException: … ---> …
+/// Whether a message opens a quotation of another exception and does not close it on its line.
+fn quotes_trace(text: &str) -> bool {
+    let Some(at) = text.find("xception: \"") else { return false };
+    let quoted = &text[at + 11..];
+    head::at_start(quoted).is_some_and(|head| head.strong) && !quoted.contains('"')
+}
+
 fn same_call(one: &crate::record::Frame, other: &crate::record::Frame) -> bool {
     one.module == other.module && one.function == other.function
 }
@@ -434,7 +487,7 @@ fn remove(exceptions: &mut Vec<Exception>, repeated: &[usize]) {
     let mut place = vec![None; exceptions.len()];
     let mut kept = Vec::new();
     for (index, mut exception) in exceptions.drain(..).enumerate() {
-        if repeated.contains(&index) {
+        if repeated.binary_search(&index).is_ok() {
             continue;
         }
         if let Some(of) = &mut exception.cause_of {

@@ -59,13 +59,13 @@ fn in_value(value: &Value, depth: usize) -> Option<Thrown> {
 fn in_text(text: &str) -> Option<Thrown> {
     if text.starts_with(object::MARK) {
         let (chain, unparsed) = object::chain(text)?;
-        return Some(Thrown { chain, unparsed, ..Thrown::default() });
+        return Some(Thrown { chain, unparsed });
     }
     let trace = memchr::memmem::find(text.as_bytes(), b"#0 ")?;
     let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
     let hit = memchr::memchr_iter(b'\n', &text.as_bytes()[..trace]).count();
     let printed = native::parse(&lines, hit)?;
-    Some(Thrown { chain: printed.chain, unparsed: printed.unparsed, ..Thrown::default() })
+    Some(Thrown { chain: printed.chain, unparsed: printed.unparsed })
 }
 
 // {"class":"App\\Late","message":"…","code":0,"file":"/srv/a.php:3","trace":["/srv/b.php:9"],"previous":{…}}
@@ -156,6 +156,12 @@ fn scalar(value: &Value) -> Option<String> {
 
 /// Fills in user, request, trace ids and fields from a context or an extra.
 pub(super) fn fill(record: &mut Record, object: &Map<String, Value>) {
+    facts(record, object);
+    fields(&mut record.fields, "", object, MAX_DEPTH);
+}
+
+/// Fills in user, request and trace ids.
+pub(super) fn facts(record: &mut Record, object: &Map<String, Value>) {
     let at = |keys: &[&str]| keys.iter().find_map(|key| scalar(object.get(*key)?)).filter(|text| !text.is_empty());
     user(record, object, &at);
     request(record, object, &at);
@@ -166,14 +172,13 @@ pub(super) fn fill(record: &mut Record, object: &Map<String, Value>) {
     if *trace == Trace::default() {
         record.trace = None;
     }
-    fields(&mut record.fields, "", object, MAX_DEPTH);
 }
 
 fn user(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]) -> Option<String>) {
     let user = record.user.get_or_insert_default();
     let nested = object.get("user");
     let inside = |keys: &[&str]| keys.iter().find_map(|key| scalar(nested?.get(*key)?));
-    let id = at(&["userId", "user_id", "userid", "uid", "user.id"]).or_else(|| inside(&["id", "user_id", "uid"]));
+    let id = at(&["userId", "user_id", "userid", "user.id"]).or_else(|| inside(&["id", "user_id", "uid"]));
     let name = at(&["username", "user_name", "userName", "user.name"])
         .or_else(|| inside(&["username", "name", "user_identifier"]))
         .or_else(|| nested.and_then(scalar));
@@ -227,8 +232,7 @@ fn fields(fields: &mut Vec<(String, String)>, prefix: &str, object: &Map<String,
             Value::String(text) if text.starts_with(object::MARK) => {}
             _ => {
                 if let Some(mut text) = scalar(value) {
-                    let end = text.floor_char_boundary(MAX_FIELD_BYTES);
-                    text.truncate(end);
+                    text.truncate(super::head(&text, MAX_FIELD_BYTES).len());
                     fields.push((name, text));
                 }
             }

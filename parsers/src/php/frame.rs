@@ -179,10 +179,11 @@ pub(super) fn in_app(file: &str) -> bool {
     let mut parts = file.rsplit(['/', '\\']);
     let name = parts.next().unwrap_or("");
     let folder = parts.next().unwrap_or("");
+    let compiled = folder == "bootstrap" && name == "compiled.php";
     let package = folder.eq_ignore_ascii_case("vendor") || parts.any(|part| part.eq_ignore_ascii_case("vendor"));
     let entry = name == "artisan" || name == "index.php" && matches!(folder, "public" | "web" | "public_html");
     let runtime = file.starts_with("phar://") || matches!(file, "" | "-" | "Command line code");
-    !package && !entry && !runtime
+    !package && !compiled && !entry && !runtime
 }
 
 #[cfg(test)]
@@ -251,9 +252,14 @@ mod tests {
         for own in ["/srv/app/A.php", "routes/web.php", "/srv/storage/framework/views/1f.php", "/srv/bin/console"] {
             assert!(in_app(own), "{own}");
         }
-        for other in
-            ["/srv/vendor/a/b.php", "C:\\x\\Vendor\\b.php", "vendor/a.php", "/srv/artisan", "/srv/public/index.php"]
-        {
+        for other in [
+            "/srv/vendor/a/b.php",
+            "C:\\x\\Vendor\\b.php",
+            "vendor/a.php",
+            "/srv/bootstrap/compiled.php",
+            "/srv/artisan",
+            "/srv/public/index.php",
+        ] {
             assert!(!in_app(other), "{other}");
         }
     }

@@ -5,40 +5,67 @@
 
 use crate::record::{Exception, Level, Record};
 
-/// The names of mechanisms in PHP's records, and what each says of being handled.
-///
-/// | name | who printed it | handled |
-/// |---|---|---|
-/// | `php.uncaught` | PHP's last resort: `Uncaught …` | no |
-/// | `php.fatal` | a fatal error that is no exception: memory, time, parse; Laravel's and Symfony's `FatalError` of one | no |
-/// | `php.error_log` | the exception's own text, given to `error_log()` or printed | yes |
-/// | `laravel.handler` | the exception handler, or an application that logged the exception's own message beside other keys | no, or unknown |
-/// | `laravel.queue` | the same inside a queue worker's job | no, or unknown |
-/// | `laravel.schedule` | the same inside a scheduled task | no, or unknown |
-/// | `laravel.console` | the same inside an artisan command | no, or unknown |
-/// | `laravel.log` | the application, with words of its own | yes |
-/// | `symfony.uncaught` | Symfony's error listener: `Uncaught PHP Exception …` | no |
-/// | `symfony.console` | Symfony's console listener | no |
-/// | `symfony.messenger` | Symfony's message bus | no |
-/// | `monolog.error_handler` | Monolog's own error handler: `Uncaught Exception …`, `Fatal Error (E_ERROR): …` | no |
-/// | `monolog.log` | the application, with words of its own | yes |
-/// | `monolog.exception` | an application that logged the exception's own message | unknown |
-pub(crate) const MECHANISMS: [&str; 14] = [
-    "php.uncaught",
-    "php.fatal",
-    "php.error_log",
-    "laravel.handler",
-    "laravel.queue",
-    "laravel.schedule",
-    "laravel.console",
-    "laravel.log",
-    "symfony.uncaught",
-    "symfony.console",
-    "symfony.messenger",
-    "monolog.error_handler",
-    "monolog.log",
-    "monolog.exception",
-];
+/// Who logged an exception of PHP: each name that `Mechanism::kind` has in its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// `php.uncaught`: PHP's last resort, `Uncaught …`. Unhandled.
+    PhpUncaught,
+    /// `php.fatal`: an error at which PHP ended that is no exception (memory, time, parse), or Laravel's and Symfony's
+    /// `FatalError` made of one. Unhandled.
+    PhpFatal,
+    /// `php.error_log`: the exception's own text, given to `error_log()` or printed. Handled.
+    PhpErrorLog,
+    /// `laravel.handler`: the message is the exception's own. Unhandled where the context is the handler's: the
+    /// exception comes last, or only the user and the request stand beside it; else unknown.
+    LaravelHandler,
+    /// `laravel.queue`: the same inside a queue worker's job.
+    LaravelQueue,
+    /// `laravel.schedule`: the same inside a scheduled task.
+    LaravelSchedule,
+    /// `laravel.console`: the same inside an artisan command.
+    LaravelConsole,
+    /// `laravel.log`: the application logged it with words of its own. Handled.
+    LaravelLog,
+    /// `symfony.uncaught`: Symfony's error listener, `Uncaught PHP Exception …`. Unhandled.
+    SymfonyUncaught,
+    /// `symfony.console`: Symfony's console listener. Unhandled.
+    SymfonyConsole,
+    /// `symfony.messenger`: Symfony's message bus. Unhandled.
+    SymfonyMessenger,
+    /// `monolog.error_handler`: Monolog's own handler, `Uncaught Exception …`, `Fatal Error (E_ERROR): …`. Unhandled.
+    MonologErrorHandler,
+    /// `monolog.log`: the application logged it with words of its own. Handled.
+    MonologLog,
+    /// `monolog.exception`: the message is the exception's own. Unknown.
+    MonologException,
+}
+
+impl By {
+    /// The name in `Mechanism::kind`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            By::PhpUncaught => "php.uncaught",
+            By::PhpFatal => "php.fatal",
+            By::PhpErrorLog => "php.error_log",
+            By::LaravelHandler => "laravel.handler",
+            By::LaravelQueue => "laravel.queue",
+            By::LaravelSchedule => "laravel.schedule",
+            By::LaravelConsole => "laravel.console",
+            By::LaravelLog => "laravel.log",
+            By::SymfonyUncaught => "symfony.uncaught",
+            By::SymfonyConsole => "symfony.console",
+            By::SymfonyMessenger => "symfony.messenger",
+            By::MonologErrorHandler => "monolog.error_handler",
+            By::MonologLog => "monolog.log",
+            By::MonologException => "monolog.exception",
+        }
+    }
+}
+
+/// Sets a record's mechanism.
+pub(super) fn found(record: &mut Record, by: By, handled: Option<bool>) {
+    record.found_by(by.name(), handled);
+}
 
 /// Keys that Laravel's exception handler, its context and request processors put beside the exception.
 const HANDLER_KEYS: [&str; 16] = [
@@ -61,16 +88,16 @@ const HANDLER_KEYS: [&str; 16] = [
 ];
 
 /// Symfony's listeners' words, and the mechanism each tells.
-const SYMFONY: [(&str, &str); 9] = [
-    ("Uncaught PHP Exception ", "symfony.uncaught"),
-    ("Error thrown while running command ", "symfony.console"),
-    ("Error thrown while handling message ", "symfony.messenger"),
-    ("Error while handling message ", "symfony.messenger"),
-    ("Exception thrown when handling an exception ", "symfony.uncaught"),
-    ("Uncaught Exception: ", "symfony.uncaught"),
-    ("Uncaught Error: ", "symfony.uncaught"),
-    ("Fatal Error: ", "symfony.uncaught"),
-    ("Fatal Compile Error: ", "symfony.uncaught"),
+const SYMFONY: [(&str, By); 9] = [
+    ("Uncaught PHP Exception ", By::SymfonyUncaught),
+    ("Error thrown while running command ", By::SymfonyConsole),
+    ("Error thrown while handling message ", By::SymfonyMessenger),
+    ("Error while handling message ", By::SymfonyMessenger),
+    ("Exception thrown when handling an exception ", By::SymfonyUncaught),
+    ("Uncaught Exception: ", By::SymfonyUncaught),
+    ("Uncaught Error: ", By::SymfonyUncaught),
+    ("Fatal Error: ", By::SymfonyUncaught),
+    ("Fatal Compile Error: ", By::SymfonyUncaught),
 ];
 
 /// Finds the mechanism of a record that Monolog wrote. `laravel` says whose header it is, `keys` its context's.
@@ -80,23 +107,25 @@ pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
     if let Some((_, kind)) = SYMFONY.iter().find(|(words, _)| message.starts_with(words))
         && (record.level >= Some(Level::Error) || record.level.is_none())
     {
-        return record.found_by(kind, Some(false));
+        return found(record, *kind, Some(false));
     }
     if is_error_handler(message) {
-        return record.found_by("monolog.error_handler", Some(false));
+        return found(record, By::MonologErrorHandler, Some(false));
     }
     if !same_message(message, outer) {
-        return record.found_by(if laravel { "laravel.log" } else { "monolog.log" }, Some(true));
+        return found(record, if laravel { By::LaravelLog } else { By::MonologLog }, Some(true));
     }
     if !laravel {
-        return record.found_by("monolog.exception", None);
+        return found(record, By::MonologException, None);
     }
     if is_fatal(&outer.kind) {
-        return record.found_by("php.fatal", Some(false));
+        return found(record, By::PhpFatal, Some(false));
     }
     let kind = place_of(outer);
-    let handler = keys.contains(&"exception") && keys.iter().all(|key| HANDLER_KEYS.contains(key));
-    record.found_by(kind, handler.then_some(false));
+    // The handler puts the exception behind the exception's own context and the user.
+    let handler = keys.last() == Some(&"exception")
+        || keys.contains(&"exception") && keys.iter().all(|key| HANDLER_KEYS.contains(key));
+    found(record, kind, handler.then_some(false));
 }
 
 /// Whether an entry tells of a deprecation: an `ErrorException` that nobody threw, made to be logged.
@@ -137,17 +166,17 @@ pub(super) fn is_fatal(kind: &str) -> bool {
 }
 
 /// Inside what an exception was thrown, told by the framework's frames.
-fn place_of(outer: &Exception) -> &'static str {
+fn place_of(outer: &Exception) -> By {
     let inside =
         |module: &str| outer.frames.iter().any(|frame| frame.module.as_deref().is_some_and(|m| m.starts_with(module)));
     if inside("Illuminate\\Queue\\Worker") || inside("Illuminate\\Queue\\CallQueuedHandler") {
-        "laravel.queue"
+        By::LaravelQueue
     } else if inside("Illuminate\\Console\\Scheduling\\") {
-        "laravel.schedule"
+        By::LaravelSchedule
     } else if inside("Illuminate\\Foundation\\Console\\Kernel") {
-        "laravel.console"
+        By::LaravelConsole
     } else {
-        "laravel.handler"
+        By::LaravelHandler
     }
 }
 
@@ -166,7 +195,6 @@ mod tests {
         };
         of_monolog(&mut record, laravel, keys);
         let Mechanism { kind, handled } = record.mechanism.unwrap();
-        assert!(MECHANISMS.contains(&kind.as_str()));
         (kind, handled)
     }
 
@@ -174,7 +202,7 @@ mod tests {
     fn what_the_words_tell() {
         let laravel = |message, keys: &[&str]| told(message, "RuntimeException", "a\nb", true, keys);
         assert_eq!(laravel("a b", &["userId", "exception"]), ("laravel.handler".to_owned(), Some(false)));
-        assert_eq!(laravel("a\nb", &["order", "exception"]), ("laravel.handler".to_owned(), None));
+        assert_eq!(laravel("a\nb", &["exception", "order"]), ("laravel.handler".to_owned(), None));
         assert_eq!(laravel("charge failed", &["exception"]), ("laravel.log".to_owned(), Some(true)));
         let fatal = told("x", "Symfony\\Component\\ErrorHandler\\Error\\FatalError", "x", true, &["exception"]);
         assert_eq!(fatal, ("php.fatal".to_owned(), Some(false)));

@@ -6,8 +6,9 @@
 use serde_json::{Map, Value};
 
 use super::context::{self, Thrown};
+use super::mechanism::{self, By};
 use super::native::{self, How, Printed};
-use super::{mechanism, object};
+use super::object;
 use crate::header::Header;
 use crate::json::value;
 use crate::record::{Exception, Level, Platform, Record};
@@ -58,13 +59,15 @@ pub(super) fn header(line: &str) -> Option<Header> {
     let mut timestamp = None;
     let mut seconds = false;
     let mut dated = false;
-    while let Some(inner) = rest.strip_prefix('[') {
-        let close = inner.find(']').filter(|close| *close < 64)?;
+    while let Some(inner) = rest.strip_prefix('[')
+        && let Some(close) = inner.find(']').filter(|close| *close < 64)
+    {
         let date = &inner[..close];
         match time::at_start(date) {
             Some(stamp) => timestamp = stamp.value,
             None if is_date(date) => timestamp = Some(format!("{date}T00:00:00")),
-            None => return None,
+            // A custom format's words: `[web-1] production.ERROR: …`.
+            None => break,
         }
         seconds = date.len() == 19 && date.as_bytes()[10] == b' ';
         dated = true;
@@ -95,16 +98,15 @@ fn is_date(text: &str) -> bool {
 
 /// `production.ERROR: `, behind words that a custom format puts before it.
 fn channel_and_level(text: &str) -> Option<(&str, Option<Level>, usize)> {
-    let head = &text[..text.floor_char_boundary(160)];
-    let colon = head.find(": ").or_else(|| text.ends_with(':').then(|| text.len() - 1)).or_else(|| head.find(":\n"))?;
-    let name = &head[..colon];
-    let (channel, word) = name.rsplit_once('.')?;
-    let channel = channel.rsplit(' ').next().unwrap_or(channel);
-    let level = psr_level(word);
-    if level.is_none() && !word.is_empty() || channel.contains(['{', '"', '(', '/']) {
-        return None;
-    }
-    Some((channel, level, (colon + 2).min(text.len())))
+    let head = super::head(text, 160);
+    let colons = head.match_indices(':').map(|(at, _)| at);
+    colons.filter(|at| matches!(head.as_bytes().get(at + 1), None | Some(b' '))).take(8).find_map(|colon| {
+        let (channel, word) = head[..colon].rsplit_once('.')?;
+        let channel = channel.rsplit(' ').next().unwrap_or(channel);
+        let level = psr_level(word);
+        let refused = level.is_none() && !word.is_empty() || channel.contains(['{', '"', '(', '/', '\\']);
+        (!refused).then(|| (channel, level, (colon + 2).min(text.len())))
+    })
 }
 
 /// PSR-3's levels, in any case.
@@ -306,18 +308,19 @@ pub(super) fn from_message(record: &mut Record, printed: Printed, first: &str, l
         let root = printed.chain.last().unwrap_or(outer);
         first.starts_with(&root.kind) || first.starts_with("exception '")
     });
-    let kind = match (laravel, whole || printed.how != How::Text) {
-        (true, true) => "laravel.handler",
-        (true, false) => "laravel.log",
-        (false, true) => "monolog.exception",
-        (false, false) => "monolog.log",
+    let by = match (laravel, whole) {
+        (true, true) => By::LaravelHandler,
+        (true, false) => By::LaravelLog,
+        (false, true) => By::MonologException,
+        (false, false) => By::MonologLog,
     };
-    let handled = match printed.how {
-        How::Text if whole => None,
-        How::Text => Some(true),
-        _ => Some(false),
+    let (by, handled) = match printed.how {
+        How::Uncaught => (By::PhpUncaught, Some(false)),
+        How::Fatal => (By::PhpFatal, Some(false)),
+        How::Text if whole => (by, None),
+        How::Text => (by, Some(true)),
     };
-    record.found_by(kind, handled);
+    mechanism::found(record, by, handled);
     let end = first.find(" in /").or_else(|| first.find(object::MARK)).unwrap_or(first.len());
     record.message = Some(first[..end].trim_end().to_owned());
     record.request = printed.request;

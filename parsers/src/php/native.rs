@@ -24,8 +24,6 @@ pub(super) struct Printed {
     pub display: bool,
     pub request: Option<Request>,
     pub unparsed: Vec<String>,
-    /// What stands behind the record on its last line, where another one begins there.
-    pub tail: Option<String>,
 }
 
 /// Who printed it.
@@ -187,10 +185,6 @@ fn thrown(lines: &[&str], printed: &mut Printed) {
     printed.end += 1;
     let Some((_, tail)) = on_line(place) else { return };
     printed.request = nginx_request(tail);
-    let tail = tail.trim_start_matches(['"', ' ']);
-    if tail.starts_with("PHP message: ") {
-        printed.tail = Some(tail.trim_start_matches("PHP message: ").to_owned());
-    }
 }
 
 /// `/srv/a.php on line 3…` in its place and what follows it.
@@ -231,9 +225,9 @@ fn block(lines: &[&str], at: usize, text: &str, uncaught: bool) -> Option<Block>
         None => return None,
     };
     let mut whole = text.to_owned();
-    for index in at + 1..=last {
+    for line in &lines[at + 1..=last] {
         whole.push('\n');
-        whole.push_str(lines[index]);
+        whole.push_str(line);
     }
     let exception = exception(&whole)?;
     let mut block = Block { exception, end: last + 1, unparsed: Vec::new() };
@@ -322,9 +316,9 @@ fn fatal(lines: &[&str], first: usize, severity: &Severity<'_>) -> Option<Printe
     let line = |index: usize| if index == first { severity.rest } else { lines[index] };
     let last = (first..lines.len().min(first + 20)).find(|index| ends(line(*index)).is_some())?;
     let mut text = severity.rest.to_owned();
-    for index in first + 1..=last {
+    for line in &lines[first + 1..=last] {
         text.push('\n');
-        text.push_str(lines[index]);
+        text.push_str(line);
     }
     let (end, (file, number)) = ends(&text)?;
     let mut exception = Exception {
@@ -356,7 +350,7 @@ fn fatal(lines: &[&str], first: usize, severity: &Severity<'_>) -> Option<Printe
 fn xdebug(lines: &[&str], exception: &mut Exception, end: &mut usize) {
     let blank = lines.get(*end).is_some_and(|line| line.trim().is_empty());
     let title = *end + usize::from(blank);
-    if !lines.get(title).is_some_and(|line| matches!(line.trim(), "PHP Stack trace:" | "Call Stack:")) {
+    if !lines.get(title).is_some_and(|line| matches!(undated(line).trim(), "PHP Stack trace:" | "Call Stack:")) {
         return;
     }
     let mut frames: Vec<Frame> = lines[title + 1..].iter().map_while(|line| xdebug_frame(line)).collect();
@@ -366,8 +360,17 @@ fn xdebug(lines: &[&str], exception: &mut Exception, end: &mut usize) {
     exception.frames = frames;
 }
 
+/// A line without the time that PHP's log puts before each.
+fn undated(line: &str) -> &str {
+    match line.split_once("] ") {
+        Some((time, rest)) if time.starts_with('[') && time.len() < 48 => rest,
+        _ => line,
+    }
+}
+
 //     0.0012     391216   2. App\Rows->load($from = 3) /srv/a.php:12
 fn xdebug_frame(line: &str) -> Option<Frame> {
+    let line = undated(line);
     let text = line.strip_prefix("PHP").unwrap_or(line).trim_start();
     let (before, rest) = text.split_once(". ")?;
     if !before.bytes().all(|c| c.is_ascii_digit() || matches!(c, b' ' | b'.')) {
@@ -463,10 +466,6 @@ mod tests {
             "PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3\" while reading response header from upstream, client: 192.0.2.7, request: \"GET /cart?a=1 HTTP/1.1\", host: \"x\"",
         );
         assert_eq!(printed.request.unwrap().url.as_deref(), Some("/cart?a=1"));
-        let printed = read(
-            "PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3PHP message: PHP Warning:  x",
-        );
-        assert_eq!(printed.tail.as_deref(), Some("PHP Warning:  x"));
     }
 
     #[test]

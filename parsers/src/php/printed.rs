@@ -1,0 +1,127 @@
+//! Records of what PHP itself printed, also where a server wrote several messages into one line.
+//!
+//! In: the lines of a region. Out: records. Invariant: a message is read alone, never into the next one. Does
+//! not know how PHP prints an exception.
+
+use super::mechanism::{self, By};
+use super::native::{self, How, Printed};
+use crate::assemble::Found;
+use crate::header::Header;
+use crate::record::{Platform, Record};
+
+/// What FastCGI puts before each message that PHP logs.
+const MESSAGE: &str = "PHP message: ";
+
+/// What stands around line `hit`: one record, or those of all messages that the region's lines hold.
+pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
+    let split = lines.iter().any(|line| begins_inside(line).is_some());
+    if split {
+        return messages(lines, header).into_iter().filter(|found| found.lines.end > hit).collect();
+    }
+    let Some(printed) = native::parse(lines, hit) else { return Vec::new() };
+    let lines = printed.first..printed.end;
+    let has_header = header.is_some() && lines.start == 0;
+    vec![Found { record: record(printed, header), lines, has_header }]
+}
+
+/// Where inside a line a message begins.
+///
+/// `  thrown in /srv/a.php on line 3PHP message: PHP Warning:  …`, `… [client 192.0.2.7:5] PHP Fatal error:  …`
+fn begins_inside(line: &str) -> Option<usize> {
+    let bytes = line.as_bytes();
+    let message = memchr::memmem::find(bytes, MESSAGE.as_bytes()).map(|at| at + MESSAGE.len());
+    let severity = || {
+        let own = |at: &usize| ["] ", ": ", "\""].iter().any(|before| line[..*at].ends_with(before));
+        memchr::memmem::find_iter(bytes, b"PHP ")
+            .take(8)
+            .filter(own)
+            .find(|at| native::severity(&line[*at..]).is_some_and(|severity| severity.fatal))
+    };
+    message.or_else(severity)
+}
+
+/// The records of all messages in these lines.
+fn messages(lines: &[&str], header: Option<&Header>) -> Vec<Found> {
+    // Each message's lines, and the place of its first one.
+    let mut messages: Vec<(usize, Vec<&str>)> = vec![(0, Vec::new())];
+    for (index, line) in lines.iter().enumerate() {
+        let mut rest = *line;
+        while let Some(at) = begins_inside(rest) {
+            let before = rest[..at].trim_end_matches(MESSAGE).trim_end_matches("; ");
+            if let Some((_, texts)) = messages.last_mut() {
+                texts.push(before);
+            }
+            messages.push((index, Vec::new()));
+            rest = &rest[at..];
+        }
+        if let Some((_, texts)) = messages.last_mut() {
+            texts.push(rest);
+        }
+    }
+    let read = |(first, texts): (usize, Vec<&str>)| {
+        let printed = native::read(&texts, 0, texts.first()?)?;
+        let lines = first..first + printed.end;
+        let has_header = header.is_some() && first == 0;
+        Some(Found { record: record(printed, header), lines, has_header })
+    };
+    messages.into_iter().filter_map(read).collect()
+}
+
+fn record(printed: Printed, header: Option<&Header>) -> Record {
+    let mut record = Record {
+        platform: Platform::Php,
+        format: if printed.display { "php-display" } else { "php-error" }.to_owned(),
+        level: printed.level,
+        exceptions: printed.chain,
+        request: printed.request,
+        unparsed: printed.unparsed,
+        ..Record::default()
+    };
+    match printed.how {
+        How::Uncaught => mechanism::found(&mut record, By::PhpUncaught, Some(false)),
+        How::Fatal => mechanism::found(&mut record, By::PhpFatal, Some(false)),
+        How::Text => {
+            mechanism::found(&mut record, By::PhpErrorLog, Some(true));
+            if header.is_none_or(|header| header.format != Some("php-error")) {
+                record.format = String::new();
+            }
+        }
+    }
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Vec<(String, usize, std::ops::Range<usize>)> {
+        let lines: Vec<&str> = text.lines().collect();
+        let found = parse(&lines, 0, None);
+        found
+            .into_iter()
+            .map(|found| {
+                (found.record.exceptions[0].kind.clone(), found.record.exceptions[0].frames.len(), found.lines)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn messages_without_a_line_break_between_them() {
+        let text = "PHP message: PHP Fatal error:  Uncaught A: x in /srv/a.php:3\nStack trace:\n#0 /srv/b.php(1): f()\n#1 {main}\n  \
+            thrown in /srv/a.php on line 3PHP message: PHP Fatal error:  Allowed memory size of 9 bytes exhausted in /srv/a.php on line 7PHP message: \
+            PHP Warning:  x in /srv/a.php on line 1; PHP message: B: y in /srv/b.php:1\nStack trace:\n#0 {main}; PHP message: done";
+        assert_eq!(
+            told(text),
+            [("A".to_owned(), 1, 0..5), ("Fatal error".to_owned(), 0, 4..5), ("B".to_owned(), 0, 4..7)]
+        );
+    }
+
+    #[test]
+    fn behind_a_servers_own_words() {
+        let apache = "[php:error] [pid 12] [client 192.0.2.7:5] PHP Fatal error:  Uncaught A: x in /srv/a.php:3\\nStack trace:\\n#0 {main}\\n  thrown in /srv/a.php on line 3";
+        assert_eq!(told(apache), [("A".to_owned(), 0, 0..1)]);
+        let nginx = "7#7: *1 FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Uncaught A: x in /srv/a.php:3\nStack trace:\n#0 {main}\n  \
+            thrown in /srv/a.php on line 3\" while reading response header from upstream, request: \"POST /pay HTTP/1.1\"";
+        assert_eq!(told(nginx), [("A".to_owned(), 0, 0..4)]);
+    }
+}

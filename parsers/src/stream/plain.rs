@@ -1,0 +1,394 @@
+//! Lines as they stand: keeps what a record may still need, finds where records begin and end.
+//!
+//! In: bytes in any pieces. Out: records with their places. Invariants: each decision is taken on whole lines and on
+//! what lies within fixed distances before them; a chunk without a candidate is searched where it lies, and only its
+//! end is copied; lines and regions above the record limit lose their middle. Does not know any language's grammar.
+
+use super::region::{Extent, Open};
+use super::window::{Window, line_end};
+use crate::line::{self, Kind};
+use crate::text::{self, trim_break};
+use crate::unwrap::{self, Wrapper};
+use crate::{Options, Record, Source, assemble, php, scan};
+
+/// How far before a trace its record may begin.
+const LOOK_BACK_BYTES: usize = 32 * 1024;
+/// How far before a record its context is taken from.
+const CONTEXT_BYTES: usize = 16 * 1024;
+/// Kept before what is not yet settled: all that both can reach.
+pub(super) const KEPT_BYTES: usize = LOOK_BACK_BYTES + CONTEXT_BYTES;
+/// Kept of a stream in which nothing happens.
+const IDLE_BYTES: usize = 2 * 1024;
+/// Bytes of one line of context.
+const CONTEXT_LINE_BYTES: usize = 1000;
+/// How many lines before a trace its record may begin, where a header is found.
+const LOOK_BACK_LINES: usize = 400;
+/// How many lines before a trace are looked at where no header is found.
+const HEADLESS_LINES: usize = 60;
+/// A record that ends so many lines before its region does, is complete.
+const MARGIN_LINES: usize = 48;
+/// Bytes that may be read again beyond four times those that were settled.
+const MAX_REREAD_BYTES: usize = 4 * 1024 * 1024;
+/// So much of a stream's beginning tells its encoding.
+const HEAD_BYTES: usize = 16;
+
+/// Plain lines. Indices are into the window's bytes.
+#[derive(Debug)]
+pub(super) struct Plain {
+    window: Window,
+    /// The first line that was not scanned.
+    next: usize,
+    /// The end of the last record: nothing before it is looked at again.
+    floor: usize,
+    open: Option<Open>,
+    /// Bytes that were read and will be read again, beyond four times those that were settled.
+    reread: usize,
+    /// Whether the beginning was looked at for an encoding.
+    started: bool,
+    /// Whether lines may turn out to be wrapped.
+    unwraps: bool,
+}
+
+impl Plain {
+    /// Plain lines from a place in their stream on; `unwraps` says whether they may turn out to be wrapped.
+    pub(super) fn new(offset: u64, line: u64, unwraps: bool) -> Plain {
+        Plain {
+            window: Window::new(offset, line),
+            next: 0,
+            floor: 0,
+            open: None,
+            reread: 0,
+            started: !unwraps,
+            unwraps,
+        }
+    }
+
+    /// Takes bytes; the wrapper, once a line shows one.
+    pub(super) fn push(&mut self, bytes: &[u8], options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
+        let switched = if !self.started {
+            self.window.bytes.extend_from_slice(bytes);
+            if self.window.bytes.len() < HEAD_BYTES {
+                return None;
+            }
+            self.start().or_else(|| self.take_lines(0, options, found))
+        } else if self.open.is_some() {
+            self.append(bytes, options, found)
+        } else if self.window.bytes.len() == self.next {
+            self.scan_in_place(bytes, options, found)
+        } else {
+            let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
+            let (head, rest) = bytes.split_at(end);
+            let switched = self.append(head, options, found);
+            if switched.is_some() || self.open.is_some() {
+                switched
+                    .inspect(|_| self.window.bytes.extend_from_slice(rest))
+                    .or_else(|| self.append(rest, options, found))
+            } else if rest.is_empty() {
+                None
+            } else {
+                self.scan_in_place(rest, options, found)
+            }
+        };
+        self.forget();
+        switched
+    }
+
+    /// Closes what is open; at the end of the input also a line that has no end.
+    pub(super) fn close(&mut self, ended: bool, options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
+        if !self.started {
+            if !ended {
+                return None;
+            }
+            if let Some(wrapper) = self.start() {
+                return Some(wrapper);
+            }
+        }
+        let bytes = &self.window.bytes;
+        let limit = if ended { bytes.len() } else { memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1) };
+        let switched = self.advance(limit, true, options, found);
+        if switched.is_none() && self.next > KEPT_BYTES {
+            self.drop_front(self.next - IDLE_BYTES);
+            self.window.bytes.shrink_to_fit();
+        }
+        switched
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// No later record begins in the lines so far.
+    pub(super) fn settle(&mut self) {
+        self.floor = self.next;
+    }
+
+    /// The place from which this stream must be read again: the start of its last entry.
+    pub(super) fn checkpoint(&self) -> (u64, u64) {
+        let from = match &self.open {
+            Some(open) => open.start,
+            None if self.next > self.floor => self.look_back(self.window.line_start(self.next - 1)),
+            None => self.next,
+        };
+        (self.window.offset_at(from), self.window.line_at(from))
+    }
+
+    /// All bytes that may still belong to a record, and their place. Nothing is left.
+    pub(super) fn take_kept(&mut self) -> (u64, u64, Vec<u8>) {
+        let from = self.floor.max(self.window.last_gap());
+        let place = (self.window.offset_at(from), self.window.line_at(from));
+        (place.0, place.1, self.window.bytes.split_off(from))
+    }
+
+    fn start(&mut self) -> Option<Wrapper> {
+        self.started = true;
+        unwrap::encoding(&self.window.bytes[..self.window.bytes.len().min(HEAD_BYTES)])
+    }
+
+    /// Searches whole lines where they lie. The window holds nothing that was not searched.
+    fn scan_in_place(&mut self, bytes: &[u8], options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
+        let limit = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
+        let passed = match scan::find(&bytes[..limit]) {
+            Some(hit) => memchr::memrchr(b'\n', &bytes[..hit.start]).map_or(0, |end| end + 1),
+            None => limit,
+        };
+        let (head, rest) = bytes.split_at(passed);
+        let dropped = self.window.pass(head);
+        self.floor = self.floor.saturating_sub(dropped);
+        self.next = self.window.bytes.len();
+        self.raise_floor(dropped);
+        self.append(rest, options, found)
+    }
+
+    fn append(&mut self, bytes: &[u8], options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
+        let seen = self.window.bytes.len();
+        self.window.bytes.extend_from_slice(bytes);
+        self.take_lines(seen, options, found)
+    }
+
+    /// Goes on with the whole lines, the last of which ends behind `seen`.
+    fn take_lines(&mut self, seen: usize, options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
+        if let Some(end) = memchr::memrchr(b'\n', &self.window.bytes[seen..]) {
+            return self.advance(seen + end + 1, false, options, found);
+        }
+        let line = self.open.as_ref().map_or(self.next, |open| open.cursor);
+        if self.window.bytes.len() - line > 2 * options.max_record_bytes {
+            self.window.shorten(line, self.window.bytes.len(), options.max_record_bytes);
+        }
+        None
+    }
+
+    /// Scans the whole lines before `limit`; `last` says that nothing more is waited for.
+    fn advance(&mut self, mut limit: usize, last: bool, options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
+        loop {
+            let mut open = match self.open.take() {
+                Some(open) => open,
+                None => match self.find(&mut limit, options) {
+                    Ok(Some(open)) => open,
+                    Ok(None) => {
+                        self.next = self.next.max(limit);
+                        return None;
+                    }
+                    Err(wrapper) => return Some(wrapper),
+                },
+            };
+            let extent = open.extend(&mut self.window, &mut limit, options);
+            let (end, ends) = match extent {
+                Extent::Ends(end) => (end, true),
+                Extent::Long(end) => (end, last && end == limit),
+                Extent::Unknown if last => (limit, true),
+                Extent::Unknown => {
+                    self.open = Some(open);
+                    return None;
+                }
+            };
+            if let Some(wrapper) = self.unwrapped_by(&open, end, limit) {
+                return Some(wrapper);
+            }
+            if !self.finish(&open, end, ends, options, found) {
+                open.wait();
+                self.open = Some(open);
+            }
+        }
+    }
+
+    /// The next candidate before `limit`, as a region that begins; or the wrapper that its line stands in.
+    fn find(&mut self, limit: &mut usize, options: &Options) -> Result<Option<Open>, Wrapper> {
+        let mut from = self.next;
+        while let Some(hit) = scan::find(&self.window.bytes[from.min(*limit)..*limit]) {
+            let start = self.window.line_start(from + hit.start);
+            let end = line_end(&self.window.bytes[..*limit], start);
+            let cut = self.window.shorten(start, end, options.max_record_bytes);
+            if cut > 0 {
+                *limit -= cut;
+                self.next = start;
+                from = start;
+                continue;
+            }
+            let raw = trim_break(&self.window.bytes[start..end]);
+            if let Some(wrapper) = unwrap::detect(raw).filter(|_| self.unwraps) {
+                return Err(wrapper);
+            }
+            if hit.of_wrapper {
+                from += hit.end;
+                continue;
+            }
+            if assemble::is_whole(&text::clean(raw)) {
+                return Ok(Some(Open::whole(start, end)));
+            }
+            let follows = self.reread < MAX_REREAD_BYTES;
+            return Ok(Some(Open::new(&self.window, self.look_back(start), start, end, follows)));
+        }
+        Ok(None)
+    }
+
+    /// The wrapper that a line of the region shows, or the line behind it: where only the frames prove it.
+    fn unwrapped_by(&self, open: &Open, end: usize, limit: usize) -> Option<Wrapper> {
+        if !self.unwraps {
+            return None;
+        }
+        let end = if end < limit { line_end(&self.window.bytes[..limit], end) } else { end };
+        let mut at = line_end(&self.window.bytes[..end], open.hit);
+        while at < end {
+            let stop = line_end(&self.window.bytes[..end], at);
+            if let Some(wrapper) = unwrap::detect(trim_break(&self.window.bytes[at..stop])) {
+                return Some(wrapper);
+            }
+            at = stop;
+        }
+        None
+    }
+
+    /// Parses the region `open.start..end`, and goes on behind what it held; false where the record may go on.
+    fn finish(&mut self, open: &Open, end: usize, ends: bool, options: &Options, found: &mut Vec<Record>) -> bool {
+        let region = assemble::Region::cut(&self.window.bytes, open.start, open.hit, end);
+        let parsed = assemble::parse(&region);
+        if !ends && parsed.iter().any(|(_, lines)| lines.end + MARGIN_LINES > region.lines.len()) {
+            return false;
+        }
+        let is_empty = parsed.is_empty();
+        let mut consumed = if is_empty { region.offset(region.after_trace()) } else { open.start };
+        let places = parsed.iter().map(|(_, lines)| (region.offset(lines.start), region.offset(lines.end)));
+        let places: Vec<(usize, usize)> = places.collect();
+        for ((record, _), (first, last)) in parsed.into_iter().zip(places) {
+            found.push(self.placed(record, first, last, options));
+            consumed = consumed.max(last);
+            self.floor = consumed;
+        }
+        // A hit is never looked at twice.
+        self.next = consumed.max(line_end(&self.window.bytes[..end], open.hit));
+        let reread = self.reread + open.cursor.max(end).saturating_sub(self.next);
+        self.reread = reread.saturating_sub(4 * (self.next - open.hit));
+        // Text that looks like traces everywhere, and is none, is passed over region by region.
+        if is_empty && self.reread > MAX_REREAD_BYTES {
+            self.next = end;
+        }
+        true
+    }
+
+    /// The record with its place, and what stands before it.
+    fn placed(&mut self, mut record: Record, first: usize, last: usize, options: &Options) -> Record {
+        let line = self.window.line_at(first);
+        self.window.mark(first, line);
+        let offset = self.window.offset_at(first);
+        record.source = Source {
+            path: String::new(),
+            first_line: line,
+            last_line: self.window.line_at(last.max(first + 1) - 1),
+            offset,
+            length: self.window.offset_at(last) - offset,
+        };
+        record.bytes_cut = self.window.cut_between(first, last);
+        record.before = self.lines_before(first, options.context_lines);
+        assemble::with_context(&mut record);
+        record
+    }
+
+    /// Drops what no record can reach any more, when it has become much.
+    fn forget(&mut self) {
+        let needed = self.open.as_ref().map_or(self.next, |open| open.start);
+        let front = needed.saturating_sub(KEPT_BYTES);
+        if front >= KEPT_BYTES {
+            self.drop_front(front);
+        }
+    }
+
+    fn drop_front(&mut self, count: usize) {
+        self.window.drop_front(count);
+        self.next -= count;
+        self.floor = self.floor.saturating_sub(count);
+        if let Some(open) = &mut self.open {
+            open.move_down(count);
+        }
+        self.raise_floor(count);
+    }
+
+    /// What is left of a line whose beginning was dropped is no line.
+    fn raise_floor(&mut self, dropped: usize) {
+        if dropped > 0 && self.floor == 0 {
+            self.floor = line_end(&self.window.bytes[..self.next], 0);
+        }
+    }
+
+    /// Where the entry begins that the line at `hit` belongs to.
+    fn look_back(&self, hit: usize) -> usize {
+        let bytes = &self.window.bytes;
+        let text = text::clean(trim_break(&bytes[hit..line_end(bytes, hit)]));
+        // Where only one kind of header can be this entry's, other first lines may be parts of its message.
+        let surely = php::concerns(&text) && !assemble::is_whole(&text);
+        let begins = |text: &[u8]| line::kind(text) == Kind::Begin;
+        if begins(&text) && (!surely || !text.starts_with(b"{")) {
+            return hit;
+        }
+        let lowest = self.floor.max(hit.saturating_sub(LOOK_BACK_BYTES));
+        let mut start = hit;
+        let mut headless = hit;
+        let mut nearest = begins(&text).then_some(hit);
+        for lines in 0..LOOK_BACK_LINES {
+            if start <= lowest {
+                break;
+            }
+            let before = self.window.line_start(start - 1);
+            if before < lowest {
+                break;
+            }
+            let text = text::clean(trim_break(&bytes[before..start]));
+            if begins(&text) && !self.goes_on(before, &text, lowest) {
+                if !surely || php::begins_entry(&text) {
+                    return before;
+                }
+                nearest = nearest.or(Some(before));
+            }
+            start = before;
+            if lines < HEADLESS_LINES {
+                headless = before;
+            }
+        }
+        nearest.unwrap_or(headless)
+    }
+
+    /// Whether a line that looks like the first of an entry is the second of the entry before it.
+    fn goes_on(&self, start: usize, text: &[u8], lowest: usize) -> bool {
+        if start <= lowest || !assemble::may_follow(text) {
+            return false;
+        }
+        let above = text::clean(trim_break(&self.window.bytes[self.window.line_start(start - 1)..start]));
+        matches!(above.first(), Some(b'[' | b'0'..=b'9')) && line::kind(&above) == Kind::Begin
+    }
+
+    fn lines_before(&self, index: usize, count: usize) -> Vec<String> {
+        let lowest = index.saturating_sub(CONTEXT_BYTES);
+        let mut lines = Vec::new();
+        let mut end = index;
+        while lines.len() < count && end > lowest {
+            let start = self.window.line_start(end - 1);
+            if start < lowest {
+                break;
+            }
+            let line = text::clean(trim_break(&self.window.bytes[start..end]));
+            lines.push(String::from_utf8_lossy(&line[..line.len().min(CONTEXT_LINE_BYTES)]).into_owned());
+            end = start;
+        }
+        lines.reverse();
+        lines
+    }
+}

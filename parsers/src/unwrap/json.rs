@@ -1,0 +1,223 @@
+//! JSON around each line: journald's export and the envelopes of log shippers.
+//!
+//! In: one raw line. Out: the line that the program wrote, and whose it was. Invariant: an application's own JSON
+//! entry is never taken for an envelope: an envelope names its source and holds nothing that a logger would.
+
+use serde_json::{Map, Value};
+
+use super::Unwrapped;
+
+type Object = Map<String, Value>;
+
+/// Keys that a logger writes, and no shipper around an unparsed line.
+const LOGGERS: [&str; 16] = [
+    "level",
+    "Level",
+    "@l",
+    "@x",
+    "@mt",
+    "severity",
+    "level_name",
+    "error",
+    "err",
+    "exception",
+    "Exception",
+    "stack",
+    "stack_trace",
+    "log.level",
+    "errorType",
+    "context",
+];
+
+// {"__REALTIME_TIMESTAMP":"1795428000649757","_PID":"18","SYSLOG_IDENTIFIER":"api","MESSAGE":"   at X.Y()"}
+pub(super) fn journal<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
+    if !line.starts_with(b"{") || memchr::memmem::find(line, b"\"__REALTIME_TIMESTAMP\"").is_none() {
+        return None;
+    }
+    let object: Object = serde_json::from_slice(line).ok()?;
+    scratch.clear();
+    for name in ["_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER", "_PID", "_STREAM_ID"] {
+        scratch.extend_from_slice(text_of(&object, name).as_bytes());
+        scratch.push(b' ');
+    }
+    let key = scratch.len();
+    match object.get("MESSAGE")? {
+        Value::String(text) => scratch.extend_from_slice(text.as_bytes()),
+        // Bytes, where the text holds control characters or is not UTF-8.
+        Value::Array(bytes) => scratch.extend(bytes.iter().filter_map(Value::as_u64).map(|byte| byte as u8)),
+        // Null stands for a text that was too large to export.
+        _ => {}
+    }
+    let text = scratch.len();
+    let stamp = text_of(&object, "_SOURCE_REALTIME_TIMESTAMP");
+    let stamp = if stamp.is_empty() { text_of(&object, "__REALTIME_TIMESTAMP") } else { stamp };
+    scratch.extend_from_slice(stamp.as_bytes());
+    let (key, rest) = scratch.split_at(key);
+    let (text, stamp) = rest.split_at(text - key.len());
+    Some(Unwrapped { key, text, stamp, partial: false })
+}
+
+/// The facts that journald knows of a line's writer.
+pub(super) fn journal_origin(line: &[u8]) -> Vec<(String, String)> {
+    let object: Object = serde_json::from_slice(line).unwrap_or_default();
+    let names = [("unit", "_SYSTEMD_UNIT"), ("process", "SYSLOG_IDENTIFIER"), ("pid", "_PID"), ("host", "_HOSTNAME")];
+    facts(names.map(|(name, key)| (name, text_of(&object, key))))
+}
+
+// {"date":1795428000.8,"stream":"stdout","_p":"F","log":"      at X.Y()","kubernetes":{"pod_name":"api-6d5f7"}}
+// {"@timestamp":"…","stream":"stdout","message":"   at X.Y()","log":{"offset":0},"kubernetes":{…}}
+pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
+    if !line.starts_with(b"{\"") || MARKS.iter().all(|mark| memchr::memmem::find(line, mark).is_none()) {
+        return None;
+    }
+    let object: Object = serde_json::from_slice(line).ok()?;
+    if LOGGERS.iter().any(|key| object.contains_key(*key)) {
+        return None;
+    }
+    let text = ["log", "message", "textPayload"].iter().find_map(|key| object.get(*key)?.as_str())?;
+    scratch.clear();
+    for (_, value) in shipper_facts(&object) {
+        scratch.extend_from_slice(value.as_bytes());
+        scratch.push(b' ');
+    }
+    let key = scratch.len();
+    // Fluent Bit's CRI parser hands pieces on as they are, and says so.
+    let partial = ["_p", "logtag"].iter().any(|key| text_of(&object, key) == "P");
+    let whole = text.strip_suffix('\n').unwrap_or(text);
+    scratch.extend_from_slice(whole.as_bytes());
+    let text = scratch.len();
+    let stamp =
+        ["time", "@timestamp", "timestamp"].iter().map(|key| text_of(&object, key)).find(|time| !time.is_empty());
+    scratch.extend_from_slice(stamp.unwrap_or("").as_bytes());
+    let (key, rest) = scratch.split_at(key);
+    let (text, stamp) = rest.split_at(text - key.len());
+    Some(Unwrapped { key, text, stamp, partial })
+}
+
+/// What only an envelope holds.
+const MARKS: [&[u8]; 7] = [
+    b"\"stream\":\"std",
+    b"\"source\":\"std",
+    b"\"kubernetes\":{",
+    b"\"container_name\":",
+    b"\"log\":{\"offset\":",
+    b"\"log\":{\"file\":",
+    b"\"textPayload\":",
+];
+
+/// The facts that a shipper adds of a line's writer.
+pub(super) fn shipper_origin(line: &[u8]) -> Vec<(String, String)> {
+    let object: Object = serde_json::from_slice(line).unwrap_or_default();
+    facts(shipper_facts(&object))
+}
+
+fn shipper_facts(object: &Object) -> [(&'static str, &str); 5] {
+    let kubernetes = object.get("kubernetes").and_then(Value::as_object);
+    let of = |key: &str| kubernetes.map_or("", |object| text_of(object, key));
+    let nested = |outer: &str| {
+        kubernetes.and_then(|object| object.get(outer)?.as_object()).map_or("", |object| text_of(object, "name"))
+    };
+    let either = |one: &'static str, other: &'static str| if of(one).is_empty() { nested(other) } else { of(one) };
+    let container = either("container_name", "container");
+    let stream = text_of(object, "stream");
+    [
+        ("stream", if stream.is_empty() { text_of(object, "source") } else { stream }),
+        ("container", if container.is_empty() { text_of(object, "container_name") } else { container }),
+        ("pod", either("pod_name", "pod")),
+        ("namespace", of("namespace_name")),
+        ("host", of("host")),
+    ]
+}
+
+fn text_of<'a>(object: &'a Object, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or("")
+}
+
+fn facts<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+    pairs
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Appends the JSON string whose opening quote stands just before `quoted`; where its closing quote stands. None for
+/// a string that does not end, or is no JSON.
+pub(super) fn unescape(quoted: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let stop = at + memchr::memchr2(b'"', b'\\', &quoted[at..])?;
+        out.extend_from_slice(&quoted[at..stop]);
+        if quoted[stop] == b'"' {
+            return Some(stop);
+        }
+        let byte = match *quoted.get(stop + 1)? {
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'b' => 8,
+            b'f' => 12,
+            b'u' => {
+                at = unicode(quoted, stop, out)?;
+                continue;
+            }
+            other @ (b'"' | b'\\' | b'/') => other,
+            _ => return None,
+        };
+        out.push(byte);
+        at = stop + 2;
+    }
+}
+
+/// Appends the character of `\uXXXX` at `at`, of two where they are surrogates; where it ends.
+fn unicode(quoted: &[u8], at: usize, out: &mut Vec<u8>) -> Option<usize> {
+    let unit = |at: usize| -> Option<u32> {
+        let digits = quoted.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let high = unit(at)?;
+    let mut end = at + 6;
+    let mut code = high;
+    if (0xD800..0xDC00).contains(&high)
+        && let Some(low) = unit(end).filter(|low| (0xDC00..0xE000).contains(low))
+    {
+        code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+        end += 6;
+    }
+    let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    Some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn journal_lines_in_any_order_of_keys() {
+        let mut scratch = Vec::new();
+        let line = br#"{"MESSAGE":[27,91,51,49,109,120],"_PID":"7","__REALTIME_TIMESTAMP":"1795428000649757","SYSLOG_IDENTIFIER":"api"}"#;
+        let found = journal(line, &mut scratch).unwrap();
+        assert_eq!((found.text, found.key), (&b"\x1b[31mx"[..], &b" api 7  "[..]));
+        assert_eq!(found.stamp, b"1795428000649757");
+        assert_eq!(journal_origin(line), [("process", "api"), ("pid", "7")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+        let null = br#"{"MESSAGE":null,"__REALTIME_TIMESTAMP":"1"}"#;
+        assert_eq!(journal(null, &mut scratch).unwrap().text, b"");
+    }
+
+    #[test]
+    fn envelopes_and_entries() {
+        let mut scratch = Vec::new();
+        let line = br#"{"@timestamp":"2026-11-23T22:09:13.933Z","stream":"stdout","message":"[INF] up","log":{"offset":0},"kubernetes":{"pod":{"name":"api-1"},"container":{"name":"api"}}}"#;
+        let found = shipper(line, &mut scratch).unwrap();
+        assert_eq!((found.text, found.key), (&b"[INF] up"[..], &b"stdout api api-1   "[..]));
+        assert_eq!(found.stamp, b"2026-11-23T22:09:13.933Z");
+        for entry in [
+            r#"{"level":"error","message":"boom","kubernetes":{"pod_name":"x"}}"#,
+            r#"{"message":"boom","error":{"stack_trace":"x"},"kubernetes":{"pod_name":"x"}}"#,
+            r#"{"message":"boom","time":"x"}"#,
+        ] {
+            assert_eq!(shipper(entry.as_bytes(), &mut Vec::new()), None, "{entry}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Syslog on disk: RFC 5424, RFC 3164, and the short forms of rsyslog and journalctl.
+//!
+//! In: one raw line. Out: its message, whose it was, and when. Invariant: control characters that rsyslog wrote as
+//! `#011` are themselves again. Does not know facility and severity: these are the transport's, not the program's.
+
+use super::{Unwrapped, prefix};
+use crate::header;
+
+// <14>1 2026-11-23T21:53:06.003Z web01 api 18231 - - text
+pub(super) fn rfc5424(line: &[u8]) -> Option<Unwrapped<'_>> {
+    let rest = priority(line)?.strip_prefix(b"1 ")?;
+    let (stamp, rest) = word(rest)?;
+    let writer = rest;
+    let (_host, rest) = word(rest)?;
+    let (_app, rest) = word(rest)?;
+    let (_process, rest) = word(rest)?;
+    let key = &writer[..writer.len() - rest.len() - 1];
+    let (_message_id, rest) = word(rest)?;
+    let text = structured_data(rest)?;
+    let text = text.strip_prefix(b" ").unwrap_or(text);
+    Some(Unwrapped { key, text: text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text), stamp, partial: false })
+}
+
+// Nov 23 21:53:06 web01 api[18231]: text  ·  2026-11-23T21:53:06.123456+00:00 web01 api[18231]: text
+pub(super) fn short<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
+    let start = priority(line).unwrap_or(line);
+    let start = weekday(start);
+    let length = prefix::stamp(start)?;
+    let dated = start[0].is_ascii_digit();
+    let (stamp, rest) = start.split_at(length);
+    let writer = rest.strip_prefix(b" ")?;
+    let (host, rest) = word(writer)?;
+    let tag = &rest[..rest.iter().position(|c| matches!(c, b' ' | b'[' | b':'))?];
+    let process = rest[tag.len()..].strip_prefix(b"[").and_then(|rest| {
+        let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
+        rest[digits..].starts_with(b"]").then_some(digits + 2)
+    });
+    let key = &writer[..writer.len() - rest.len() + tag.len() + process.unwrap_or(0)];
+    let text = writer[key.len()..].strip_prefix(b":")?;
+    let level = std::str::from_utf8(host).ok().and_then(header::level).is_some();
+    // `2026-11-23 21:53:06 main Worker: text` is a logger's own line: there a process id is the proof.
+    if tag.is_empty() || level || process.is_none() && dated {
+        return None;
+    }
+    let text = text.strip_prefix(b" ").unwrap_or(text);
+    Some(Unwrapped { key, text: control_characters(text, scratch), stamp, partial: false })
+}
+
+/// Host, process and process id out of a key of either form.
+pub(super) fn origin(key: &str) -> Vec<(String, String)> {
+    let mut words = key.split(' ');
+    let host = words.next().unwrap_or("");
+    let process = words.next().unwrap_or("");
+    let (process, pid) = match process.split_once('[') {
+        Some((process, pid)) => (process, pid.trim_end_matches(']')),
+        None => (process, words.next().unwrap_or("")),
+    };
+    [("host", host), ("process", process), ("pid", pid)]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty() && *value != "-")
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// What stands behind `<14>`.
+fn priority(line: &[u8]) -> Option<&[u8]> {
+    let inner = line.strip_prefix(b"<")?;
+    let digits = inner.iter().take(3).take_while(|c| c.is_ascii_digit()).count();
+    inner[digits..].strip_prefix(b">").filter(|_| digits > 0)
+}
+
+// Mon 2026-11-23 21:53:06 UTC web01 api[18231]: text
+fn weekday(line: &[u8]) -> &[u8] {
+    match line {
+        [a, b, c, b' ', rest @ ..]
+            if [a, b, c].into_iter().all(u8::is_ascii_alphabetic)
+                && rest.first().is_some_and(u8::is_ascii_digit)
+                && rest.get(4) == Some(&b'-') =>
+        {
+            rest
+        }
+        _ => line,
+    }
+}
+
+/// The text up to a blank, not empty, and what stands behind the blank.
+fn word(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(b' ', line).filter(|end| *end > 0)?;
+    Some((&line[..end], &line[end + 1..]))
+}
+
+/// What stands behind `-` or `[id name="value"]…`.
+fn structured_data(line: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = line.strip_prefix(b"-") {
+        return Some(rest);
+    }
+    let mut rest = line.strip_prefix(b"[")?;
+    let mut quoted = false;
+    loop {
+        let at = rest.iter().position(|c| matches!(c, b'"' | b'\\' | b']'))?;
+        match rest[at] {
+            b'\\' => rest = rest.get(at + 2..)?,
+            b'"' => {
+                quoted = !quoted;
+                rest = &rest[at + 1..];
+            }
+            _ => {
+                rest = &rest[at + 1..];
+                if !quoted {
+                    match rest.strip_prefix(b"[") {
+                        Some(next) => rest = next,
+                        None => return Some(rest),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Turns `#011` into the tab that it was, and `#012` into a line break.
+fn control_characters<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    if memchr::memmem::find(text, b"#0").is_none() {
+        return text;
+    }
+    scratch.clear();
+    let mut at = 0;
+    for mark in memchr::memmem::find_iter(text, b"#0") {
+        let (Some(high @ b'0'..=b'3'), Some(low @ b'0'..=b'7')) = (text.get(mark + 2), text.get(mark + 3)) else {
+            continue;
+        };
+        scratch.extend_from_slice(&text[at..mark]);
+        scratch.push((high - b'0') * 8 + (low - b'0'));
+        at = mark + 4;
+    }
+    scratch.extend_from_slice(&text[at..]);
+    scratch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        for line in [
+            "Nov 23 21:53:06 web01 api[18231]:    at X",
+            "Nov  3 21:53:06.123456 web01 api[18231]:    at X",
+            "<30>Nov 23 21:53:06 web01 api[18231]:    at X",
+            "2026-11-23T21:53:06.123456+00:00 web01 api[18231]:    at X",
+            "2026-11-23T21:53:06+0000 web01 api[18231]:    at X",
+            "Mon 2026-11-23 21:53:06 UTC web01 api[18231]:    at X",
+        ] {
+            let mut scratch = Vec::new();
+            let found = short(line.as_bytes(), &mut scratch).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!((found.text, found.key), (&b"   at X"[..], &b"web01 api[18231]"[..]), "{line}");
+        }
+        let mut scratch = Vec::new();
+        assert_eq!(
+            short(b"Nov 23 21:53:06 web01 app: #011at a#012#11 b#0", &mut scratch).unwrap().text,
+            b"\tat a\n#11 b#0"
+        );
+        for not in ["2026-11-23 21:53:06 main Worker: x", "Nov 23 21:53:06 ERROR Worker: x", "Nov 23 21:53:06 x", ""] {
+            assert_eq!(short(not.as_bytes(), &mut Vec::new()), None, "{not}");
+        }
+    }
+
+    #[test]
+    fn of_2009() {
+        let line = br#"<14>1 2026-11-23T21:53:06.003Z web01 api 7 ID4 [a@1 b="x\"]y"][c d="e"] text"#;
+        let found = rfc5424(line).unwrap();
+        assert_eq!(
+            (found.text, found.key, found.stamp),
+            (&b"text"[..], &b"web01 api 7"[..], &b"2026-11-23T21:53:06.003Z"[..])
+        );
+        assert_eq!(origin("web01 api 7"), origin("web01 api[7]"));
+        assert_eq!(rfc5424(b"<14>1 - - api - - - ").unwrap().text, b"");
+    }
+}

@@ -1,0 +1,49 @@
+//! `errtail parse --output sentry`: findings as the events that `run` would submit.
+//!
+//! In: the configuration, findings. Out: one JSON event a line. Does not send.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::Config;
+use crate::event::Builder;
+use crate::pipeline::Finding;
+use crate::policy::Action;
+use crate::scrub::Scrubber;
+use crate::source::Sources;
+
+/// The maker of events that a configuration asks for.
+pub(crate) fn builder(config: &Config) -> Result<Builder, Box<dyn Error>> {
+    let mut settings = config.event.clone();
+    settings.environment.clone_from(&config.environment);
+    settings.release.clone_from(&config.release);
+    settings.project_root.clone_from(&config.project_root);
+    settings.server_name = settings.server_name.or_else(hostname);
+    let scrubber = Arc::new(Scrubber::new(&config.scrub, settings.send_pii)?);
+    let sources = Sources::new(&config.source_roots);
+    let of_sources = Arc::clone(&scrubber);
+    Ok(Builder::new(settings, scrubber, Box::new(move |path| sources.read(path, &of_sources))))
+}
+
+/// Prints a finding's event; with `sent`, only if the policy sends it. Duplicates have none.
+pub(super) fn print(out: &mut impl Write, builder: &Builder, finding: &Finding, sent: bool) -> io::Result<()> {
+    let printed = match finding.verdict.action {
+        Action::Send => true,
+        Action::Drop => !sent,
+        Action::Duplicate => false,
+    };
+    if printed {
+        let event = builder.event(&finding.record, &finding.verdict, None, Timestamp::now());
+        serde_json::to_writer(&mut *out, &event)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn hostname() -> Option<String> {
+    let name = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok())?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}

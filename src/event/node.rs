@@ -1,0 +1,149 @@
+//! Node.js: frames, modules and mechanisms as `@sentry/node` makes them.
+//!
+//! In: an exception with V8's frames. Out: frames, outermost first. Source: `@sentry/core`, `utils/node-stack-trace`;
+//! `@sentry/node`, `utils/module` and the integrations. Invariant: every frame has a function, `?` when V8 names none.
+
+use errtail_parsers::{self as parsers, Exception, Record};
+
+use super::protocol::Frame;
+
+/// The frames of an exception; `root` is the directory of the entry script.
+pub(super) fn frames(exception: &Exception, root: Option<&str>) -> Vec<Frame> {
+    exception.frames.iter().rev().map(|call| frame(call, root)).collect()
+}
+
+/// Which hook of the SDK would have reported a record, and whether it counts as handled.
+pub(super) fn mechanism(record: &Record) -> (&'static str, bool) {
+    match record.mechanism.as_ref().map_or("", |by| by.kind.as_str()) {
+        kind if kind.contains("rejection") => ("auto.node.onunhandledrejection", false),
+        kind if kind.contains("uncaught") || kind.contains("crash") || kind.contains("fatal") => {
+            ("auto.node.onuncaughtexception", false)
+        }
+        _ => ("generic", true),
+    }
+}
+
+// ENOENT: no such file or directory, open '/srv/data/x.csv'
+/// A system error's message without the paths that the SDK takes out of it, so that files do not part issues.
+pub(super) fn without_paths(message: &str) -> String {
+    let Some((code, rest)) = message.split_once(": ") else { return message.to_owned() };
+    let coded =
+        code.len() > 2 && code.starts_with('E') && code.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    let Some((head, paths)) = rest.split_once(" '").filter(|_| coded && !rest.contains('\n')) else {
+        return message.to_owned();
+    };
+    if !head.contains(", ") || !paths.ends_with('\'') {
+        return message.to_owned();
+    }
+    let second = if paths.contains("' -> '") { "  ->" } else { "" };
+    format!("{code}: {head}{second}")
+}
+
+fn frame(call: &parsers::Frame, root: Option<&str>) -> Frame {
+    let file = call.file.as_deref().map(path);
+    Frame {
+        function: Some(function(call.function.as_deref())),
+        module: file.map(|file| module(file, root)),
+        filename: file.map(str::to_owned),
+        lineno: call.line,
+        colno: call.column,
+        in_app: call.in_app,
+        ..Frame::default()
+    }
+}
+
+/// The path of a place: `file:///srv/a.mjs` is `/srv/a.mjs`, `file:///C:/a.mjs` is `C:/a.mjs`.
+pub(super) fn path(file: &str) -> &str {
+    let path = file.strip_prefix("file://").unwrap_or(file);
+    let drive = path.strip_prefix('/').filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
+    drive.unwrap_or(path)
+}
+
+fn function(name: Option<&str>) -> String {
+    let Some(name) = name else { return "?".to_owned() };
+    let Some(dot) = name.rfind('.').filter(|dot| *dot > 0) else { return name.to_owned() };
+    // `Module._extensions..js`: the method begins with a dot.
+    let dot = if name[..dot].ends_with('.') { dot - 1 } else { dot };
+    let (object, method) = (&name[..dot], &name[dot + 1..]);
+    let cut = object.find(".Module").filter(|at| *at > 0);
+    if method == "<anonymous>" {
+        return format!("{}.?", cut.map_or(object, |at| &object[..at]));
+    }
+    cut.map_or(name, |at| &name[at + 1..]).to_owned()
+}
+
+fn module(file: &str, root: Option<&str>) -> String {
+    let slashes;
+    let file = if file.contains('\\') {
+        slashes = file.replace('\\', "/");
+        &slashes
+    } else {
+        file
+    };
+    let (directory, base) = file.rsplit_once('/').unwrap_or((".", file));
+    let base = [".js", ".mjs", ".cjs"].iter().find_map(|end| base.strip_suffix(end)).unwrap_or(base);
+    let named = |path: &str| {
+        let path = path.trim_start_matches('/').replace('/', ".");
+        if path.is_empty() { base.to_owned() } else { format!("{path}:{base}") }
+    };
+    if let Some(at) = directory.rfind("/node_modules") {
+        return named(&directory[at + "/node_modules".len()..]);
+    }
+    let root = root.map(|root| root.replace('\\', "/"));
+    match root.as_deref().and_then(|root| directory.strip_prefix(root)) {
+        Some(below) if below.is_empty() || below.starts_with('/') => named(below),
+        _ => base.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_spelt_as_the_sdk_does() {
+        for (v8, sdk) in [
+            (None, "?"),
+            (Some("pay"), "pay"),
+            (Some("Object.<anonymous>"), "Object.?"),
+            (Some("Module._extensions..js"), "Module._extensions..js"),
+            (Some("Object.Module._extensions..js"), "Module._extensions..js"),
+            (Some("new Cart"), "new Cart"),
+            (Some("Timeout.onTimer [as _onTimeout]"), "Timeout.onTimer [as _onTimeout]"),
+        ] {
+            assert_eq!(function(v8), sdk);
+        }
+    }
+
+    #[test]
+    fn modules_are_named_from_the_entry_or_the_package() {
+        for (file, name) in [
+            ("/srv/shop/services/orders.js", "services:orders"),
+            ("/srv/shop/index.mjs", "index"),
+            ("/srv/other/index.ts", "index.ts"),
+            ("/srv/shop/node_modules/axios/dist/node/axios.cjs", "axios.dist.node:axios"),
+            ("/srv/node_modules/a/node_modules/@b/c/d.js", "@b.c:d"),
+            ("node:internal/timers", "timers"),
+            ("node:events", "node:events"),
+            ("<anonymous>", "<anonymous>"),
+            ("C:\\shop\\lib\\a.js", "a"),
+        ] {
+            assert_eq!(module(file, Some("/srv/shop")), name, "{file}");
+        }
+        assert_eq!(module("C:\\shop\\lib\\a.js", Some("C:\\shop")), "lib:a");
+        assert_eq!(path("file:///C:/a.mjs"), "C:/a.mjs");
+    }
+
+    #[test]
+    fn system_errors_lose_their_paths() {
+        assert_eq!(
+            without_paths("ENOENT: no such file or directory, open '/a b'"),
+            "ENOENT: no such file or directory, open"
+        );
+        assert_eq!(
+            without_paths("EXDEV: cross-device link not permitted, rename '/a' -> '/b'"),
+            "EXDEV: cross-device link not permitted, rename  ->"
+        );
+        assert_eq!(without_paths("Error: no 'x'"), "Error: no 'x'");
+    }
+}

@@ -1,0 +1,123 @@
+//! PHP: frames as sentry-php makes them.
+//!
+//! In: an exception with its throw site and its trace. Out: frames, outermost first. Invariant: `n` entries of the
+//! trace give `n + 1` frames: PHP prints beside each call the place that called, Sentry the place where the call was.
+//! Source: sentry-php, `StacktraceBuilder` and `FrameBuilder`.
+
+use errtail_parsers::{self as parsers, Exception};
+
+use super::protocol::Frame;
+
+/// The frames of an exception.
+pub(super) fn frames(exception: &Exception, root: Option<&str>) -> Vec<Frame> {
+    let mut places: Vec<(Option<&str>, Option<u32>, bool)> = vec![(exception.file.as_deref(), exception.line, true)];
+    places.extend(exception.frames.iter().map(|frame| (frame.file.as_deref(), frame.line, frame.in_app)));
+    let functions = exception.frames.iter().map(Some).chain([None]);
+    let mut frames: Vec<Frame> = functions
+        .zip(places)
+        .enumerate()
+        // Without a throw site, the first entry has a function and no place.
+        .filter(|(index, (function, _))| *index > 0 || exception.file.is_some() || function.is_some())
+        .map(|(_, (function, (file, line, in_app)))| frame(function, file, line, in_app, root))
+        .collect();
+    frames.reverse();
+    frames
+}
+
+fn frame(
+    called: Option<&parsers::Frame>,
+    file: Option<&str>,
+    line: Option<u32>,
+    in_app: bool,
+    root: Option<&str>,
+) -> Frame {
+    let function = called.and_then(|frame| {
+        let name = frame.function.as_deref()?;
+        Some(frame.module.as_deref().map_or_else(|| name.to_owned(), |module| format!("{module}::{name}")))
+    });
+    let method = called.is_some_and(|frame| frame.module.is_some());
+    let own = function.as_deref().is_none_or(|name| !name.starts_with("Sentry\\"));
+    let mut frame = Frame { raw_function: function.clone().filter(|_| method), function, ..Frame::default() };
+    match file.filter(|file| !file.is_empty() && !file.starts_with('[')) {
+        Some(file) => {
+            let (file, line) = evaluated(file, line);
+            frame.filename = Some(below(file, root).to_owned());
+            frame.abs_path = Some(file.to_owned());
+            frame.lineno = line;
+            frame.in_app = in_app && own && is_in_app(file, root);
+        }
+        None => {
+            frame.filename = Some("[internal]".to_owned());
+            frame.lineno = Some(0);
+        }
+    }
+    frame
+}
+
+// /srv/app/tpl.php(12) : eval()'d code
+fn evaluated(file: &str, line: Option<u32>) -> (&str, Option<u32>) {
+    let parts = file.split_once("(").filter(|_| file.contains(") : eval()'d code"));
+    match parts.and_then(|(file, rest)| Some((file, rest.split(')').next()?.parse().ok()?))) {
+        Some((file, line)) => (file, Some(line)),
+        None => (file, line),
+    }
+}
+
+/// A path below the root, with its leading slash.
+fn below<'a>(file: &'a str, root: Option<&str>) -> &'a str {
+    root.and_then(|root| file.strip_prefix(root)).filter(|rest| rest.starts_with(['/', '\\'])).unwrap_or(file)
+}
+
+fn is_in_app(file: &str, root: Option<&str>) -> bool {
+    let below = below(file, root);
+    let library = ["/vendor/", "\\vendor\\"].iter().any(|vendor| below.contains(vendor));
+    !library && !matches!(below, "/artisan" | "\\artisan")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(module: Option<&str>, function: &str, file: Option<&str>, line: u32) -> parsers::Frame {
+        parsers::Frame {
+            function: Some(function.to_owned()),
+            module: module.map(str::to_owned),
+            file: file.map(str::to_owned),
+            line: Some(line),
+            in_app: file.is_some(),
+            ..parsers::Frame::default()
+        }
+    }
+
+    #[test]
+    fn functions_move_to_the_place_where_they_were() {
+        let exception = Exception {
+            file: Some("/srv/shop/app/Pay.php".to_owned()),
+            line: Some(12),
+            frames: vec![
+                entry(Some("App\\Pay"), "charge", None, 0),
+                entry(None, "array_map", Some("/srv/shop/vendor/lib/Run.php"), 5),
+                entry(Some("App\\Kernel"), "{closure}", Some("/srv/shop/tpl.php(7) : eval()'d code"), 1),
+            ],
+            ..Exception::default()
+        };
+        let frames = frames(&exception, Some("/srv/shop"));
+        let seen: Vec<_> =
+            frames.iter().map(|f| (f.function.as_deref(), f.filename.as_deref(), f.lineno, f.in_app)).collect();
+        assert_eq!(
+            seen,
+            [
+                (None, Some("/tpl.php"), Some(7), true),
+                (Some("App\\Kernel::{closure}"), Some("/vendor/lib/Run.php"), Some(5), false),
+                (Some("array_map"), Some("[internal]"), Some(0), false),
+                (Some("App\\Pay::charge"), Some("/app/Pay.php"), Some(12), true),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_trace_without_entries_is_its_throw_site() {
+        let exception = Exception { file: Some("/a.php".to_owned()), line: Some(3), ..Exception::default() };
+        assert_eq!(frames(&exception, None).len(), 1);
+    }
+}
