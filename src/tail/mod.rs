@@ -22,6 +22,7 @@ pub use settings::{From, Settings};
 pub use watch::Waker;
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::ops::Range;
@@ -80,6 +81,10 @@ pub struct Tail {
     by_place: HashMap<Place, Key>,
     /// Paths as configured, and what symbolic links lead to.
     by_path: HashMap<PathBuf, Key>,
+    /// Files whose names have their beginning in common, by that beginning.
+    families: HashMap<PathBuf, Vec<Key>>,
+    /// The files that stood last at paths which lead to them no more.
+    parted: HashMap<PathBuf, Key>,
     /// Files that may hold something new, in the order of their turns.
     ready: VecDeque<Key>,
     steps: VecDeque<Step>,
@@ -129,6 +134,8 @@ impl Tail {
             last_key: 0,
             by_place: HashMap::new(),
             by_path: HashMap::new(),
+            families: HashMap::new(),
+            parted: HashMap::new(),
             ready: VecDeque::new(),
             steps: VecDeque::new(),
             ended: Vec::new(),
@@ -210,9 +217,39 @@ impl Tail {
         self.files.get_mut(&key).map(|file| &mut file.ledger)
     }
 
+    /// Reading stops because the outbox is full: what waits is told so in its account.
+    pub fn note_stall(&mut self) {
+        for key in &self.ready {
+            if let Some(file) = self.files.get_mut(key) {
+                file.ledger.stalls += 1;
+            }
+        }
+    }
+
     /// The checkpoint of `key` at `position`; none when another content took the file's place.
     pub fn checkpoint(&mut self, key: Key, position: Position) -> Option<Checkpoint> {
         self.files.get_mut(&key)?.checkpoint(position)
+    }
+
+    /// Lets the next bytes of `key` begin at `position`, which is not behind what was read, so that its parser can be
+    /// dropped; whether that is possible.
+    pub fn rewind(&mut self, key: Key, position: Position) -> bool {
+        self.files.get_mut(&key).is_some_and(|file| file.rewind(position))
+    }
+
+    /// The file that stood at the path of `key` before it was rotated away, if it is still there; told once.
+    pub fn take_predecessor(&mut self, key: Key) -> Option<Key> {
+        self.files.get_mut(&key)?.after.take()
+    }
+
+    /// The bytes of `key` from `offset` on to where it was read, if they can be read again.
+    pub fn read_back(&self, key: Key, offset: u64) -> Option<Vec<u8>> {
+        self.files.get(&key)?.read_back(offset)
+    }
+
+    /// The end of what was read of `key`, where the line is counted on from `position`.
+    pub fn end(&self, key: Key, position: &Position) -> Position {
+        self.files.get(&key).map_or_else(Position::beginning, |file| file.end(position))
     }
 
     /// Takes in what changed, waiting for it until `until`; whether someone asked for attention.
@@ -249,7 +286,12 @@ impl Tail {
 
     /// A file has its turn.
     fn turn(&mut self, key: Key, buffer: &mut Vec<u8>) -> Option<Step> {
+        let before = self.files.get(&key)?.after;
         self.files.get_mut(&key)?.queued = false;
+        if before.and_then(|before| self.files.get(&before)).is_some_and(|before| before.queued) {
+            self.queue(key);
+            return None;
+        }
         if !self.is_released(key) || !self.is_open(key) {
             return None;
         }
@@ -338,12 +380,19 @@ impl Tail {
             if self.by_place.get(&file.place()) == Some(&key) {
                 self.by_place.remove(&file.place());
             }
-            for path in file.aliases.iter().chain(&file.target).chain([&file.path]) {
+            for path in file.paths() {
                 if self.by_path.get(path) == Some(&key) {
                     self.by_path.remove(path);
                 }
             }
             self.open.retain(|open| *open != key);
+            if let Entry::Occupied(mut family) = self.families.entry(file.family) {
+                family.get_mut().retain(|member| *member != key);
+                if family.get().is_empty() {
+                    family.remove();
+                }
+            }
+            self.parted.retain(|_, parted| *parted != key);
             if let Some(last) = file.last.filter(|_| !file.replaced) {
                 // It may come back under a name that is wanted.
                 self.known.insert((last.file.device, last.file.inode), last);
