@@ -189,7 +189,7 @@ impl Pipeline {
                 None => self.ends.push((stream, end)),
             }
             self.locate(&mut record.source);
-            let fingerprint = issue::fingerprint(&record);
+            let fingerprint = issue::by_rule(issue::fingerprint(&record), &verdict.effects.fingerprint);
             self.found.push(Finding { record, verdict, fingerprint, dsn_key: None });
         }
         if self.ends.len() > MAX_STREAMS {

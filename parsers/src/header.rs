@@ -250,7 +250,7 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     Some(after.strip_prefix(':').unwrap_or(after))
 }
 
-/// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`: a logger.
+/// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`, or a name behind the level: a logger.
 fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let (inner, close) = match text.chars().next()? {
         '[' => (&text[1..], ']'),
@@ -271,7 +271,9 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     if !plain || word != "(null)" && word.contains([' ', '(']) && !named() {
         return None;
     }
-    if header.logger.is_none() && is_category(word) {
+    let name = word.len() > 1 && word.bytes().all(|c| c.is_ascii_alphabetic() || b"._-:/".contains(&c));
+    let is_logger = is_category(word) || close == ']' && name && header.level.is_some();
+    if header.logger.is_none() && is_logger {
         header.logger = Some(word.to_owned());
     }
     Some(after)

@@ -5,9 +5,11 @@
 
 mod check;
 mod events;
+mod issues;
 mod parse;
 mod pretty;
 mod run;
+mod status;
 mod test;
 
 use std::error::Error;
@@ -37,6 +39,10 @@ enum Command {
     Parse(parse::Arguments),
     /// Read the configuration, say what would be watched, where events would go, and what is wrong
     Check(check::Arguments),
+    /// List the issues in the local store, show one, resolve, ignore or reopen it
+    Issues(issues::Arguments),
+    /// One look at the agent: files and lag, outbox, destinations, outcomes
+    Status(status::Arguments),
     /// Hold sample logs against what is expected to be found in them
     Test(test::Arguments),
 }
@@ -66,6 +72,8 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Issues(arguments) => issues::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
     }
 }
@@ -86,6 +94,23 @@ fn policy(config: &Config) -> Result<Arc<Policy>, Box<dyn Error>> {
 fn usage_error(error: &dyn Error) -> ExitCode {
     eprintln!("errtail: {error}");
     ExitCode::from(2)
+}
+
+/// Why a command that works on the store did not come to its end.
+type Failure = Box<dyn Error>;
+
+/// The exit status of a command; a failure is one line on standard error, a reader who went away is none.
+fn finish(done: Result<ExitCode, Failure>) -> ExitCode {
+    match done {
+        Ok(status) => status,
+        Err(error) if error.downcast_ref().is_some_and(|e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe) => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("errtail: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// What went wrong with a file, without the operating system's numbers.

@@ -105,7 +105,7 @@ pub(super) fn unity(line: &str) -> Option<(Frame, &str)> {
 
 /// A method, its arguments, and its place.
 fn call(text: &str) -> Option<(Frame, &str)> {
-    let Some(method) = method(text) else { return without_arguments(text) };
+    let Some(method) = method(text) else { return without_arguments(text).or_else(|| stripped(text)) };
     let mut rest = &text[method.length..];
     let mut place = Place::default();
     loop {
@@ -302,6 +302,24 @@ fn without_arguments(text: &str) -> Option<(Frame, &str)> {
         ..Frame::default()
     };
     Some((frame, tail.trim()))
+}
+
+// Harbor!<BaseAddress>+0x8b4e0
+/// A call in a native program without names.
+fn stripped(text: &str) -> Option<(Frame, &str)> {
+    let (image, rest) = text.split_once("!<BaseAddress>+0x")?;
+    let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+    if end == 0 || image.contains(' ') {
+        return None;
+    }
+    let name = &text[..text.len() - rest.len() + end];
+    let frame = Frame {
+        function: Some(name[image.len() + 1..].to_owned()),
+        module: Some(image.to_owned()),
+        raw: Some(name.to_owned()),
+        ..Frame::default()
+    };
+    Some((frame, rest[end..].trim()))
 }
 
 /// `[0x00007]`

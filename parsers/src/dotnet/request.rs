@@ -94,7 +94,8 @@ fn started(record: &Record, known: &Request) -> Option<Request> {
         let mut words = rest.split(' ').skip(1);
         let (method, url) = (words.next()?, words.next()?);
         let path = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or(url);
-        if known.url.as_deref().is_some_and(|known| known != path && known != url) {
+        let bare = |url: &str| url.split('?').next().map(str::to_owned);
+        if known.url.as_deref().is_some_and(|known| bare(known) != bare(path) && known != url) {
             return None;
         }
         return Some(Request { method: Some(method.to_owned()), url: Some(url.to_owned()), status: None });

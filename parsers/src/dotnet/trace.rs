@@ -25,6 +25,7 @@ pub(super) struct Trace {
 pub(super) fn read(lines: &[&str], at: usize, offset: usize, indent: usize) -> Trace {
     let mut reader = Reader::new(lines, at, indent);
     let first = lines.get(at).and_then(|line| line.get(offset..)).unwrap_or("");
+    reader.woven = head::after_banner(first).is_some();
     reader.quoted = quotes_trace(first) && lines[at + 1..].iter().take(200).any(|line| line.contains('"'));
     reader.queue = if reader.quoted { vec![first] } else { line::pieces(first) };
     reader.queue.reverse();
@@ -75,6 +76,10 @@ struct Reader<'a> {
     stack: Vec<Open>,
     /// Inside of a message that holds another exception's whole text in quotes.
     quoted: bool,
+    /// Inside of Quartz's `[See nested exception: …]`, which prints the cause again.
+    nested: bool,
+    /// Whether lines of others may stand between: a crash goes to another stream than the log.
+    woven: bool,
     /// The next line that belongs to a trace, once it was looked for; the number of lines when there is none.
     next_trace: Option<usize>,
     trace: Trace,
@@ -91,6 +96,8 @@ impl<'a> Reader<'a> {
             queue: Vec::new(),
             stack: Vec::new(),
             quoted: false,
+            nested: false,
+            woven: false,
             next_trace: None,
             trace: Trace { end: at, ..Trace::default() },
             repeated: Vec::new(),
@@ -114,6 +121,17 @@ impl<'a> Reader<'a> {
                 self.trace.end = self.index + 1;
                 continue;
             }
+            if self.nested {
+                self.nested = !line.trim_end().ends_with(']');
+                self.trace.end = self.index + 1;
+                continue;
+            }
+            // Another program's line between those of a crash.
+            if self.woven && super::is_aside(line.as_bytes()) && self.trace_follows(self.index + 1) {
+                continue;
+            }
+            let (line, nested) = without_nested(line);
+            self.nested = nested;
             self.queue = line::pieces(line);
             self.queue.reverse();
             if self.queue.len() == 1 && !self.skip_blank() {
@@ -211,7 +229,9 @@ impl<'a> Reader<'a> {
     fn open(&mut self, text: &str, parent: Option<usize>, number: Option<u32>) {
         let index = self.trace.exceptions.len();
         let text = if parent.is_none() { head::after_banner(text).unwrap_or(text) } else { text };
-        let mut exception = match head::at_start(text.trim_start()) {
+        let text = text.trim_start_matches(' ');
+        let known = head::at_start(text).or_else(|| head::joined(text).filter(|_| parent.is_none()));
+        let mut exception = match known {
             Some(head) => Exception {
                 kind: head.kind.to_owned(),
                 message: head.message.to_owned(),
@@ -470,11 +490,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The line before Quartz's second print of the cause, and whether that goes on in the next lines.
+fn without_nested(line: &str) -> (&str, bool) {
+    match line.find(" [See nested exception: ") {
+        Some(at) => (&line[..at], !line.trim_end().ends_with(']')),
+        None => (line, false),
+    }
+}
+
 // System.TimeoutException: A timeout occurred … HeartbeatException: "MongoDB.Driver.ConnectionException: … ---> …
 /// Whether a message opens a quotation of another exception and does not close it on its line.
 fn quotes_trace(text: &str) -> bool {
-    let Some(at) = text.find("xception: \"") else { return false };
-    let quoted = &text[at + 11..];
+    let opening = ["xception: \"", "xception=\""].iter().find_map(|opening| Some(text.find(opening)? + opening.len()));
+    let Some(quoted) = opening.map(|at| &text[at..]) else { return false };
     head::at_start(quoted).is_some_and(|head| head.strong) && !quoted.contains('"')
 }
 
@@ -532,4 +560,69 @@ fn is_tail(text: &str) -> bool {
         "To turn this feature off",
     ];
     TAILS.iter().any(|tail| text.starts_with(tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_all(text: &str) -> Trace {
+        let lines: Vec<&str> = text.lines().collect();
+        read(&lines, 0, 0, 0)
+    }
+
+    fn shape(trace: &Trace) -> Vec<(&str, &str, usize)> {
+        trace.exceptions.iter().map(|e| (e.kind.as_str(), e.message.as_str(), e.frames.len())).collect()
+    }
+
+    #[test]
+    fn framework_prints_causes_on_the_line_of_their_parent() {
+        let trace = read_all(
+            "Port.AException: a\nsecond line ---> Port.BException: b ---> Port.CException: c\n   at Port.C.Go()\n   --- End of \
+             inner exception stack trace ---\n   at Port.B.Go()\n   --- End of inner exception stack trace ---\n   at Port.A.Go()\nnext",
+        );
+        assert_eq!(
+            shape(&trace),
+            [("Port.AException", "a\nsecond line", 1), ("Port.BException", "b", 1), ("Port.CException", "c", 1)]
+        );
+        assert_eq!(trace.end, 7);
+    }
+
+    #[test]
+    fn a_family_without_end_lines_is_cut_where_the_wrapper_stands_twice() {
+        let trace = read_all(
+            "Npgsql.NpgsqlException (0x80004005): Failed to connect\n ---> System.Net.Sockets.SocketException (111): refused\n   at \
+             System.Net.Sockets.Socket.Connect()\n   at Npgsql.Connector.Open(Int32 a)\n   at Npgsql.Connector.Open(Int32 a)\n   at \
+             Port.Berths.Load()",
+        );
+        assert_eq!(shape(&trace)[1], ("System.Net.Sockets.SocketException", "refused", 2));
+        assert_eq!(shape(&trace)[0], ("Npgsql.NpgsqlException", "Failed to connect", 2));
+        // Nothing tells where the cause ends: the frames are the outer exception's.
+        let trace = read_all(
+            "System.Web.HttpUnhandledException (0x80004005): x ---> System.Exception: y\n   at Port.Page.Load()\n   at System.Web.Run()",
+        );
+        assert_eq!((shape(&trace)[0].2, shape(&trace)[1].2), (2, 0));
+    }
+
+    #[test]
+    fn members_of_aggregates_belong_to_the_nearest_one() {
+        let trace = read_all(
+            "System.AggregateException: o (m) (n)\n ---> System.AggregateException: m\n ---> Port.E: 1\n   at Port.F()\n   --- End of \
+             inner exception stack trace ---\n ---> (Inner Exception #1) Port.E: 2\n   at Port.F()<---\n\n   --- End of inner \
+             exception stack trace ---\n   at Port.G()\n ---> (Inner Exception #1) Port.E: n<---\n",
+        );
+        let parents: Vec<_> = trace.exceptions.iter().map(|e| e.cause_of.as_ref().map(|of| of.parent)).collect();
+        assert_eq!(parents, [None, Some(0), Some(1), Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn depth_and_width_cost_no_more_than_their_bytes() {
+        for line in [" ---> A.B: c", " ---> (Inner Exception #1) A.B: c", "---> (", "   at A.B()<---", "--- a ---"] {
+            let text = format!("System.AggregateException (0x1): x\n{}   at A.B()", format!("{line}\n").repeat(60_000));
+            let trace = read_all(&text);
+            assert!(!trace.exceptions.is_empty());
+        }
+        let joined = format!("A.BException: x{}", " ---> A.BException: y    at A.B()".repeat(60_000));
+        assert!(read_all(&joined).exceptions.len() > 50_000);
+    }
 }

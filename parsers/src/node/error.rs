@@ -43,6 +43,8 @@ const CAUSE_KEYS: [&str; 12] = [
 const MEMBER_KEYS: [&str; 2] = ["errors", "aggregateErrors"];
 /// Objects within an error whose scalars are worth keeping.
 const DETAIL_KEYS: [&str; 8] = ["response", "config", "context", "error", "raw", "body", "data", "meta"];
+/// Keys of an entry that is itself an error, which are none of the error's.
+const ENTRY_KEYS: [&str; 8] = ["[message]", "level", "timestamp", "time", "ts", "@timestamp", "service", "label"];
 /// Causes that follow each other.
 const MAX_DEPTH: usize = 12;
 /// Exceptions of one record.
@@ -113,7 +115,7 @@ fn add(out: &mut Vec<Exception>, error: &Object, cause_of: Option<CauseOf>, dept
     }
     if children.is_empty() {
         let mut parent = index;
-        for cause in &stack.causes {
+        for cause in stack.causes.iter().take(MAX_EXCEPTIONS) {
             out.push(exception(&Object::new(), cause, Some(CauseOf { parent, source: "cause".to_owned() })));
             parent = out.len() - 1;
         }

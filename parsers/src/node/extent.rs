@@ -63,7 +63,7 @@ impl Extent {
 
     /// Whether properties are being printed, of which there may be any number.
     pub(crate) fn is_open(&self) -> bool {
-        self.open
+        self.open || self.object
     }
 
     /// Takes the next line; `before` is the region before its first call.
@@ -113,8 +113,8 @@ impl Extent {
         let goes_on = own > limit
             || text[own..].starts_with("at ")
             || text[own..].starts_with(['}', ']', '~'])
-            || text.contains(") UnhandledPromiseRejectionWarning: Unhandled promise rejection. ")
-            || ["Emitted 'error' event", "Node.js v", "(Use `node ", "Thrown at:", "error stack:"]
+            || text.starts_with("(node:")
+            || ["Emitted 'error' event", "Node.js v", "(Use `node ", "Thrown at:", "digest: ", "error stack:"]
                 .iter()
                 .any(|words| text.starts_with(words));
         // An entry that prints its error again begins with the same words.

@@ -73,8 +73,13 @@ impl<'a> Reader<'a> {
 
     /// The object whose `{` (or `[`) is the next character; entries without a key are numbered.
     pub(crate) fn object(&mut self, depth: usize) -> Object {
-        let mut object = Object::new();
         self.at += 1;
+        self.entries(depth)
+    }
+
+    /// The entries behind an opening brace, up to the closing one.
+    pub(crate) fn entries(&mut self, depth: usize) -> Object {
+        let mut object = Object::new();
         while !self.is_over() {
             self.skip();
             let rest = self.rest();
@@ -428,6 +433,9 @@ pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> Er
 /// A line between calls that is none: kept if it can be nothing else, and calls follow it.
 fn is_junk(line: &str, next: Option<&&str>) -> bool {
     let text = line.trim();
+    if head::at_start(text, false).is_some() {
+        return false;
+    }
     let is_bare = text.strip_prefix("at ").is_some_and(|name| !name.contains([' ', ':']));
     !text.is_empty()
         && (is_bare || !text.starts_with(|c: char| c.is_alphanumeric() || "[{}]'\"`<(".contains(c)))
@@ -436,7 +444,7 @@ fn is_junk(line: &str, next: Option<&&str>) -> bool {
 
 /// A quoted text with its escapes resolved, and its length in the line.
 fn quoted(text: &str) -> Option<(String, usize)> {
-    let quote = text.chars().next()?;
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"' | '`'))?;
     let mut out = String::new();
     let mut chars = text.char_indices().skip(1);
     while let Some((at, c)) = chars.next() {

@@ -28,6 +28,9 @@ pub(crate) struct Stack {
     pub causes: Vec<Stack>,
 }
 
+/// Causes that a logger may append.
+const MAX_CAUSES: usize = 32;
+
 /// What a line is within a stack.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Part {
@@ -70,6 +73,17 @@ pub(crate) fn call_text(text: &str) -> &str {
 
 /// Parses a stack's text. `message` is the error's message where another place tells it.
 pub(crate) fn parse(text: &str, message: Option<&str>) -> Stack {
+    let mut sections = text.split("\ncaused by: ");
+    let mut stack = section(sections.next().unwrap_or(""), message);
+    // A message may hold the words: a cause comes behind calls.
+    if stack.frames.is_empty() && text.contains("\ncaused by: ") {
+        return section(text, message);
+    }
+    stack.causes = sections.take(MAX_CAUSES).map(|cause| section(cause, None)).collect();
+    stack
+}
+
+fn section(text: &str, message: Option<&str>) -> Stack {
     let mut stack = Stack::default();
     let (head_text, rest) = match text.split_once(['\n', '\r']) {
         Some((first, rest)) => (first.trim_end_matches('\r'), Some(rest)),
@@ -117,14 +131,6 @@ fn read_body(stack: &mut Stack, body: &str) {
                     stack.frames.push(*frame);
                 }
             }
-            Part::Caused if line.trim_start().starts_with("caused by: ") && !in_message => {
-                let mut text = line.trim_start()["caused by: ".len()..].to_owned();
-                for line in lines.by_ref() {
-                    text.push('\n');
-                    text.push_str(line);
-                }
-                return read_causes(stack, &text);
-            }
             Part::Caused if in_message && stack.message.is_empty() => {
                 // An error without a text of its own that names its cause: `Name\n  Caused by: Type: message`.
                 let cause = line.trim_start()["caused by: ".len()..].trim_end();
@@ -147,13 +153,6 @@ fn read_body(stack: &mut Stack, body: &str) {
     }
     let kept = stack.message.trim_end_matches(['\n', ' ']).len();
     stack.message.truncate(kept);
-}
-
-/// The causes in `Type: a\n at …\ncaused by: Type: b\n at …`, each the cause of the one before.
-fn read_causes(stack: &mut Stack, text: &str) {
-    for cause in text.split("\ncaused by: ") {
-        stack.causes.push(parse(cause, None));
-    }
 }
 
 /// A message that quotes another error's trace: its calls are the message's, where they have relative paths and the
