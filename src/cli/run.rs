@@ -117,11 +117,11 @@ fn prepare(arguments: &Arguments) -> Result<(Parts, Store, Option<Sender>), Box<
     Ok((Parts { tail, settings: config.tail, policy, hooks, once: arguments.once }, store, sender))
 }
 
-fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
+pub(super) fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
     text.parse().map_err(|error| format!("the DSN is not one ({error}): copy it from the project's settings").into())
 }
 
-fn sender(dsn: &Dsn, settings: &deliver::Settings) -> Result<Sender, Box<dyn Error>> {
+pub(super) fn sender(dsn: &Dsn, settings: &deliver::Settings) -> Result<Sender, Box<dyn Error>> {
     let authorities = settings.ca_file.as_ref().map(std::fs::read).transpose()?;
     Ok(Sender::new(std::slice::from_ref(dsn), settings, authorities.as_deref())?)
 }

@@ -41,6 +41,13 @@ pub(super) enum Look {
 }
 
 impl Tail {
+    /// The files that are wanted and there, whether they can be read or not. Begins nothing.
+    pub fn survey(&mut self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.walk().found.into_iter().collect();
+        files.sort();
+        files
+    }
+
     /// Looks at everything.
     pub(super) fn scan(&mut self) {
         let Walk { found, others, directories } = self.walk();
