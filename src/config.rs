@@ -73,6 +73,7 @@ impl Config {
             }
             None => Config::default(),
         };
+        config.store.timezone = config.event.timezone.clone();
         config.take_environment(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
         config.read_dsn_file()?;
         Ok(config)

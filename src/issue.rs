@@ -8,6 +8,6 @@ mod names;
 mod settings;
 mod window;
 
-pub use fingerprint::{Fingerprint, fingerprint};
+pub use fingerprint::{Fingerprint, by_rule, fingerprint};
 pub use settings::{Report, Settings};
 pub use window::{Counted, Decision, History, MAX_AGE, Occurrence, Pending, Repeats, State, Why, closes, decide};

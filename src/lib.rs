@@ -3,14 +3,18 @@
 //! In: the command line, files, a configuration. Out: issues in the local store, events at Sentry. Invariant: a
 //! room imports only rooms named before it in the line. This crate is the program's; the parsers are the library.
 
+pub mod agent;
 pub mod cli;
 pub mod config;
 pub mod deliver;
 pub mod event;
 pub mod issue;
+pub mod metrics;
 pub mod pipeline;
 pub mod policy;
 pub mod scrub;
 pub mod source;
+pub mod state_dir;
 pub mod store;
 pub mod tail;
+pub mod web;

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use errtail_parsers::{Options, Parser, Record};
+use errtail_parsers::{Options, Parser, Record, Source};
 use serde::Serialize;
 
 use crate::issue::{self, Fingerprint};
 use crate::policy::{Judge, Policy, Verdict};
-use crate::tail::{Checkpoint, FileId};
+use crate::tail::{Checkpoint, FileId, Position};
 
 /// A record, judged.
 #[derive(Debug, Clone, Serialize)]
@@ -38,35 +38,91 @@ pub struct Batch {
     pub forgotten: Vec<FileId>,
 }
 
+/// The open end of a file that was rotated away: what follows it stands at the beginning of its successor. The parser
+/// sees both as one file that begins where the carried bytes do.
+struct Carry {
+    path: String,
+    position: Position,
+    bytes: u64,
+    lines: u64,
+}
+
 /// The rooms between a file's bytes and its findings.
 pub struct Pipeline {
     path: String,
+    /// What was taken over from the file that stood at the path before.
+    carry: Option<Carry>,
     parser: Parser,
     judge: Judge,
     found: Vec<Finding>,
+    /// Where the records begin (byte, line) that the judge holds back.
+    held: Vec<(u64, u64)>,
+    /// Of each stream, the end of what had been found before this pipeline began: that was handed on then.
+    floors: Vec<(String, u64)>,
+    /// Of each stream, the end of what has been found.
+    ends: Vec<(String, u64)>,
 }
 
 impl Pipeline {
     /// A pipeline for the file at `path`, from its beginning.
     pub fn new(path: String, policy: &Arc<Policy>) -> Pipeline {
+        Pipeline::resume(path, policy, Options::default(), Position::beginning())
+    }
+
+    /// A pipeline for the file at `path`, from `position`; it finds what follows the findings up to there.
+    pub fn resume(path: String, policy: &Arc<Policy>, options: Options, position: Position) -> Pipeline {
         Pipeline {
             path,
-            parser: Parser::new(Options::default()),
+            carry: None,
+            parser: Parser::resume(options, position.offset, position.line),
             judge: Judge::new(Arc::clone(policy)),
             found: Vec::new(),
+            held: Vec::new(),
+            floors: position.streams.clone(),
+            ends: position.streams,
         }
+    }
+
+    /// A pipeline for the file at `path`, from its beginning, where it goes on with what its predecessor ended with:
+    /// `bytes`, from `position` on to the end.
+    pub fn carry_on(
+        path: String,
+        policy: &Arc<Policy>,
+        options: Options,
+        from: (String, Position),
+        bytes: &[u8],
+    ) -> Pipeline {
+        let (old, position) = from;
+        let shift = |(stream, end): &(String, u64)| (stream.clone(), end.saturating_sub(position.offset));
+        let start = Position { streams: position.streams.iter().map(shift).collect(), ..Position::beginning() };
+        let mut pipeline = Pipeline::resume(path, policy, options, start);
+        let lines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+        pipeline.carry = Some(Carry { path: old, position, bytes: bytes.len() as u64, lines });
+        pipeline.push(bytes);
+        pipeline
+    }
+
+    /// Whether a record is open that begins in the predecessor.
+    pub fn is_carrying(&self) -> bool {
+        self.carry.as_ref().is_some_and(|carry| self.oldest().0 < carry.bytes)
     }
 
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.parser.push(bytes);
-        self.pass_on(false);
+        self.pass_on(|_, _| {});
+    }
+
+    /// Nothing came for a while: closes what could only have gone on. A line without its end stays open.
+    pub fn idle(&mut self) {
+        self.parser.idle();
+        self.pass_on(Judge::idle);
     }
 
     /// The file ends here.
     pub fn finish(&mut self) {
         self.parser.finish();
-        self.pass_on(true);
+        self.pass_on(Judge::finish);
     }
 
     /// The findings since the last call, in file order.
@@ -74,18 +130,177 @@ impl Pipeline {
         std::mem::take(&mut self.found)
     }
 
-    fn pass_on(&mut self, ended: bool) {
+    /// From where a later pipeline finds all that was not taken from this one, once: the start of the oldest record
+    /// that is open or held back.
+    pub fn checkpoint(&self) -> Position {
+        let (offset, line) = self.oldest();
+        let ends = self.ends.iter().filter(|(_, end)| *end > offset).cloned();
+        match &self.carry {
+            Some(carry) if offset < carry.bytes => Position::beginning(),
+            Some(carry) => Position {
+                offset: offset - carry.bytes,
+                line: line - carry.lines,
+                streams: ends.map(|(stream, end)| (stream, end - carry.bytes)).collect(),
+            },
+            None => Position { offset, line, streams: ends.collect() },
+        }
+    }
+
+    /// Where the oldest record begins that is open or held back, as the parser counts.
+    fn oldest(&self) -> (u64, u64) {
+        let open = self.parser.checkpoint();
+        self.held.iter().copied().chain([open]).min().unwrap_or(open)
+    }
+
+    /// Says in which file a record stands, and where.
+    fn locate(&self, source: &mut Source) {
+        source.path.clone_from(&self.path);
+        let Some(carry) = &self.carry else { return };
+        if source.offset < carry.bytes {
+            source.path.clone_from(&carry.path);
+            source.offset += carry.position.offset;
+            source.first_line += carry.position.line - 1;
+            source.last_line += carry.position.line - 1;
+        } else {
+            source.offset -= carry.bytes;
+            source.first_line -= carry.lines;
+            source.last_line -= carry.lines;
+        }
+    }
+
+    fn pass_on(&mut self, then: impl FnOnce(&mut Judge, &mut Vec<(Record, Verdict)>)) {
         let mut judged = Vec::new();
-        for mut record in self.parser.take() {
-            record.source.path.clone_from(&self.path);
+        for record in self.parser.take() {
+            self.held.push((record.source.offset, record.source.first_line));
             self.judge.push(record, &mut judged);
         }
-        if ended {
-            self.judge.finish(&mut judged);
+        then(&mut self.judge, &mut judged);
+        for (mut record, verdict) in judged {
+            let (begin, end) = (record.source.offset, record.source.offset + record.source.length);
+            if let Some(index) = self.held.iter().position(|(offset, _)| *offset == begin) {
+                self.held.remove(index);
+            }
+            let stream = stream(&record);
+            if self.floors.iter().any(|(name, floor)| *name == stream && begin < *floor) {
+                continue;
+            }
+            match self.ends.iter_mut().find(|(name, _)| *name == stream) {
+                Some((_, last)) => *last = end,
+                None => self.ends.push((stream, end)),
+            }
+            self.locate(&mut record.source);
+            let fingerprint = issue::by_rule(issue::fingerprint(&record), &verdict.effects.fingerprint);
+            self.found.push(Finding { record, verdict, fingerprint, dsn_key: None });
         }
-        self.found.extend(judged.into_iter().map(|(record, verdict)| {
-            let fingerprint = issue::fingerprint(&record);
-            Finding { record, verdict, fingerprint, dsn_key: None }
-        }));
+        if self.ends.len() > MAX_STREAMS {
+            let open = self.oldest().0;
+            self.ends.retain(|(_, end)| *end > open);
+        }
+    }
+}
+
+/// Streams of one file whose ends are kept, before those are dropped that no record can reach any more.
+const MAX_STREAMS: usize = 16;
+
+/// The stream of a file that a record is of: what its wrapper says of it.
+fn stream(record: &Record) -> String {
+    let words: Vec<&str> = record.origin.iter().map(|(_, value)| value.as_str()).collect();
+    words.join("\u{1f}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy;
+
+    fn policy() -> Arc<Policy> {
+        Arc::new(Policy::new(policy::Settings::default(), &[], None).unwrap())
+    }
+
+    /// Where each exception of a log stands, and what it is.
+    fn places(findings: &[Finding]) -> Vec<(u64, u64, u64, String)> {
+        let place = |finding: &Finding| {
+            let (source, first) = (&finding.record.source, &finding.record.exceptions[0]);
+            (source.offset, source.length, source.first_line, format!("{}: {}", first.kind, first.message))
+        };
+        let mut places: Vec<_> = findings.iter().map(place).collect();
+        places.sort_unstable();
+        places
+    }
+
+    fn whole(log: &[u8]) -> Vec<Finding> {
+        let mut pipeline = Pipeline::new("app.log".to_owned(), &policy());
+        pipeline.push(log);
+        pipeline.finish();
+        pipeline.take()
+    }
+
+    /// Five errors of two languages, with other lines between them.
+    fn log() -> Vec<u8> {
+        let php = |second: u32| {
+            format!(
+                "[2026-11-24 10:00:{second}] production.ERROR: order {second} {{\"exception\":\"[object] (TypeError(code: 0): \
+                 order {second} at /srv/app/Orders.php:12)\n[stacktrace]\n#0 /srv/app/Http.php(33): App\\\\Orders->place(NULL)\n\
+                 #1 {{main}}\n\"}} \n"
+            )
+        };
+        let dotnet = |second: u32| {
+            format!(
+                "2026-11-24 10:00:{second}.000 +00:00 [ERR] Request failed\nSystem.InvalidOperationException: order {second}\n   \
+                 at Shop.Orders.Place(Order order) in /src/Orders.cs:line 12\n   at Shop.Program.Main() in /src/Program.cs:line 5\n"
+            )
+        };
+        let quiet = "[2026-11-24 10:00:59] production.INFO: nothing happened\n".repeat(3);
+        [php(10), quiet.clone(), dotnet(20), php(31), quiet.clone(), dotnet(42), dotnet(43), quiet]
+            .concat()
+            .into_bytes()
+    }
+
+    #[test]
+    fn a_later_pipeline_finds_the_rest_wherever_the_first_one_ends() {
+        let log = log();
+        let expected = places(&whole(&log));
+        assert_eq!(expected.len(), 5);
+        for cut in 0..=log.len() {
+            let mut pipeline = Pipeline::new("app.log".to_owned(), &policy());
+            pipeline.push(&log[..cut]);
+            let mut found = pipeline.take();
+            let position = pipeline.checkpoint();
+            let begin = usize::try_from(position.offset).unwrap();
+            let mut pipeline = Pipeline::resume("app.log".to_owned(), &policy(), Options::default(), position);
+            pipeline.push(&log[begin..]);
+            pipeline.finish();
+            found.extend(pipeline.take());
+            assert_eq!(places(&found), expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_record_goes_on_in_the_successor_of_its_file() {
+        let log = log();
+        let expected = places(&whole(&log));
+        for cut in 1..log.len() {
+            let mut old = Pipeline::new("app.log.1".to_owned(), &policy());
+            old.push(&log[..cut]);
+            let mut found = old.take();
+            let position = old.checkpoint();
+            let begin = usize::try_from(position.offset).unwrap();
+            let mut pipeline = Pipeline::carry_on(
+                "app.log".to_owned(),
+                &policy(),
+                Options::default(),
+                ("app.log.1".to_owned(), position),
+                &log[begin..cut],
+            );
+            pipeline.push(&log[cut..]);
+            pipeline.finish();
+            found.extend(pipeline.take());
+            let lines = log[..cut].iter().filter(|byte| **byte == b'\n').count() as u64;
+            for finding in found.iter_mut().filter(|finding| finding.record.source.path == "app.log") {
+                finding.record.source.offset += cut as u64;
+                finding.record.source.first_line += lines;
+            }
+            assert_eq!(places(&found), expected, "cut at {cut}");
+        }
     }
 }

@@ -5,14 +5,18 @@
 //! bounded; what comes from a log is kept only as the built (scrubbed) event tells it. The one room that touches
 //! the database; it does not read logs or send.
 
+mod aside;
 mod board;
 mod commit;
 mod known;
 mod open;
 mod outbox;
+mod sample;
 mod settings;
+mod status;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -21,11 +25,14 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+pub use aside::Failed;
 pub use board::{Filter, IssuePage, IssueRow, Place, Sort};
 pub use commit::{Built, Committed};
 pub use open::OpenError;
-pub use outbox::{ClientReport, Discarded, Failed, Fill, Outcome, Outgoing};
+pub use outbox::{ClientReport, Discarded, Fill, Outcome, Outgoing};
+pub use sample::{Breadcrumb, Sample, SampleException, SampleFrame};
 pub use settings::Settings;
+pub use status::{Agent, Destination, OutcomeCount, Status};
 
 use crate::issue;
 use crate::pipeline::{Batch, Finding};

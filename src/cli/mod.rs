@@ -5,8 +5,11 @@
 
 mod check;
 mod events;
+mod issues;
 mod parse;
 mod pretty;
+mod run;
+mod status;
 mod test;
 
 use std::error::Error;
@@ -30,10 +33,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Tail log files, and send what nobody handled to Sentry; without a DSN, show it and keep it in the local store
+    Run(run::Arguments),
     /// Print the exceptions found in log files, with what would happen to each
     Parse(parse::Arguments),
     /// Read the configuration, say what would be watched, where events would go, and what is wrong
     Check(check::Arguments),
+    /// List the issues in the local store, show one, resolve, ignore or reopen it
+    Issues(issues::Arguments),
+    /// One look at the agent: files and lag, outbox, destinations, outcomes
+    Status(status::Arguments),
     /// Hold sample logs against what is expected to be found in them
     Test(test::Arguments),
 }
@@ -60,8 +69,11 @@ struct ConfigOption {
 /// Runs the program.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Issues(arguments) => issues::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
     }
 }
@@ -82,6 +94,23 @@ fn policy(config: &Config) -> Result<Arc<Policy>, Box<dyn Error>> {
 fn usage_error(error: &dyn Error) -> ExitCode {
     eprintln!("errtail: {error}");
     ExitCode::from(2)
+}
+
+/// Why a command that works on the store did not come to its end.
+type Failure = Box<dyn Error>;
+
+/// The exit status of a command; a failure is one line on standard error, a reader who went away is none.
+fn finish(done: Result<ExitCode, Failure>) -> ExitCode {
+    match done {
+        Ok(status) => status,
+        Err(error) if error.downcast_ref().is_some_and(|e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe) => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("errtail: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// What went wrong with a file, without the operating system's numbers.

@@ -32,6 +32,25 @@ pub fn fingerprint(record: &Record) -> Fingerprint {
     for row in grouped(exceptions, rows) {
         hash.update(row);
     }
+    spell(hash)
+}
+
+/// The fingerprint where a rule of the configuration names its parts: those alone, or with `{{ default }}` the
+/// default one apart by the others. No parts: the default one.
+pub fn by_rule(default: Fingerprint, parts: &[String]) -> Fingerprint {
+    if parts.is_empty() {
+        return default;
+    }
+    let mut hash = Sha256::new();
+    for part in parts {
+        let is_default = part.trim_start_matches("{{").trim_end_matches("}}").trim() == "default";
+        hash.update(if is_default { &default.0 } else { part });
+        hash.update(b"\0");
+    }
+    spell(hash)
+}
+
+fn spell(hash: Sha256) -> Fingerprint {
     let digest = hash.finalize();
     let bytes = std::iter::once(VERSION).chain(digest.iter().copied()).take(BYTES);
     let mut hex = String::with_capacity(2 * BYTES);
@@ -204,6 +223,18 @@ mod tests {
         let bare = |message| of(Platform::Node, vec![exception("Error", message, vec![])]);
         assert_eq!(bare("order 17 is gone"), bare("order 18 is gone"));
         assert_ne!(bare("order 17 is gone"), bare("basket 17 is gone"));
+    }
+
+    #[test]
+    fn a_rule_may_group_otherwise() {
+        let [one, two] = ["a", "b"].map(|kind| of(Platform::Node, vec![exception(kind, "", vec![])]));
+        let by = |default: &Fingerprint, parts: &[&str]| {
+            by_rule(default.clone(), &parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(by(&one, &[]), one);
+        assert_eq!(by(&one, &["payment"]), by(&two, &["payment"]));
+        assert_ne!(by(&one, &["{{ default }}", "eu"]), by(&two, &["{{ default }}", "eu"]));
+        assert_ne!(by(&one, &["{{ default }}", "eu"]), by(&one, &["{{ default }}", "us"]));
     }
 
     #[test]

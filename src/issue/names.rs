@@ -78,7 +78,7 @@ pub(super) fn file(path: &str) -> Cow<'_, str> {
     if ROLES.contains(&stem)
         && let Some(directory) = parts.next().filter(|directory| directory.starts_with(char::is_alphabetic))
     {
-        file.insert_str(0, "/");
+        file.insert(0, '/');
         file.insert_str(0, directory);
     }
     file.make_ascii_lowercase();
@@ -88,7 +88,7 @@ pub(super) fn file(path: &str) -> Cow<'_, str> {
 /// Whether a frame is the runtime's way of calling back, which differs from one version and moment to the next.
 pub(super) fn is_plumbing(function: &str, platform: Platform) -> bool {
     matches!(platform, Platform::Node | Platform::Javascript)
-        && ["processTicksAndRejections", "runMicrotasks", "nextTick"].iter().any(|name| function == *name)
+        && ["processTicksAndRejections", "runMicrotasks", "nextTick"].contains(&function)
 }
 
 fn before(text: &str, end: char) -> &str {
@@ -108,7 +108,7 @@ fn ordinals(name: &str, mark: char) -> Cow<'_, str> {
 
 /// A bundler's hash: hexadecimal, or letters of both cases with digits.
 fn is_hash(word: &str) -> bool {
-    let has = |test: fn(&u8) -> bool| word.as_bytes().iter().any(|byte| test(byte));
+    let has = |test: fn(&u8) -> bool| word.as_bytes().iter().any(test);
     let all_hex = word.bytes().all(|byte| byte.is_ascii_hexdigit());
     word.len() >= 8
         && has(u8::is_ascii_digit)

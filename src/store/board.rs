@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use super::{Store, StoreError, millis, time};
+use super::{Sample, Store, StoreError, millis, time};
 use crate::issue::State;
 
 /// One issue, as `errtail issues --output json` prints it.
@@ -64,6 +64,8 @@ pub struct Filter {
     pub sort: Sort,
     /// At most so many; 0 for all.
     pub limit: usize,
+    /// Without the first so many.
+    pub offset: usize,
 }
 
 /// What issues are sorted by, the greatest first.
@@ -121,8 +123,8 @@ pub struct IssuePage {
     pub event_ids: Vec<String>,
     /// Occurrences of each of the last 24 hours, oldest first.
     pub hours: [u64; 24],
-    /// The latest event that was built of it, JSON.
-    pub sample: Option<Vec<u8>>,
+    /// The latest event that was built of it.
+    pub sample: Option<Sample>,
 }
 
 /// A place in the logs.
@@ -167,10 +169,15 @@ impl Store {
                 "SELECT {COLUMNS} FROM issue WHERE {states} AND (?1 IS NULL OR category = ?1)
                  AND (?2 IS NULL OR EXISTS (SELECT 1 FROM issue_place p WHERE p.issue = issue.id AND instr(p.path, ?2)))
                  AND (?3 IS NULL OR instr(lower(type || ' ' || message || ' ' || ifnull(culprit, '')), lower(?3)))
-                 AND ?5 IS NOT NULL ORDER BY {order}, id DESC LIMIT ?4"
+                 AND ?5 IS NOT NULL ORDER BY {order}, id DESC LIMIT ?4 OFFSET ?6"
             ))?;
             let day = millis(now).div_euclid(3_600_000) - 24;
-            query.query_map(params![filter.category, filter.file, filter.text, limit, day], from_row)?.collect()
+            query
+                .query_map(
+                    params![filter.category, filter.file, filter.text, limit, day, filter.offset as i64],
+                    from_row,
+                )?
+                .collect()
         })
     }
 
@@ -191,8 +198,9 @@ impl Store {
             let event_ids = query.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
             let sample = db
                 .prepare_cached("SELECT body FROM sample WHERE issue = ?1")?
-                .query_row([id], |row| row.get(0))
-                .optional()?;
+                .query_row([id], |row| row.get::<_, Vec<u8>>(0))
+                .optional()?
+                .map(|body| Sample::parse(&body));
             Ok(Some(IssuePage { row: row(db, id)?, places, event_ids, hours: hours(db, id, now)?, sample }))
         })
     }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::Agent;
+
 /// The database's name in the state directory.
 const FILE: &str = "errtail.db";
 /// The lock's: apart from the database, as SQLite's own locks end with any handle on it that is closed.
@@ -177,13 +179,19 @@ fn private_file(path: &Path) -> io::Result<File> {
 fn lock(state_dir: &Path) -> Result<File, OpenError> {
     let path = state_dir.join(LOCK_FILE);
     let mut file = private_file(&path).map_err(|error| io_error(&path, error))?;
-    match file.try_lock() {
+    let mut result = file.try_lock();
+    // `errtail status` tries the lock too, for a moment.
+    for _ in 0..1000 {
+        if !matches!(result, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::yield_now();
+        result = file.try_lock();
+    }
+    match result {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let read = file.read_to_string(&mut pid).is_ok();
-            let pid = Some(pid.trim().to_owned()).filter(|pid| read && !pid.is_empty());
-            return Err(OpenError::Locked { path: state_dir.to_owned(), pid });
+            return Err(OpenError::Locked { path: state_dir.to_owned(), pid: pid(&mut file) });
         }
         Err(TryLockError::Error(error)) => return Err(io_error(&path, error)),
     }
@@ -194,6 +202,21 @@ fn lock(state_dir: &Path) -> Result<File, OpenError> {
     };
     write(&mut file).map_err(|error| io_error(&path, error))?;
     Ok(file)
+}
+
+/// Whether an agent uses the database at `path`.
+pub(super) fn agent(path: &Path) -> Agent {
+    let Ok(mut file) = File::open(path.with_file_name(LOCK_FILE)) else { return Agent::Stopped };
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Agent::Running(pid(&mut file)),
+        _ => Agent::Stopped,
+    }
+}
+
+fn pid(lock: &mut File) -> Option<String> {
+    let mut pid = String::new();
+    lock.read_to_string(&mut pid).ok()?;
+    Some(pid.trim().to_owned()).filter(|pid| !pid.is_empty())
 }
 
 fn io_error(path: &Path, error: io::Error) -> OpenError {

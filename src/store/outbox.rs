@@ -3,11 +3,12 @@
 //! In: built events, Sentry's answers. Out: what is due. Invariants: a row leaves only after an answer, or when it
 //! is given up, which is counted and told to Sentry; the outbox is bounded. Does not send.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::aside::forget_failed;
 use super::commit::{Built, Tally};
-use super::{Settings, Store, StoreError, before, millis, time};
+use super::{Settings, Store, StoreError, millis, time};
 
 /// Event ids kept of one issue.
 const MAX_EVENT_IDS: i64 = 100;
@@ -51,25 +52,6 @@ pub enum Outcome {
         /// What Sentry said, one line.
         why: String,
     },
-}
-
-/// An event that Sentry refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
-    /// Its row.
-    pub id: i64,
-    /// Its id.
-    pub event_id: String,
-    /// The DSN that refused it.
-    pub dsn_key: String,
-    /// When it was found.
-    pub created_at: Timestamp,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// What Sentry said.
-    pub why: String,
-    /// Bytes of the event.
-    pub bytes: u64,
 }
 
 /// How full the outbox is.
@@ -139,7 +121,7 @@ pub(super) fn fill(db: &Connection, settings: &Settings) -> rusqlite::Result<Fil
     Ok(Fill { events, bytes, is_full })
 }
 
-fn hour(now: Timestamp) -> i64 {
+pub(super) fn hour(now: Timestamp) -> i64 {
     millis(now).div_euclid(3_600_000)
 }
 
@@ -272,44 +254,6 @@ impl Store {
         })
     }
 
-    /// Events that Sentry refused, newest first.
-    ///
-    /// # Errors
-    /// The database refuses.
-    pub fn failed(&self) -> Result<Vec<Failed>, StoreError> {
-        self.read(|db| {
-            let mut query = db.prepare(
-                "SELECT id, event_id, dsn_key, created_at, attempts, failed, bytes FROM outbox
-                 WHERE failed IS NOT NULL ORDER BY id DESC",
-            )?;
-            let rows = query.query_map([], |row| {
-                Ok(Failed {
-                    id: row.get(0)?,
-                    event_id: row.get(1)?,
-                    dsn_key: row.get(2)?,
-                    created_at: time(row.get(3)?),
-                    attempts: row.get(4)?,
-                    why: row.get(5)?,
-                    bytes: row.get::<_, i64>(6)?.cast_unsigned(),
-                })
-            })?;
-            rows.collect()
-        })
-    }
-
-    /// Queues again what Sentry refused; how many events that is.
-    ///
-    /// # Errors
-    /// The database refuses.
-    pub fn retry_failed(&mut self) -> Result<usize, StoreError> {
-        self.in_transaction(|_, db| {
-            let count = db.execute("UPDATE outbox SET failed = NULL, retry_at = 0 WHERE failed IS NOT NULL", [])?;
-            db.execute("UPDATE destination SET held_until = NULL, held_why = NULL", [])?;
-            move_outcomes(db, ("failed", ""), ("queued", ""), count)?;
-            Ok(count)
-        })
-    }
-
     /// Takes what Sentry was not yet told of a DSN's events that were given up.
     ///
     /// # Errors
@@ -324,79 +268,6 @@ impl Store {
             rows.collect()
         })
     }
-
-    /// What is due by time alone: windows that close, events that waited too long, tables that grew too far. To be
-    /// called every few seconds, and with `stopping` at the end: then all that was counted goes out. How many
-    /// events were queued.
-    ///
-    /// # Errors
-    /// The database refuses.
-    pub fn tick(&mut self, now: Timestamp, stopping: bool) -> Result<u64, StoreError> {
-        self.in_transaction(|state, db| {
-            let due = if stopping { Timestamp::MAX } else { before(now, state.dedupe.interval) };
-            let queued = close_windows(db, due, now, state.settings)?;
-            expire(db, now, state.settings)?;
-            if tidy(db, now, state.settings)? || queued > 0 {
-                state.known.clear();
-            }
-            Ok(queued)
-        })
-    }
-}
-
-/// Queues the last event of each issue that has occurrences which no event told of.
-fn close_windows(db: &Connection, due: Timestamp, now: Timestamp, settings: &Settings) -> rusqlite::Result<u64> {
-    let mut query = db.prepare_cached(
-        "SELECT id, dsn_key, event_id, body FROM issue JOIN sample ON sample.issue = issue.id
-         WHERE pending > 0 AND held = 1 AND state != 'ignored' AND dsn_key != '' AND ifnull(sent_at, 0) <= ?1
-         LIMIT 1000",
-    )?;
-    let rows = query.query_map([millis(due)], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, Built { event_id: row.get(2)?, body: row.get(3)? }))
-    })?;
-    let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-    let mut queued = 0;
-    for (issue, dsn, event) in rows {
-        if budget_left(db, &dsn, settings.events_per_hour, now)? == 0 || fill(db, settings)?.is_full {
-            continue;
-        }
-        if matches!(push(db, &dsn, Some(issue), &event, now)?, Queued::New) {
-            take_budget(db, &dsn, 1, now)?;
-            move_outcome(db, ("counted", "repeat"), ("queued", ""))?;
-            queued += 1;
-        }
-        db.prepare_cached("UPDATE issue SET pending = 0, pending_places = NULL, sent_at = ?2 WHERE id = ?1")?
-            .execute(params![issue, millis(now)])?;
-        db.prepare_cached("UPDATE sample SET held = 0 WHERE issue = ?1")?.execute([issue])?;
-    }
-    Ok(queued)
-}
-
-/// Gives up what waited too long.
-fn expire(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Result<()> {
-    let oldest = before(now, SignedDuration::from_hours(24 * i64::from(settings.max_outbox_days)));
-    let mut query =
-        db.prepare_cached("DELETE FROM outbox WHERE failed IS NULL AND created_at < ?1 RETURNING dsn_key")?;
-    let dsns: Vec<String> = query.query_map([millis(oldest)], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for dsn in dsns {
-        report(db, &dsn, Discarded::CacheOverflow, 1)?;
-        move_outcome(db, ("queued", ""), ("dropped", "expired"))?;
-    }
-    Ok(())
-}
-
-/// Keeps the tables bounded; whether issues went.
-fn tidy(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Result<bool> {
-    db.prepare_cached("DELETE FROM issue_hour WHERE hour < ?1")?
-        .execute([hour(now) - 24 * i64::from(settings.history_days)])?;
-    let gone = db
-        .prepare_cached(
-            "DELETE FROM issue WHERE id IN (SELECT id FROM issue WHERE pending = 0 ORDER BY last_seen
-             LIMIT max(0, (SELECT count(*) FROM issue) - ?1))",
-        )?
-        .execute([settings.max_issues.cast_signed()])?;
-    db.execute_batch("PRAGMA incremental_vacuum(256)")?;
-    Ok(gone > 0)
 }
 
 fn sent(db: &Connection, id: i64, dsn: &str, now: Timestamp) -> rusqlite::Result<()> {
@@ -432,16 +303,7 @@ fn note_error(db: &Connection, dsn: &str, why: &str, now: Timestamp) -> rusqlite
     .map(drop)
 }
 
-fn forget_failed(db: &Connection, settings: &Settings) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "DELETE FROM outbox WHERE failed IS NOT NULL AND id NOT IN
-         (SELECT id FROM outbox WHERE failed IS NOT NULL ORDER BY id DESC LIMIT ?1)",
-    )?
-    .execute([settings.max_failed_events.cast_signed()])
-    .map(drop)
-}
-
-fn report(db: &Connection, dsn: &str, reason: Discarded, quantity: i64) -> rusqlite::Result<()> {
+pub(super) fn report(db: &Connection, dsn: &str, reason: Discarded, quantity: i64) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO client_report (dsn_key, reason, quantity) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity",
@@ -452,13 +314,13 @@ fn report(db: &Connection, dsn: &str, reason: Discarded, quantity: i64) -> rusql
 
 type Named = (&'static str, &'static str);
 
-fn move_outcome(db: &Connection, from: Named, to: Named) -> rusqlite::Result<()> {
+pub(super) fn move_outcome(db: &Connection, from: Named, to: Named) -> rusqlite::Result<()> {
     let mut tally = Tally::default();
     tally.take(from.0, from.1);
     tally.add(to.0, to.1);
     tally.write(db)
 }
 
-fn move_outcomes(db: &Connection, from: Named, to: Named, count: usize) -> rusqlite::Result<()> {
+pub(super) fn move_outcomes(db: &Connection, from: Named, to: Named, count: usize) -> rusqlite::Result<()> {
     (0..count).try_for_each(|_| move_outcome(db, from, to))
 }

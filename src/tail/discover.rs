@@ -8,13 +8,25 @@ use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use super::pattern::Pattern;
 use super::rest::{self, Packing};
-use super::rotate::prefixes;
+use super::rotate::{family, prefixes};
 use super::tailed::{Edge, Handle, Tailed};
 use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail, unix};
 
 /// Directories entered in one walk.
 const MAX_DIRECTORIES: usize = 100_000;
+
+/// What a walk through the directories found.
+#[derive(Default)]
+struct Walk {
+    /// Paths that are wanted.
+    found: HashSet<PathBuf>,
+    /// Paths that a rotation may have made.
+    others: Vec<PathBuf>,
+    /// Directories to be watched.
+    directories: HashSet<PathBuf>,
+}
 
 /// What stands at a path.
 pub(super) enum Look {
@@ -31,23 +43,24 @@ pub(super) enum Look {
 impl Tail {
     /// Looks at everything.
     pub(super) fn scan(&mut self) {
-        let (found, directories) = self.walk();
+        let Walk { found, others, directories } = self.walk();
         self.watch.keep(&directories);
         let gone: Vec<PathBuf> = self.by_path.keys().filter(|path| !found.contains(*path)).cloned().collect();
         for path in gone {
             self.visit(&path);
         }
         if self.started {
-            for path in &found {
-                self.visit(path);
+            for path in found.iter().chain(&others) {
+                let look = self.look(path);
+                self.take(path, look, false);
             }
         } else {
-            self.start_up(found);
+            self.start_up(found, &others);
         }
     }
 
     /// The first look: the files that the store knows come first, so that others can be told from their copies.
-    fn start_up(&mut self, found: HashSet<PathBuf>) {
+    fn start_up(&mut self, found: HashSet<PathBuf>, rotated: &[PathBuf]) {
         for known in self.known.values() {
             let mut bases = std::iter::once(known.path.clone()).chain(prefixes(&known.path));
             let base = bases.find(|base| self.patterns.wants(base)).unwrap_or_else(|| known.path.clone());
@@ -58,11 +71,11 @@ impl Tail {
         for path in found {
             let look = self.look(&path);
             let Look::File { metadata, .. } = &look else {
-                self.take(&path, look);
+                self.take(&path, look, true);
                 continue;
             };
             if self.known.contains_key(&unix::place(metadata)) {
-                self.take(&path, look);
+                self.take(&path, look, true);
             } else {
                 others.push((unix::modified(metadata), path, look));
             }
@@ -70,47 +83,55 @@ impl Tail {
         self.seek_missing();
         others.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         for (_, path, look) in others {
-            self.take(&path, look);
+            self.take(&path, look, true);
         }
+        let before = self.files.len();
         self.seek_rests();
+        if self.files.len() == before {
+            self.link_successors();
+        }
+        for missing in self.patterns.all.iter().filter_map(Pattern::literal).filter(|path| !path.exists()) {
+            tracing::info!("{}: not there yet; it is read as soon as it is", missing.display());
+        }
+        let places = rotated.iter().filter_map(|path| Some(unix::place(&fs::symlink_metadata(path).ok()?)));
+        self.passed = places.filter(|place| !self.by_place.contains_key(place)).collect();
         self.started = true;
     }
 
-    /// The paths that are wanted, and the directories to be watched for them.
-    fn walk(&mut self) -> (HashSet<PathBuf>, HashSet<PathBuf>) {
-        let mut found = HashSet::new();
-        let mut directories = HashSet::new();
+    /// Files that stand now where known ones stood are their successors; where others came between, that is unknown.
+    fn link_successors(&mut self) {
+        for (path, predecessor) in &self.parted {
+            let successor = self.by_path.get(path).filter(|successor| *successor != predecessor);
+            if let Some(file) = successor.and_then(|successor| self.files.get_mut(successor))
+                && file.start.offset == 0
+            {
+                file.after = Some(*predecessor);
+            }
+        }
+    }
+
+    fn walk(&mut self) -> Walk {
+        let mut walk = Walk::default();
         let mut stack: Vec<(PathBuf, usize)> = Vec::new();
         for pattern in &self.patterns.all {
             match pattern.literal() {
                 Some(path) if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) => {
                     stack.push((path.to_owned(), usize::MAX));
                 }
-                Some(path) => {
-                    if fs::symlink_metadata(path).is_ok() {
-                        found.insert(path.to_owned());
-                    }
-                    stack.push((pattern.base.clone(), 0));
-                }
+                Some(_) => stack.push((pattern.base.clone(), 1)),
                 None => stack.push((pattern.base.clone(), pattern.depth.saturating_add(1))),
             }
         }
         while let Some((directory, depth)) = stack.pop() {
-            if !directories.contains(&directory) && directories.len() < MAX_DIRECTORIES {
-                self.enter(&directory, depth, &mut stack, &mut found, &mut directories);
+            if !walk.directories.contains(&directory) && walk.directories.len() < MAX_DIRECTORIES {
+                self.enter(&directory, depth, &mut stack, &mut walk);
             }
         }
-        (found, directories)
+        walk
     }
 
-    fn enter(
-        &mut self,
-        directory: &Path,
-        depth: usize,
-        stack: &mut Vec<(PathBuf, usize)>,
-        found: &mut HashSet<PathBuf>,
-        directories: &mut HashSet<PathBuf>,
-    ) {
+    /// Looks at one directory, and notes the directories in it that are to be entered as deep as `depth` says.
+    fn enter(&mut self, directory: &Path, depth: usize, stack: &mut Vec<(PathBuf, usize)>, walk: &mut Walk) {
         let Ok(metadata) = fs::metadata(directory) else {
             // Not there yet: the nearest directory that is there will tell.
             if let Some(parent) = directory.parent() {
@@ -118,9 +139,10 @@ impl Tail {
             }
             return;
         };
+        let (device, inode) = unix::place(&metadata);
         // First the watch, then the look: what comes between is told.
-        self.watch.add(directory, unix::place(&metadata).1);
-        directories.insert(directory.to_owned());
+        self.watch.add(directory, inode);
+        walk.directories.insert(directory.to_owned());
         if depth == 0 {
             return;
         }
@@ -137,15 +159,17 @@ impl Tail {
                     stack.push((path, if depth == usize::MAX { depth } else { depth - 1 }));
                 }
             } else if self.patterns.wants(&path) {
-                found.insert(path);
+                walk.found.insert(path);
+            } else if self.is_news(&path, (device, unix::inode(&entry))) {
+                walk.others.push(path);
             }
         }
     }
 
-    /// Takes in what stands at `path` now.
+    /// Takes in what stands at `path` now; something was told of it.
     pub(super) fn visit(&mut self, path: &Path) {
         let look = self.look(path);
-        self.take(path, look);
+        self.take(path, look, true);
     }
 
     fn look(&self, path: &Path) -> Look {
@@ -178,7 +202,7 @@ impl Tail {
         self.settings.follow_symlinks || roots.any(|root| real.starts_with(root))
     }
 
-    fn take(&mut self, path: &Path, look: Look) {
+    fn take(&mut self, path: &Path, look: Look, told: bool) {
         let (target, metadata) = match look {
             Look::File { target, metadata } => (target, metadata),
             Look::Missing => {
@@ -215,7 +239,7 @@ impl Tail {
                 file.rename(path, target.clone(), !wanted);
             }
         }
-        if file.notice(&metadata) || file.away {
+        if file.notice(&metadata) || told || file.away {
             self.queue(key);
         }
         self.by_path.insert(path.to_owned(), key);
@@ -227,6 +251,7 @@ impl Tail {
     /// `path` does not lead to what it led to.
     fn part(&mut self, path: &Path) {
         let Some(key) = self.by_path.remove(path) else { return };
+        self.parted.insert(path.to_owned(), key);
         let Some(file) = self.files.get_mut(&key) else { return };
         file.aliases.retain(|alias| alias != path);
         if file.path != path {
@@ -273,11 +298,15 @@ impl Tail {
         if known.is_none() && !is_new {
             return;
         }
+        if let Some(moved) = known.as_ref().filter(|known| known.path != path) {
+            self.parted.insert(moved.path.clone(), Key(self.last_key + 1));
+        }
         let copy_of = if known.is_none() { self.original_of(path, &head) } else { None };
         let key = self.insert(path, target, metadata, &head);
         self.begin_at(key, known, metadata);
         let Some(tailed) = self.files.get_mut(&key) else { return };
         tailed.copy_of = copy_of;
+        tailed.after = self.parted.get(path).copied();
         tailed.away = !wanted;
         let read = tailed.read;
         tailed.first = Edge::first(&head[..head.len().min(usize::try_from(read).unwrap_or(usize::MAX))]);
@@ -295,8 +324,7 @@ impl Tail {
     }
 
     pub(super) fn insert(&mut self, path: &Path, target: Option<PathBuf>, metadata: &Metadata, head: &[u8]) -> Key {
-        self.last_key += 1;
-        let key = Key(self.last_key);
+        let key = self.next_key();
         let (device, inode) = unix::place(metadata);
         if let Some(target) = &target {
             self.watch_target(target, key);
@@ -306,6 +334,7 @@ impl Tail {
             path: path.to_owned(),
             target,
             aliases: Vec::new(),
+            family: family(path),
             handle: None,
             read: 0,
             start: Position::beginning(),
@@ -317,10 +346,12 @@ impl Tail {
             queued: false,
             away: false,
             copy_of: None,
+            after: None,
             replaced: false,
             ledger: Ledger::default(),
             last: None,
         };
+        self.families.entry(tailed.family.clone()).or_default().push(key);
         self.files.insert(key, tailed);
         self.by_place.insert((device, inode), key);
         self.by_path.insert(path.to_owned(), key);
@@ -342,6 +373,8 @@ impl Tail {
                 file.ledger.bytes_skipped = metadata.len();
                 self.steps.push_back(Step::Skipped(key));
             }
+            // So that after a crash before the first commit it is known what the agent had seen.
+            None if !self.started => self.steps.push_back(Step::Skipped(key)),
             None => {}
         }
         file.read = file.start.offset;

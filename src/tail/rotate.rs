@@ -114,15 +114,19 @@ impl Tail {
         true
     }
 
-    /// The file that `path`, which begins with `head`, may be a copy of, by its name and its beginning.
+    /// The file that `path`, which begins with `head`, may be a copy of: of the same family, with the same beginning.
     pub(super) fn original_of(&self, path: &Path, head: &[u8]) -> Option<Key> {
         let name = path.file_name()?.to_str()?;
-        self.bases(path).find(|key| {
+        let family = self.families.get(&family(path))?;
+        family.iter().copied().find(|key| {
             let Some(original) = self.files.get(key) else { return false };
             let first = original.first.bytes();
             let length = first.len().min(head.len());
-            let base = original.path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-            !original.away && is_rotated(name, base) && first[..length] == head[..length]
+            if length > 0 {
+                return first[..length] == head[..length];
+            }
+            // Nothing to compare yet: its name must tell.
+            original.path.file_name().and_then(|base| base.to_str()).is_some_and(|base| is_rotated(name, base))
         })
     }
 
@@ -132,10 +136,23 @@ impl Tail {
             return false;
         }
         if self.started {
-            return rest::packing(path).is_none() && self.bases(path).next().is_some();
+            return rest::packing(path).is_none() && self.is_made_of_wanted(path);
         }
         let modified = unix::modified(metadata);
         prefixes(path).any(|base| self.previous.get(&base).is_some_and(|previous| modified > *previous))
+    }
+
+    /// Whether a file that is not wanted, and not in the tables, has a name that a rotation makes.
+    pub(super) fn is_news(&self, path: &Path, place: unix::Place) -> bool {
+        !self.by_place.contains_key(&place) && !self.passed.contains(&place) && self.is_made_of_wanted(path)
+    }
+
+    /// Whether a rotation makes the name of `path` of one that is wanted.
+    fn is_made_of_wanted(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        let is_base =
+            |base: &PathBuf| base.file_name().and_then(|base| base.to_str()).is_some_and(|base| is_rotated(name, base));
+        prefixes(path).any(|base| is_base(&base) && self.patterns.wants(&base))
     }
 
     /// At the start: files that the store knows and that are not where they were. They may have been renamed.
@@ -175,14 +192,11 @@ impl Tail {
         }
         for lost in std::mem::take(&mut self.sought) {
             self.tell_gap(&lost);
-        }
-        for path in self.by_path.keys() {
-            for sibling in siblings(path, is_rotated) {
-                if let Ok(metadata) = fs::symlink_metadata(&sibling)
-                    && !self.by_place.contains_key(&unix::place(&metadata))
-                {
-                    self.passed.insert(unix::place(&metadata));
-                }
+            // As long as its successor is known, nobody asks for it again.
+            let place = (lost.file.device, lost.file.inode);
+            let mut bases = std::iter::once(lost.path.clone()).chain(prefixes(&lost.path));
+            if !self.by_place.contains_key(&place) && bases.any(|base| self.by_path.contains_key(&base)) {
+                self.forgotten.push(lost.file);
             }
         }
     }
@@ -259,11 +273,6 @@ impl Tail {
         if let Some(file) = self.by_path.get(&lost.path).and_then(|key| self.files.get_mut(key)) {
             file.ledger.gaps += 1;
         }
-    }
-
-    /// The files that the name of `path` may have been made of by a rotation.
-    fn bases<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = Key> + 'a {
-        prefixes(path).filter_map(|base| self.by_path.get(&base).copied())
     }
 }
 
@@ -346,6 +355,12 @@ fn find_inode(path: &Path, place: unix::Place) -> Option<PathBuf> {
     let found = entries.into_iter().find(|entry| unix::inode(entry) == place.1)?.path();
     let metadata = fs::symlink_metadata(&found).ok()?;
     (metadata.is_file() && unix::place(&metadata) == place).then_some(found)
+}
+
+/// What the names of a file's rotations have in common: all before the first dot.
+pub(super) fn family(path: &Path) -> PathBuf {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    path.with_file_name(name.split('.').next().unwrap_or(name))
 }
 
 /// Whether two names begin alike, up to the first dot: `app.log` and `app.log.2.gz`, `app.1.log`.

@@ -42,7 +42,7 @@ pub struct Settings {
 }
 
 /// Where a file begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum From {
     /// At its first byte.

@@ -79,6 +79,8 @@ pub(super) struct Tailed {
     pub target: Option<PathBuf>,
     /// Other paths that lead to it: hard links, symbolic links.
     pub aliases: Vec<PathBuf>,
+    /// What its name had in common with its rotations' when it was met.
+    pub family: PathBuf,
     pub handle: Option<Handle>,
     /// Bytes read.
     pub read: u64,
@@ -96,6 +98,8 @@ pub(super) struct Tailed {
     pub away: bool,
     /// It looks like a copy of this file, and is not read as long as it does.
     pub copy_of: Option<Key>,
+    /// The file that stood at its path before it; that one is read first.
+    pub after: Option<Key>,
     /// Its content was replaced: its place belongs to another generation.
     pub replaced: bool,
     pub ledger: Ledger,
@@ -121,6 +125,11 @@ impl Tailed {
             self.grown = Instant::now();
         }
         self.away = away;
+    }
+
+    /// All paths that lead to it.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.aliases.iter().chain(&self.target).chain([&self.path])
     }
 
     pub(super) fn is_packed(&self) -> bool {
@@ -226,6 +235,46 @@ impl Tailed {
         self.read = at;
         self.edge = Edge::last(&[0; EDGE_BYTES]);
         Ok(true)
+    }
+
+    /// Lets the next bytes begin at `position`; whether that can be read again.
+    pub(super) fn rewind(&mut self, position: Position) -> bool {
+        let Some(Handle::Plain(file)) = &self.handle else { return false };
+        // Where it was replaced, the next look will tell.
+        let still = before(file, self.read).is_ok_and(|edge| edge == self.edge.bytes());
+        let (true, Ok(edge)) = (still, before(file, position.offset)) else { return false };
+        self.edge = Edge::last(&edge);
+        self.ledger.bytes_read = self.ledger.bytes_read.saturating_sub(self.read - position.offset);
+        self.read = position.offset;
+        self.start = position;
+        true
+    }
+
+    /// The bytes from `offset` on to the end of what was read.
+    pub(super) fn read_back(&self, offset: u64) -> Option<Vec<u8>> {
+        let Some(Handle::Plain(file)) = &self.handle else { return None };
+        let mut bytes = vec![0; usize::try_from(self.read.checked_sub(offset)?).ok()?];
+        (unix::read_at(file, &mut bytes, offset).ok()? == bytes.len()).then_some(bytes)
+    }
+
+    /// The end of what was read; its line is counted on from `position`.
+    pub(super) fn end(&self, position: &Position) -> Position {
+        let mut line = position.line;
+        if let Some(Handle::Plain(file)) = &self.handle {
+            let mut at = position.offset;
+            let mut piece = vec![0; 64 * 1024];
+            while at < self.read {
+                let limit = piece.len().min(usize::try_from(self.read - at).unwrap_or(usize::MAX));
+                match unix::read_at(file, &mut piece[..limit], at) {
+                    Ok(count) if count > 0 => {
+                        line += memchr::memchr_iter(b'\n', &piece[..count]).count() as u64;
+                        at += count as u64;
+                    }
+                    _ => break,
+                }
+            }
+        }
+        Position { offset: self.read, line, streams: Vec::new() }
     }
 
     /// The checkpoint at `position`, which is not behind what was read.

@@ -3,5 +3,6 @@
 //! In: temporary directories. Out: a failure where a line is lost, comes twice, or comes out of order. Does not parse:
 //! `Reader` stands in for the parser, whose records are lines here.
 
+mod model;
 mod reader;
 mod scenarios;

@@ -1,0 +1,140 @@
+//! The agent: wires tail → pipeline → store on one thread, and store → deliver on another; stops cleanly.
+//!
+//! In: the tail room, the store, how events are built and sent. Out: when it ends. Invariants: what was read and
+//! committed stays; at the end, delivery has a bounded time. Does not read, parse or speak HTTP itself.
+
+mod delivery;
+mod reader;
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::LocalSet;
+use tokio::time::{Instant, timeout};
+
+use crate::policy::Policy;
+use crate::store::{ClientReport, Outcome, Outgoing, Store};
+use crate::tail::{Settings, Tail};
+use delivery::Delivery;
+use reader::{Control, Reader};
+
+pub use reader::{EventOf, Hooks};
+
+/// Delivery's time after a signal. Container runtimes wait 10 seconds before they kill.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Delivery's time after everything was read, where there is nothing more to do.
+const ONCE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What an agent runs on.
+pub struct Parts {
+    /// The files.
+    pub tail: Tail,
+    /// The tail room's settings, of which the agent reads the timeouts.
+    pub settings: Settings,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// What is done with findings.
+    pub hooks: Hooks,
+    /// Whether to end when everything that is there was read and delivered.
+    pub once: bool,
+}
+
+/// Runs until SIGINT or SIGTERM; with `once`, until all is read and delivered. Gives back the store. Without `send`,
+/// events stay in the store.
+///
+/// # Errors
+/// The system refuses a thread or a signal handler, or the reading side failed.
+pub fn run<F>(parts: Parts, store: Store, send: Option<F>) -> io::Result<Arc<Mutex<Store>>>
+where
+    F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, drive(parts, store, send))
+}
+
+async fn drive<F>(mut parts: Parts, store: Store, send: Option<F>) -> io::Result<Arc<Mutex<Store>>>
+where
+    F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
+{
+    let store = Arc::new(Mutex::new(store));
+    let control = Arc::new(Control::default());
+    let rung = Arc::new(Notify::new());
+    let waker = parts.tail.waker();
+    let delivery = Delivery { store: Arc::clone(&store), rung: Arc::clone(&rung), room: waker.clone() };
+    let mut told = parts.hooks.committed;
+    parts.hooks.committed = Box::new(move |batch, committed| {
+        if committed.queued > 0 {
+            rung.notify_one();
+        }
+        told(batch, committed);
+    });
+
+    let mut signals = Signals::new()?;
+    let (done, mut read) = oneshot::channel();
+    let reader = Reader::new(parts, Arc::clone(&store), Arc::clone(&control));
+    thread::Builder::new().name("reader".to_owned()).spawn(move || {
+        reader.run();
+        // The other side is gone only when the process ends.
+        let _ = done.send(());
+    })?;
+
+    let mut ended = tokio::select! {
+        ended = &mut read => Some(ended),
+        () = signals.next() => None,
+        () = deliver(&delivery, send.clone(), None) => None,
+    };
+    let limit = if ended.is_some() { ONCE_TIMEOUT } else { STOP_TIMEOUT };
+    control.stop.store(true, Ordering::Relaxed);
+    waker.wake();
+    if ended.is_none() {
+        ended = timeout(STOP_TIMEOUT, read).await.ok();
+    }
+    if send.is_some() {
+        delivery.tick(true);
+        let last = deliver(&delivery, send, Some(Instant::now() + limit));
+        tokio::select! {
+            _ = timeout(limit, last) => {}
+            () = signals.next() => {}
+        }
+    }
+    match ended {
+        Some(Ok(())) => Ok(store),
+        Some(Err(_)) => Err(io::Error::other("the reading side failed: see above")),
+        None => Err(io::Error::other("the store did not answer in time; what was not stored is read again next time")),
+    }
+}
+
+/// Sends what is due; without a way to send, does nothing, for ever.
+async fn deliver<F>(delivery: &Delivery, send: Option<F>, until: Option<Instant>)
+where
+    F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
+{
+    match send {
+        Some(send) => delivery.run(send, until).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What asks the agent to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! From the store's outbox to Sentry.
+//!
+//! In: what is due. Out: each event's outcome, told to the store. Invariants: an event leaves the outbox by its outcome
+//! alone; so many requests run at a time, and no more. Does not build events or speak HTTP.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::reader::lock;
+use crate::store::{ClientReport, Outcome, Outgoing, Store};
+use crate::tail::Waker;
+
+/// Requests at a time.
+const CONCURRENT: usize = 8;
+/// How often what is due by time alone is looked for,
+const TICK: Duration = Duration::from_secs(5);
+/// for so long after the last batch; after that it is looked for once in so long.
+const ACTIVE: Duration = Duration::from_secs(600);
+
+/// The sending side of the agent.
+pub struct Delivery {
+    /// The store.
+    pub store: Arc<Mutex<Store>>,
+    /// Rung when a batch was committed.
+    pub rung: Arc<Notify>,
+    /// Rung here when the outbox got room.
+    pub room: Waker,
+}
+
+impl Delivery {
+    /// Sends what is due, for ever, or until nothing waits that is due before `until`.
+    pub async fn run<F>(&self, send: F, until: Option<Instant>)
+    where
+        F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
+    {
+        let mut running = JoinSet::new();
+        let mut tick = Instant::now() + TICK;
+        let mut active_until = Instant::now() + ACTIVE;
+        let mut reported = false;
+        loop {
+            let due = self.due(CONCURRENT - running.len());
+            for outgoing in due {
+                let send = send.clone();
+                // With the first event of each while, Sentry is told what was given up.
+                let first = !std::mem::replace(&mut reported, true);
+                let reports = if first { self.reports(&outgoing.dsn_key) } else { Vec::new() };
+                running.spawn_local(async move { (outgoing.id, send(&outgoing, &reports).await) });
+            }
+            let next = self.next_due();
+            if let Some(until) = until
+                && running.is_empty()
+                && next.is_none_or(|next| next > until)
+            {
+                return;
+            }
+            let wake = if running.len() < CONCURRENT { next.map_or(tick, |next| next.min(tick)) } else { tick };
+            tokio::select! {
+                Some(done) = running.join_next() => {
+                    if let Ok((id, outcome)) = done {
+                        self.settle(id, &outcome);
+                    }
+                }
+                () = self.rung.notified() => active_until = Instant::now() + ACTIVE,
+                () = sleep_until(wake) => {}
+            }
+            if Instant::now() >= tick {
+                self.tick(false);
+                reported = false;
+                tick = Instant::now() + if Instant::now() < active_until { TICK } else { ACTIVE };
+            }
+        }
+    }
+
+    /// Queues what is due by time alone; with `stopping`, all that was counted.
+    pub fn tick(&self, stopping: bool) {
+        if let Err(error) = lock(&self.store).tick(Timestamp::now(), stopping) {
+            tracing::error!("{error}");
+        }
+    }
+
+    fn due(&self, limit: usize) -> Vec<Outgoing> {
+        if limit == 0 {
+            return Vec::new();
+        }
+        lock(&self.store).due(Timestamp::now(), limit).unwrap_or_else(|error| {
+            tracing::error!("{error}: events wait until the store can be read again");
+            Vec::new()
+        })
+    }
+
+    fn reports(&self, dsn_key: &str) -> Vec<ClientReport> {
+        lock(&self.store).take_client_reports(dsn_key).unwrap_or_default()
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let next = lock(&self.store).next_due().ok().flatten()?;
+        let wait = next.duration_since(Timestamp::now());
+        Some(Instant::now() + Duration::try_from(wait).unwrap_or(Duration::ZERO).max(Duration::from_millis(1)))
+    }
+
+    fn settle(&self, id: i64, outcome: &Outcome) {
+        let mut store = lock(&self.store);
+        if let Err(error) = store.settle(id, outcome, Timestamp::now()) {
+            tracing::error!("{error}: an event may be sent again, under the same id");
+        }
+        drop(store);
+        self.room.wake();
+    }
+}

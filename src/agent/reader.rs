@@ -1,0 +1,468 @@
+//! From the tail room through the pipelines into the store, on one thread.
+//!
+//! In: the tail room, the store. Out: committed batches, and word of each. Invariants: findings and the positions that
+//! produced them are committed together; a full outbox stops the reading; one file's panic costs that file's chunk.
+//! Does not send.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use errtail_parsers::Options;
+use jiff::Timestamp;
+
+use super::Parts;
+use crate::issue::Repeats;
+use crate::pipeline::{Batch, Finding, Pipeline};
+use crate::policy::Policy;
+use crate::store::{Built, Committed, Store};
+use crate::tail::{Key, Position, Settings, Step, Tail};
+
+/// A batch is committed at so many findings,
+const BATCH_FINDINGS: usize = 500;
+/// or so many bytes read,
+const BATCH_BYTES: u64 = 64 << 20;
+/// or when its first finding is so old while there is still something to read,
+const BATCH_AGE: Duration = Duration::from_millis(100);
+/// or, without a finding, when its positions are so old.
+const POSITIONS_AGE: Duration = Duration::from_secs(1);
+/// Parsers of quiet files that are kept; those of others are made again when their files go on.
+const WARM_PIPELINES: usize = 64;
+/// How soon a store is tried again that refused a batch.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How long the reading waits for room in the outbox before it asks again.
+const FULL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Builds the event of a finding.
+pub type EventOf = Box<dyn FnMut(&Finding, &Repeats) -> Built + Send>;
+
+/// What becomes of findings before they are committed, and what is done with what came of it.
+pub struct Hooks {
+    /// Builds events.
+    pub event_of: EventOf,
+    /// Sees each finding before it is committed: which DSN it goes to, whether it is too old.
+    pub admit: Box<dyn FnMut(&mut Finding) + Send>,
+    /// Hears of each commit.
+    pub committed: Box<dyn FnMut(&Batch, &Committed) + Send>,
+}
+
+/// How the reading ends, told from other threads.
+#[derive(Debug, Default)]
+pub struct Control {
+    /// Stop at once: what was found is committed, open records are read again next time.
+    pub stop: AtomicBool,
+}
+
+/// The reading side of the agent.
+pub struct Reader {
+    tail: Tail,
+    settings: Settings,
+    policy: Arc<Policy>,
+    store: Arc<Mutex<Store>>,
+    hooks: Hooks,
+    control: Arc<Control>,
+    once: bool,
+    jobs: HashMap<Key, Job>,
+    /// When to look whether a job has gone quiet; each job is in it at most once.
+    quiet: BinaryHeap<Reverse<(Instant, Key)>>,
+    /// Quiet jobs, the longest quiet one first.
+    warm: VecDeque<Key>,
+    batch: Batch,
+    /// Files whose position has moved since the last commit.
+    moved: HashSet<Key>,
+    batch_bytes: u64,
+    first_finding: Option<Instant>,
+    first_move: Option<Instant>,
+    full: bool,
+}
+
+/// One file's parser.
+struct Job {
+    pipeline: Pipeline,
+    path: String,
+    /// Where the pipeline began, or was at the last commit.
+    known: Position,
+    /// Where the next bytes must begin.
+    next: u64,
+    last: Instant,
+    /// Whether the last byte ended no line.
+    unended: bool,
+    /// Whether `quiet` knows of it.
+    watched: bool,
+    state: JobState,
+    /// The checkpoint that stays as long as the successor's parser needs the bytes behind it.
+    pinned: Option<Position>,
+    /// The predecessor whose checkpoint is pinned for this job.
+    pins: Option<Key>,
+}
+
+impl Job {
+    /// Whether its parser can be dropped, and made again later.
+    fn is_cold(&self) -> bool {
+        self.state == JobState::Settled && self.pinned.is_none() && self.pins.is_none()
+    }
+}
+
+/// How far a job has been brought to rest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum JobState {
+    Busy,
+    /// Its records are closed.
+    Closed,
+    /// A line without its end is taken too: nothing is open.
+    Settled,
+}
+
+impl Reader {
+    /// A reader that has read nothing.
+    pub fn new(parts: Parts, store: Arc<Mutex<Store>>, control: Arc<Control>) -> Reader {
+        let Parts { tail, settings, policy, hooks, once, .. } = parts;
+        Reader {
+            tail,
+            settings,
+            policy,
+            store,
+            hooks,
+            control,
+            once,
+            jobs: HashMap::new(),
+            quiet: BinaryHeap::new(),
+            warm: VecDeque::new(),
+            batch: Batch::default(),
+            moved: HashSet::new(),
+            batch_bytes: 0,
+            first_finding: None,
+            first_move: None,
+            full: false,
+        }
+    }
+
+    /// Reads until it is told to stop; with `once`, to the end of what is there.
+    pub fn run(mut self) {
+        let mut buffer = Vec::new();
+        self.full = lock(&self.store).is_full().unwrap_or(false);
+        while !self.control.stop.load(Ordering::Relaxed) {
+            if self.full {
+                self.wait_for_room();
+                continue;
+            }
+            let step = self.tail.next(&mut buffer, self.deadline());
+            let at_rest = matches!(step, Step::Quiet);
+            self.take(step, &buffer);
+            self.bring_to_rest();
+            if self.is_due(at_rest) {
+                self.commit();
+            }
+            if at_rest && self.is_empty() && (self.tail.is_exhausted() || self.once && self.tail.pipes_ended()) {
+                break;
+            }
+        }
+        if (self.once || self.tail.is_exhausted()) && !self.control.stop.load(Ordering::Relaxed) {
+            for key in self.jobs.keys().copied().collect::<Vec<_>>() {
+                self.work(key, |pipeline| pipeline.finish());
+            }
+        }
+        self.commit();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.batch.findings.is_empty() && self.moved.is_empty()
+    }
+
+    /// Until when there is nothing to do but to read.
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        // What was found goes out as soon as there is nothing to read.
+        let at_end = self.once && self.tail.pipes_ended();
+        if at_end || self.tail.is_exhausted() || !self.batch.findings.is_empty() || !self.batch.checkpoints.is_empty() {
+            return now;
+        }
+        let quiet = self.quiet.peek().map(|Reverse((at, _))| *at);
+        let positions = self.first_move.map(|since| since + POSITIONS_AGE);
+        quiet.into_iter().chain(positions).min().unwrap_or(now + Duration::from_secs(3600))
+    }
+
+    fn take(&mut self, step: Step, buffer: &[u8]) {
+        match step {
+            Step::Bytes { key, offset, range } => self.push(key, offset, &buffer[range]),
+            Step::Skipped(key) => {
+                let position = self.tail.start(key);
+                self.batch.checkpoints.extend(self.tail.checkpoint(key, position));
+                self.first_move.get_or_insert_with(Instant::now);
+            }
+            Step::Moved { from, to } => {
+                self.moved.remove(&from);
+                if let Some(job) = self.jobs.remove(&from) {
+                    self.jobs.insert(to, Job { watched: false, ..job });
+                    self.watch(to);
+                }
+            }
+            Step::Ended(key) => {
+                self.work(key, |pipeline| pipeline.finish());
+                self.unpin();
+                if let Some(job) = self.jobs.remove(&key).filter(|job| job.pinned.is_none()) {
+                    let end = self.tail.end(key, &job.pipeline.checkpoint());
+                    self.batch.checkpoints.extend(self.tail.checkpoint(key, end));
+                    self.first_move.get_or_insert_with(Instant::now);
+                }
+                self.moved.remove(&key);
+            }
+            Step::Quiet | Step::Woken => {}
+        }
+    }
+
+    /// The next bytes of a file.
+    fn push(&mut self, key: Key, offset: u64, bytes: &[u8]) {
+        if self.jobs.get(&key).is_some_and(|job| job.next != offset) {
+            // A hole lies between.
+            self.work(key, |pipeline| pipeline.finish());
+            self.begin_again(key, offset);
+        }
+        if !self.jobs.contains_key(&key) {
+            self.begin(key);
+            if self.jobs.get(&key).is_some_and(|job| job.next != offset) {
+                self.begin_again(key, offset);
+            }
+        }
+        if let Some(job) = self.jobs.get_mut(&key) {
+            job.next = offset + bytes.len() as u64;
+            job.last = Instant::now();
+            job.unended = bytes.last() != Some(&b'\n');
+            job.state = JobState::Busy;
+        }
+        self.batch_bytes += bytes.len() as u64;
+        self.work(key, |pipeline| pipeline.push(bytes));
+        self.watch(key);
+    }
+
+    /// A parser for `key`. It goes on with what the file's predecessor left open.
+    fn begin(&mut self, key: Key) {
+        let known = self.tail.start(key);
+        let path = self.tail.path(key).map(|path| path.display().to_string()).unwrap_or_default();
+        let pins = self.tail.take_predecessor(key).filter(|_| known.offset == 0);
+        let carried = pins.and_then(|before| self.carry(before, &path));
+        let pins = pins.filter(|_| carried.is_some());
+        let pipeline =
+            carried.unwrap_or_else(|| Pipeline::resume(path.clone(), &self.policy, self.options(), known.clone()));
+        let job = Job {
+            pipeline,
+            path,
+            next: known.offset,
+            known,
+            last: Instant::now(),
+            unended: false,
+            watched: false,
+            state: JobState::Busy,
+            pinned: None,
+            pins,
+        };
+        self.jobs.insert(key, job);
+    }
+
+    /// What `before` left open goes on in its successor at `path`; its own checkpoint stays until that is closed.
+    fn carry(&mut self, before: Key, path: &str) -> Option<Pipeline> {
+        let options = self.options();
+        let job = self.jobs.get_mut(&before)?;
+        let open = job.pipeline.checkpoint();
+        let bytes = self.tail.read_back(before, open.offset).filter(|bytes| !bytes.is_empty())?;
+        let end = self.tail.end(before, &open);
+        job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options.clone(), end.clone());
+        job.known = end;
+        job.state = JobState::Settled;
+        job.pinned = Some(open.clone());
+        Some(Pipeline::carry_on(path.to_owned(), &self.policy, options, (job.path.clone(), open), &bytes))
+    }
+
+    /// Lets the predecessors go whose open ends were closed in their successors.
+    fn unpin(&mut self) {
+        let done = |job: &&mut Job| job.pins.is_some() && !job.pipeline.is_carrying();
+        let done: Vec<Key> = self.jobs.values_mut().filter(done).filter_map(|job| job.pins.take()).collect();
+        for before in done {
+            if let Some(job) = self.jobs.get_mut(&before) {
+                job.pinned = None;
+                self.moved.insert(before);
+            }
+        }
+    }
+
+    /// The parser of `key` starts afresh at `offset`, to which the file was read.
+    fn begin_again(&mut self, key: Key, offset: u64) {
+        let options = self.options();
+        let Some(job) = self.jobs.get_mut(&key) else { return };
+        let position = Position { offset, ..self.tail.end(key, &job.known) };
+        job.next = offset;
+        job.known = position.clone();
+        job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options, position);
+    }
+
+    fn options(&self) -> Options {
+        Options { max_record_bytes: self.settings.max_record_bytes, ..Options::default() }
+    }
+
+    /// Lets a pipeline work, and takes what it found. A panic costs the file what the pipeline held.
+    fn work(&mut self, key: Key, work: impl FnOnce(&mut Pipeline)) {
+        let Some(job) = self.jobs.get_mut(&key) else { return };
+        let found = catch_unwind(AssertUnwindSafe(|| {
+            work(&mut job.pipeline);
+            job.pipeline.take()
+        }));
+        let mut found = match found {
+            Ok(found) => found,
+            Err(_) => {
+                let end = job.next;
+                tracing::error!(
+                    "{}: the parser failed before byte {end} and goes on behind it: please report it with those lines",
+                    job.path
+                );
+                self.begin_again(key, end);
+                return;
+            }
+        };
+        for finding in &mut found {
+            // So that a record's event has the same id whatever its file is called by then.
+            let id = self.tail.content_id(key, finding.record.source.offset);
+            finding.record.origin.push(("file_id".to_owned(), format!("{id:016x}")));
+            (self.hooks.admit)(finding);
+        }
+        if let Some(ledger) = self.tail.ledger(key) {
+            ledger.records += found.len() as u64;
+        }
+        if !found.is_empty() {
+            self.first_finding.get_or_insert_with(Instant::now);
+        }
+        self.first_move.get_or_insert_with(Instant::now);
+        self.moved.insert(key);
+        self.batch.findings.append(&mut found);
+    }
+
+    /// Sees to it that someone looks whether `key` goes quiet.
+    fn watch(&mut self, key: Key) {
+        let timeout = Duration::from_millis(self.settings.idle_timeout_ms);
+        if let Some(job) = self.jobs.get_mut(&key).filter(|job| !job.watched) {
+            job.watched = true;
+            self.quiet.push(Reverse((job.last + timeout, key)));
+        }
+    }
+
+    /// Closes what went quiet.
+    fn bring_to_rest(&mut self) {
+        let now = Instant::now();
+        while self.quiet.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            let Some(Reverse((_, key))) = self.quiet.pop() else { return };
+            let Some(job) = self.jobs.get_mut(&key) else { continue };
+            let timeout = match job.state {
+                JobState::Busy => self.settings.idle_timeout_ms,
+                JobState::Closed | JobState::Settled => self.settings.unended_timeout_ms,
+            };
+            let due = job.last + Duration::from_millis(timeout);
+            if due > now {
+                self.quiet.push(Reverse((due, key)));
+                continue;
+            }
+            match job.state {
+                JobState::Busy if job.unended => {
+                    job.state = JobState::Closed;
+                    let due = job.last + Duration::from_millis(self.settings.unended_timeout_ms);
+                    self.quiet.push(Reverse((due, key)));
+                    self.work(key, Pipeline::idle);
+                }
+                JobState::Busy => {
+                    self.work(key, Pipeline::idle);
+                    self.settle(key);
+                }
+                JobState::Closed => {
+                    let end = job.next;
+                    self.work(key, Pipeline::finish);
+                    self.begin_again(key, end);
+                    self.settle(key);
+                }
+                JobState::Settled => {}
+            }
+        }
+    }
+
+    /// Nothing is open in `key`. Of the files that are quiet, the parsers of the longest quiet ones are dropped.
+    fn settle(&mut self, key: Key) {
+        if let Some(job) = self.jobs.get_mut(&key) {
+            (job.state, job.watched) = (JobState::Settled, false);
+            self.warm.push_back(key);
+        }
+        if self.warm.len() <= WARM_PIPELINES {
+            return;
+        }
+        let Some(cold) = self.warm.pop_front() else { return };
+        let Some(job) = self.jobs.get(&cold).filter(|job| job.is_cold()) else { return };
+        let position = job.pipeline.checkpoint();
+        if self.moved.remove(&cold) {
+            self.batch.checkpoints.extend(self.tail.checkpoint(cold, position.clone()));
+        }
+        if self.tail.rewind(cold, position) {
+            self.jobs.remove(&cold);
+        }
+    }
+
+    fn is_due(&self, at_rest: bool) -> bool {
+        let age = |since: Option<Instant>| since.map_or(Duration::ZERO, |since| since.elapsed());
+        let found = self.batch.findings.len();
+        found >= BATCH_FINDINGS
+            || self.batch_bytes >= BATCH_BYTES
+            || (at_rest && (found > 0 || self.once || !self.batch.checkpoints.is_empty()))
+            || age(self.first_finding) >= BATCH_AGE
+            || age(self.first_move) >= POSITIONS_AGE
+    }
+
+    /// Commits what was found with the positions that produced it. Until the store takes it, nothing is read.
+    fn commit(&mut self) {
+        self.unpin();
+        for key in self.moved.drain() {
+            if let Some(job) = self.jobs.get_mut(&key) {
+                job.known = job.pipeline.checkpoint();
+                let position = job.pinned.as_ref().unwrap_or(&job.known);
+                self.batch.checkpoints.extend(self.tail.checkpoint(key, position.clone()));
+            }
+        }
+        (self.batch_bytes, self.first_finding, self.first_move) = (0, None, None);
+        self.batch.forgotten = self.tail.take_forgotten();
+        let batch = std::mem::take(&mut self.batch);
+        if batch.findings.is_empty() && batch.checkpoints.is_empty() && batch.forgotten.is_empty() {
+            return;
+        }
+        let mut said = false;
+        loop {
+            let committed = lock(&self.store).commit(&batch, Timestamp::now(), &mut self.hooks.event_of);
+            match committed {
+                Ok(committed) => {
+                    self.full = committed.fill.is_full;
+                    return (self.hooks.committed)(&batch, &committed);
+                }
+                Err(error) if !said => {
+                    said = true;
+                    tracing::error!("{error}: nothing is read until the store can be written again; see to its disk");
+                }
+                Err(_) => {}
+            }
+            if self.control.stop.load(Ordering::Relaxed) {
+                // It will be read again.
+                return;
+            }
+            self.tail.hold(Instant::now() + STORE_RETRY);
+        }
+    }
+
+    /// The outbox is full: files are kept in sight, and not read.
+    fn wait_for_room(&mut self) {
+        self.tail.note_stall();
+        while self.full && !self.control.stop.load(Ordering::Relaxed) {
+            self.tail.hold(Instant::now() + FULL_INTERVAL);
+            self.full = lock(&self.store).is_full().unwrap_or(true);
+        }
+    }
+}
+
+/// The store; what a panicking thread left of it is whole, since each change is one transaction.
+pub(super) fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,200 @@
+//! `errtail run`: the agent.
+//!
+//! In: paths, a configuration. Out: events at Sentry; without a DSN, issues in the local store and on the screen.
+//! Invariant: what cannot work is said before anything is read, with exit status 2. Does not do the work of any room.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use sentry::types::Dsn;
+
+use super::{ConfigOption, pretty};
+use crate::agent::{self, Hooks, Parts};
+use crate::config::Config;
+use crate::deliver::{self, Sender};
+use crate::event::Builder;
+use crate::issue::Repeats;
+use crate::pipeline::{Batch, Finding};
+use crate::policy::Action;
+use crate::state_dir;
+use crate::store::{Built, ClientReport, Committed, Filter, Outgoing, Store};
+use crate::tail::{From, Tail};
+
+/// Arguments of `errtail run`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Files, directories and globs, in place of the configuration's; `-` reads standard input
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    /// Read what is there to the end, deliver, and exit
+    #[arg(long)]
+    once: bool,
+    /// Read the journal too, of this unit or all of it
+    #[arg(long, value_name = "UNIT", num_args = 0..=1, default_missing_value = "")]
+    journald: Vec<String>,
+    /// Where the store lies
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Where files begin that are there at the first start
+    #[arg(long, value_enum)]
+    from: Option<From>,
+    /// Leave out what the log dates before so long: `24h`, `7d`
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    since: Option<SignedDuration>,
+    #[command(flatten)]
+    config: ConfigOption,
+}
+
+fn parse_time(text: &str) -> Result<SignedDuration, String> {
+    let (number, unit) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len());
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        _ => return Err("write it as `90m`, `24h` or `7d`".to_owned()),
+    };
+    let number: i64 = number.trim().parse().map_err(|_| "write it as `90m`, `24h` or `7d`".to_owned())?;
+    Ok(SignedDuration::from_secs(number.saturating_mul(seconds)))
+}
+
+/// Runs `errtail run`.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    start_log();
+    let (parts, store, sender) = match prepare(arguments) {
+        Ok(prepared) => prepared,
+        Err(error) => return super::usage_error(error.as_ref()),
+    };
+    let send = sender.map(|sender| {
+        let sender = Arc::new(sender);
+        async move |event: &Outgoing, reports: &[ClientReport]| sender.send(event, reports, Timestamp::now()).await
+    });
+    match agent::run(parts, store, send) {
+        Ok(store) => {
+            sum_up(&store.lock().unwrap_or_else(PoisonError::into_inner));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("errtail: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// All that can be wrong is found here.
+fn prepare(arguments: &Arguments) -> Result<(Parts, Store, Option<Sender>), Box<dyn Error>> {
+    let mut config = arguments.config.load()?;
+    if !arguments.paths.is_empty() {
+        config.tail.paths.clone_from(&arguments.paths);
+    }
+    let wants_stdin = config.tail.paths.iter().any(|path| path == "-");
+    config.tail.paths.retain(|path| path != "-");
+    if config.tail.paths.is_empty() && !wants_stdin && arguments.journald.is_empty() {
+        return Err("nothing to read: name files, directories or globs, or set `paths` in the configuration".into());
+    }
+    config.tail.from = arguments.from.unwrap_or(config.tail.from);
+    let policy = super::policy(&config)?;
+    let dsn = config.dsn.as_deref().map(dsn).transpose()?;
+    let sender = dsn.as_ref().map(|dsn| sender(dsn, &config.delivery)).transpose()?;
+    let hooks = hooks(&config, dsn.as_ref(), arguments.since)?;
+    let state_dir = state_dir::resolve(arguments.state_dir.as_deref().or(config.state_dir.as_deref()));
+    let store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
+    let current = std::env::current_dir()?;
+    let own = vec![std::path::absolute(&state_dir)?];
+    let mut tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
+    if wants_stdin {
+        tail.add_stdin();
+    }
+    if !arguments.journald.is_empty() {
+        let started = tail.add_journal(&arguments.journald, arguments.once);
+        started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
+    }
+    Ok((Parts { tail, settings: config.tail, policy, hooks, once: arguments.once }, store, sender))
+}
+
+fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
+    text.parse().map_err(|error| format!("the DSN is not one ({error}): copy it from the project's settings").into())
+}
+
+fn sender(dsn: &Dsn, settings: &deliver::Settings) -> Result<Sender, Box<dyn Error>> {
+    let authorities = settings.ca_file.as_ref().map(std::fs::read).transpose()?;
+    Ok(Sender::new(std::slice::from_ref(dsn), settings, authorities.as_deref())?)
+}
+
+fn hooks(config: &Config, dsn: Option<&Dsn>, since: Option<SignedDuration>) -> Result<Hooks, Box<dyn Error>> {
+    let builder = super::events::builder(config)?;
+    let key: Option<Arc<str>> = dsn.map(|dsn| deliver::dsn_key(dsn).into());
+    let is_shown = key.is_none();
+    Ok(Hooks {
+        event_of: Box::new(move |finding, repeats| event_of(&builder, finding, repeats)),
+        admit: Box::new(move |finding| {
+            finding.dsn_key.clone_from(&key);
+            admit(finding, since);
+        }),
+        committed: Box::new(move |batch, committed| {
+            if is_shown {
+                // Whoever closed our output is not interested.
+                let _ = show(batch, committed);
+            }
+        }),
+    })
+}
+
+fn event_of(builder: &Builder, finding: &Finding, repeats: &Repeats) -> Built {
+    let event = builder.event(&finding.record, &finding.verdict, Some(repeats), Timestamp::now());
+    // A map with keys that are strings can always be written.
+    Built { body: serde_json::to_vec(&event).unwrap_or_default(), event_id: event.event_id }
+}
+
+/// Keeps out what the log dates before `since`.
+fn admit(finding: &mut Finding, since: Option<SignedDuration>) {
+    let Some(since) = since else { return };
+    let Some(time) = finding.record.timestamp.as_deref().and_then(time) else { return };
+    let age = Timestamp::now().duration_since(time);
+    if finding.verdict.action == Action::Send && age > since {
+        finding.verdict.action = Action::Drop;
+        finding.verdict.reasons.push("the log dates it before --since".to_owned());
+    }
+}
+
+/// RFC 3339; without an offset, UTC.
+fn time(text: &str) -> Option<Timestamp> {
+    let civil = || jiff::tz::TimeZone::UTC.to_timestamp(text.parse().ok()?).ok();
+    text.parse().ok().or_else(civil)
+}
+
+/// New issues, and those that came back, on the screen.
+fn show(batch: &Batch, committed: &Committed) -> io::Result<()> {
+    let mut out = anstream::AutoStream::auto(io::stdout().lock());
+    for (word, rows) in [("new issue", &committed.new), ("back again", &committed.regressed)] {
+        for row in rows {
+            let finding = batch.findings.iter().find(|finding| finding.fingerprint.0 == row.fingerprint);
+            if let Some(finding) = finding {
+                write!(out, "{word} {}: ", row.id)?;
+                pretty::print(&mut out, finding)?;
+            }
+        }
+    }
+    out.flush()
+}
+
+/// The last words.
+fn sum_up(store: &Store) {
+    let Ok(issues) = store.issues(&Filter::default(), Timestamp::now()) else { return };
+    let events: u64 = issues.iter().map(|issue| issue.events).sum();
+    println!("{} issues, {events} occurrences, in {}", issues.len(), store.path().display());
+}
+
+/// The agent's own log, on standard error.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ERRTAIL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Mutex::new(io::stderr())).try_init();
+    // Only a second one could fail.
+    drop(started);
+}

@@ -1,0 +1,86 @@
+//! What is due by time alone.
+//!
+//! In: `now`. Out: events queued because their windows closed; what waited too long given up; tables cut to their
+//! bounds. Invariant: what is given up is counted, and told to Sentry. Does not send.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::commit::Built;
+use super::outbox::{Discarded, Queued, budget_left, fill, hour, move_outcome, push, report, take_budget};
+use super::{Settings, Store, StoreError, before, millis};
+
+impl Store {
+    /// What is due by time alone: windows that close, events that waited too long, tables that grew too far. To be
+    /// called every few seconds, and with `stopping` at the end: then all that was counted goes out. How many
+    /// events were queued.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn tick(&mut self, now: Timestamp, stopping: bool) -> Result<u64, StoreError> {
+        self.in_transaction(|state, db| {
+            let due = if stopping { Timestamp::MAX } else { before(now, state.dedupe.interval) };
+            let queued = close_windows(db, due, now, state.settings)?;
+            expire(db, now, state.settings)?;
+            if tidy(db, now, state.settings)? || queued > 0 {
+                state.known.clear();
+            }
+            Ok(queued)
+        })
+    }
+}
+
+/// Queues the last event of each issue that has occurrences which no event told of.
+fn close_windows(db: &Connection, due: Timestamp, now: Timestamp, settings: &Settings) -> rusqlite::Result<u64> {
+    let mut query = db.prepare_cached(
+        "SELECT id, dsn_key, event_id, body FROM issue JOIN sample ON sample.issue = issue.id
+         WHERE pending > 0 AND held = 1 AND state != 'ignored' AND dsn_key != '' AND ifnull(sent_at, 0) <= ?1
+         LIMIT 1000",
+    )?;
+    let rows = query.query_map([millis(due)], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, Built { event_id: row.get(2)?, body: row.get(3)? }))
+    })?;
+    let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let mut queued = 0;
+    for (issue, dsn, event) in rows {
+        if budget_left(db, &dsn, settings.events_per_hour, now)? == 0 || fill(db, settings)?.is_full {
+            continue;
+        }
+        if matches!(push(db, &dsn, Some(issue), &event, now)?, Queued::New) {
+            take_budget(db, &dsn, 1, now)?;
+            move_outcome(db, ("counted", "repeat"), ("queued", ""))?;
+            queued += 1;
+        }
+        db.prepare_cached("UPDATE issue SET pending = 0, pending_places = NULL, sent_at = ?2 WHERE id = ?1")?
+            .execute(params![issue, millis(now)])?;
+        db.prepare_cached("UPDATE sample SET held = 0 WHERE issue = ?1")?.execute([issue])?;
+    }
+    Ok(queued)
+}
+
+/// Gives up what waited too long.
+fn expire(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Result<()> {
+    let oldest = before(now, SignedDuration::from_hours(24 * i64::from(settings.max_outbox_days)));
+    let mut query =
+        db.prepare_cached("DELETE FROM outbox WHERE failed IS NULL AND created_at < ?1 RETURNING dsn_key")?;
+    let dsns: Vec<String> = query.query_map([millis(oldest)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for dsn in dsns {
+        report(db, &dsn, Discarded::CacheOverflow, 1)?;
+        move_outcome(db, ("queued", ""), ("dropped", "expired"))?;
+    }
+    Ok(())
+}
+
+/// Keeps the tables bounded; whether issues went.
+fn tidy(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Result<bool> {
+    db.prepare_cached("DELETE FROM issue_hour WHERE hour < ?1")?
+        .execute([hour(now) - 24 * i64::from(settings.history_days)])?;
+    let gone = db
+        .prepare_cached(
+            "DELETE FROM issue WHERE id IN (SELECT id FROM issue WHERE pending = 0 ORDER BY last_seen
+             LIMIT max(0, (SELECT count(*) FROM issue) - ?1))",
+        )?
+        .execute([settings.max_issues.cast_signed()])?;
+    db.execute_batch("PRAGMA incremental_vacuum(256)")?;
+    Ok(gone > 0)
+}
