@@ -104,9 +104,11 @@ impl<'a> Reader<'a> {
         let libraries =
             frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
         let cut = frames[..libraries].windows(2).position(|pair| same_call(&pair[0], &pair[1])).map_or(0, |at| at + 1);
-        let mut inner = frames;
-        let outer = inner.split_off(cut);
-        self.trace.exceptions[open.index].frames = inner;
+        let mut outer = frames;
+        if cut > 0 {
+            let rest = outer.split_off(cut);
+            self.trace.exceptions[open.index].frames = std::mem::replace(&mut outer, rest);
+        }
         let parent = &mut self.trace.exceptions[parent];
         let own = std::mem::replace(&mut parent.frames, outer);
         parent.frames.extend(own);

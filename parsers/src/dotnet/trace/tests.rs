@@ -58,6 +58,8 @@ fn depth_and_width_cost_no_more_than_their_bytes() {
         let trace = read_all(&text);
         assert!(!trace.exceptions.is_empty());
     }
+    let family = format!("A.BException (0x1): x{}", " ---> A.BException (0x1): y\n   at A.B()\n".repeat(60_000));
+    assert!(read_all(&family).exceptions.iter().map(|e| e.frames.capacity()).sum::<usize>() < 500_000);
     let joined = format!("A.BException: x{}", " ---> A.BException: y    at A.B()".repeat(60_000));
     assert!(read_all(&joined).exceptions.len() > 50_000);
 }
