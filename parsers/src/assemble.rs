@@ -69,7 +69,7 @@ fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>)
 }
 
 /// Adds what the lines before a record say of it, once they are known.
-pub(crate) fn with_context(record: &mut Record) {
+pub(crate) fn complete(record: &mut Record) {
     if record.platform == Platform::Csharp {
         dotnet::complete(record);
     }

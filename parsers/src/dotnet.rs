@@ -50,7 +50,7 @@ mod trace;
 mod xml;
 
 use crate::assemble::Found;
-use crate::header::Header;
+use crate::header::{self, Header};
 use crate::json::Object;
 use crate::record::{Exception, Frame, Level, Platform, Record};
 
@@ -81,7 +81,9 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         trace.end = second_print(lines, &trace, start.indent);
     }
     let fields = entry::trace_source(lines, &mut trace.end, header);
-    let crash = start.banner;
+    // The Windows event log's text of a crash.
+    let logged = lines[start.line][..start.offset].trim() == "Exception Info:";
+    let crash = start.banner || logged;
     let has_header = header.is_some() && (!crash || start.line == 0);
     let mut record = record(trace.exceptions);
     record.unparsed = trace.unparsed;
@@ -106,6 +108,18 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     Some(Found { record, lines: from..trace.end.max(start.line + 1), has_header })
 }
 
+/// Whether a runtime announces on this line the end of its process, and prints the exception line by line.
+pub(crate) fn announces(line: &[u8]) -> bool {
+    line.starts_with(b"Unhandled exception. ") || line.starts_with(b"Unhandled Exception: ")
+}
+
+/// Whether an entry's first line may stand between the lines of a crash: information, and no exception in it.
+pub(crate) fn is_aside(line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&line[..line.len().min(1000)]);
+    let level = header::header(&text).and_then(|header| header.level);
+    level.is_some_and(|level| level < Level::Warning) && !text.contains("xception")
+}
+
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
     json::parse(object)
@@ -121,6 +135,15 @@ pub(crate) fn complete(record: &mut Record) {
 fn record(mut exceptions: Vec<Exception>) -> Record {
     in_app::mark(&mut exceptions);
     Record { platform: Platform::Csharp, exceptions, ..Record::default() }
+}
+
+/// The first `bytes` of a text, or a few less where a character stands across.
+fn near(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// The first line of a trace at or just behind the hit, and as far before it as its frames go.
@@ -150,6 +173,7 @@ struct Start {
 fn start(lines: &[&str], anchor: usize) -> Option<Start> {
     let mut weak = None;
     let mut inside = None;
+    let mut joined = None;
     let mut strong: Option<Start> = None;
     for at in (0..=anchor).rev() {
         let line = lines[at];
@@ -199,9 +223,26 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
         if strong.is_none() && inside.is_none() {
             let offset = head::within(line).map(|(offset, _)| offset).or_else(|| head::labelled(line));
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
+            joined = joined.or_else(|| {
+                joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start {
+                    line: at,
+                    offset,
+                    indent: 0,
+                    banner: false,
+                    first,
+                })
+            });
         }
     }
-    strong.or(inside).or(weak)
+    strong.or(inside).or(joined).or(weak)
+}
+
+/// Where a head without a colon begins: only some of a layout's separators may stand before it.
+fn joined_head(line: &str) -> Option<usize> {
+    let starts = [0].into_iter().chain(line.match_indices(['|', '\t', ' ']).map(|(at, _)| at + 1).take(64));
+    starts
+        .map(|at| at + (line[at..].len() - line[at..].trim_start().len()))
+        .find(|at| head::joined(&line[*at..]).is_some())
 }
 
 /// Whether the text before a line's first frame or cause may hold a head.
@@ -228,14 +269,21 @@ fn headless(lines: &[&str], anchor: usize, header: Option<&Header>) -> Option<Fo
     }
     let mut record = record(trace.exceptions);
     record.unparsed = trace.unparsed;
-    if own {
-        entry::message(&mut record, &lines[..anchor], "");
+    // What a program printed right above the frames is all that names the error.
+    let above = anchor.checked_sub(1).filter(|above| !own && names_error(lines[*above]));
+    let said = if own { Some(0) } else { above };
+    if let Some(from) = said {
+        entry::message(&mut record, &lines[from..anchor], "");
         if let (Some(exception), Some(message)) = (record.exceptions.first_mut(), &record.message) {
             exception.message.clone_from(message);
         }
     }
     entry::tail(&mut record, &trace.tail);
-    Some(Found { record, lines: if own { 0 } else { anchor }..trace.end, has_header: own })
+    Some(Found { record, lines: said.unwrap_or(anchor)..trace.end, has_header: own })
+}
+
+fn names_error(line: &str) -> bool {
+    ["rror", "xception", "ailed", "ailure"].iter().any(|word| line.contains(word))
 }
 
 /// Whether a stack's first call is the one that asked for it.

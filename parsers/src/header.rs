@@ -306,7 +306,6 @@ fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     })
 }
 
-/// A dotted name of classes, which is no exception's: `Harbor.Docking.Crane`.
 /// `[orders]` behind a level: a label, unless it is a thread's name.
 fn is_label(word: &str) -> bool {
     word.len() > 1
@@ -314,6 +313,7 @@ fn is_label(word: &str) -> bool {
         && !["main", "thread", "worker", "pool"].iter().any(|name| word.to_ascii_lowercase().starts_with(name))
 }
 
+/// A dotted name of classes, which is no exception's: `Harbor.Docking.Crane`.
 fn is_category(name: &str) -> bool {
     let segment = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_uppercase())

@@ -13,9 +13,6 @@ use crate::{Options, Record};
 use plain::Plain;
 use wrapped::Wrapped;
 
-/// Wrappers inside wrappers that are taken off: more is no deployment but an attack.
-const MAX_DEPTH: u8 = 4;
-
 /// A stream: plain until a line shows that it is wrapped.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -32,13 +29,12 @@ enum Form {
 
 impl Stream {
     pub(crate) fn new(options: Options, offset: u64, line: u64) -> Stream {
-        Stream { options, depth: 0, form: Form::Plain(Plain::new(offset, line, true)) }
+        Stream { options, depth: 0, form: Form::Plain(Plain::new(offset, line, 0)) }
     }
 
-    /// The stream of a program inside a wrapper.
+    /// The stream of a program inside `depth` wrappers.
     fn inner(options: &Options, depth: u8) -> Stream {
-        let form = Form::Plain(Plain::new(0, 1, depth < MAX_DEPTH));
-        Stream { options: options.clone(), depth, form }
+        Stream { options: options.clone(), depth, form: Form::Plain(Plain::new(0, 1, depth)) }
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8], found: &mut Vec<Record>) {

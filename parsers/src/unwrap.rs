@@ -79,13 +79,23 @@ const LIKELY: [Wrapper; 4] = [Wrapper::Compose, Wrapper::Time, Wrapper::Bracket,
 
 /// The wrapper that a line stands in, if any.
 pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
+    certain(line).or_else(|| likely(line, line::is_frame))
+}
+
+/// The wrapper that a line proves by itself.
+pub(crate) fn certain(line: &[u8]) -> Option<Wrapper> {
     let mut scratch = Vec::new();
-    if let Some(found) = CERTAIN.into_iter().find(|wrapper| take_off(*wrapper, line, &mut scratch).is_some()) {
-        return Some(found);
-    }
-    LIKELY
-        .into_iter()
-        .find(|wrapper| take_off(*wrapper, line, &mut scratch).is_some_and(|unwrapped| line::is_frame(unwrapped.text)))
+    CERTAIN.into_iter().find(|wrapper| take_off(*wrapper, line, &mut scratch).is_some())
+}
+
+/// Whether a line has what could be a wrapper's prefix.
+pub(crate) fn is_prefixed(line: &[u8]) -> bool {
+    certain(line).or_else(|| likely(line, |_| true)).is_some()
+}
+
+fn likely(line: &[u8], is_proof: impl Fn(&[u8]) -> bool) -> Option<Wrapper> {
+    let mut scratch = Vec::new();
+    LIKELY.into_iter().find(|wrapper| take_off(*wrapper, line, &mut scratch).is_some_and(|found| is_proof(found.text)))
 }
 
 /// Takes the wrapper off one line (without its line break); none when it is not in it.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use errtail_parsers::{Exception, Options, Parser, Platform, Record};
 
 /// Up to so many bytes a sample is cut at each of them.
-const EVERY_BYTE: usize = 4096;
+const EVERY_BYTE: usize = 2048;
 /// A larger one at so many places, beside its line starts.
 const RANDOM_CUTS: usize = 200;
 /// The work of cutting one sample, in bytes parsed.

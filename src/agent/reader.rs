@@ -320,7 +320,13 @@ impl Reader {
                 return;
             }
         };
-        found.iter_mut().for_each(|finding| (self.hooks.admit)(finding));
+        let file = self.tail.file_id(key).unwrap_or_default();
+        for finding in &mut found {
+            // So that a record's event has the same id whatever its file is called.
+            let id = format!("{:x}-{:x}", file.device, file.inode);
+            finding.record.origin.push(("file_id".to_owned(), id));
+            (self.hooks.admit)(finding);
+        }
         if let Some(ledger) = self.tail.ledger(key) {
             ledger.records += found.len() as u64;
         }

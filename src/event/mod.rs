@@ -266,9 +266,9 @@ fn level(record: &Record, values: &[Exception]) -> &'static str {
     let hook = values.last().map_or("", |outermost| outermost.mechanism.kind);
     let by = record.mechanism.as_ref().map_or("", |by| by.kind.as_str());
     match (hook, by) {
-        ("auto.node.onuncaughtexception", _) => "fatal",
+        (node::UNCAUGHT, _) => "fatal",
         // PHP prints each uncaught exception as a fatal error; sentry-php keeps that for errors that are none.
-        ("AppDomain.UnhandledException", _) | (_, "php.uncaught") => "error",
+        (dotnet::CRASH, _) | (_, "php.uncaught") => "error",
         _ => record.level.filter(|level| *level >= Level::Warning).map_or("error", level_of),
     }
 }

@@ -3,7 +3,7 @@
 //! In: a record, and what the other prints of the same occurrence tell. Out: its verdict. Invariant: the reasons
 //! tell every step, in the order in which they were asked. Does not look at other records.
 
-use errtail_parsers::Record;
+use errtail_parsers::{Platform, Record};
 
 use super::evidence::Evidence;
 use super::rules::{Effects, RuleAction, Subject};
@@ -48,8 +48,12 @@ impl Policy {
 
     /// The verdict on `record`.
     pub(super) fn conclude(&self, record: &Record, draft: &Draft, context: &Context<'_>) -> Verdict {
-        let handled = context.decided_by.handled;
+        let mut handled = context.decided_by.handled;
         let mut reasons = vec![context.decided_by.reason.clone(), draft.finding.reason.clone()];
+        if handled != Some(true) && is_answered(record, draft.finding.category) {
+            handled = Some(true);
+            reasons.push("handled: the server answers the client with its mistake".to_owned());
+        }
         let mut category = draft.finding.category;
         if let Role::Print(leader) = &context.role {
             reasons.push(format!("duplicate: another print of the occurrence that {leader} stands for"));
@@ -105,7 +109,9 @@ impl Policy {
         if !settings.categories.contains(&category) {
             return Some(format!("{} is not one of the categories that are sent", category.name()));
         }
-        if record.level.is_some_and(|level| level < settings.min_level) {
+        let failed = record.request.as_ref().and_then(|request| request.status).is_some_and(|status| status >= 500);
+        let contradicted = handled != Some(false) || !failed;
+        if contradicted && record.level.is_some_and(|level| level < settings.min_level) {
             return Some("its level is below the lowest that is sent".to_owned());
         }
         match sentry_sdk {
@@ -115,6 +121,15 @@ impl Policy {
             _ => None,
         }
     }
+}
+
+/// Node's servers print what they answer with a 4xx; outside of a server nobody answers.
+fn is_answered(record: &Record, category: Category) -> bool {
+    const SERVERS: [&str; 6] = ["express.", "koa.", "fastify.", "nest.", "pino_http", "node.bare_stack"];
+    let mechanism = record.mechanism.as_ref().map_or("node.bare_stack", |mechanism| mechanism.kind.as_str());
+    record.platform == Platform::Node
+        && category == Category::Http
+        && SERVERS.iter().any(|server| mechanism.starts_with(server))
 }
 
 /// Where a record shows that Sentry's SDK runs in the application.

@@ -34,13 +34,16 @@ pub(super) enum Strength {
 pub(super) struct Evidence {
     pub(super) handled: Option<bool>,
     pub(super) strength: Strength,
+    /// Whether the failure ends here: what was dealt with is not thrown on, so no later print is one of it.
+    pub(super) is_last_word: bool,
     /// The layer of the program that printed it: one layer prints an occurrence once.
     pub(super) layer: String,
     /// One line: why.
     pub(super) reason: String,
 }
 
-/// A logger or a message of which it is known who writes it.
+/// A logger, a message or a mechanism of which it is known who writes it: logger and message must both hold where
+/// both are named; a mechanism is enough.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reporter {
@@ -66,6 +69,8 @@ enum Report {
     Handled,
     /// It passed through here: who called decides.
     Passing,
+    /// The same, of a library that tries again by itself: it is dealt with unless a caller prints it too.
+    Retrying,
 }
 
 /// The reporters and words of all lists.
@@ -113,54 +118,66 @@ impl Reporters {
         let mechanism = record.mechanism.as_ref().map_or("", |mechanism| mechanism.kind.as_str());
         let holds = |globs: &[Glob], text: &str| globs.is_empty() || globs.iter().any(|glob| glob.matches(text));
         let known = self.known.iter().find(|known| {
+            let named = !(known.loggers.is_empty() && known.messages.is_empty());
             (known.platforms.is_empty() || known.platforms.contains(&record.platform))
-                && holds(&known.loggers, logger)
-                && holds(&known.messages, message)
-                && holds(&known.mechanisms, mechanism)
+                && (named && holds(&known.loggers, logger) && holds(&known.messages, message)
+                    || known.mechanisms.iter().any(|glob| glob.matches(mechanism)))
         })?;
         let Reporter { name, says, what, .. } = &known.reporter;
         let (handled, strength, meaning) = match says {
             Report::Unhandled => (Some(false), Strength::Certain, "unhandled"),
             Report::Handled => (Some(true), Strength::Told, "handled"),
             Report::Passing => (None, Strength::Passing, "not known to be handled"),
+            Report::Retrying => (Some(true), Strength::Passing, "handled unless a caller prints it too"),
         };
         let reason = format!("{meaning}: printed by {what} (reporter {name})");
-        Some(Evidence { handled, strength, layer: name.clone(), reason })
+        Some(Evidence { handled, strength, is_last_word: *says == Report::Handled, layer: layer(name, record), reason })
     }
 
     /// The application's own words before the exception, and the level.
     fn by_words(&self, record: &Record, settings: &Settings) -> Evidence {
         let own = own_words(record);
-        let layer = record.logger.clone().unwrap_or_else(|| format!("{} {}", record.format, words::shape(&own)));
-        let told = |handled, reason: String| Evidence {
+        let layer = match &record.logger {
+            Some(logger) => layer(logger, record),
+            None => layer(&words::shape(&own), record),
+        };
+        let told = |handled, is_last_word, reason: String| Evidence {
             handled: Some(handled),
             strength: Strength::Told,
+            is_last_word,
             layer: layer.clone(),
             reason,
         };
-        let certain = |reason| Evidence { strength: Strength::Certain, ..told(false, reason) };
+        let certain = |reason| Evidence { strength: Strength::Certain, ..told(false, false, reason) };
         let shown = words::shown(&own);
         if let Some(word) = self.words.last_resort(&own) {
             return certain(format!("unhandled: \"{shown}\" says {word:?}"));
         }
         if let Some(level) = record.level.filter(|level| *level < settings.min_level) {
-            return told(true, format!("handled: logged as {}, so somebody looked at it", words::level(level)));
+            return told(true, true, format!("handled: logged as {}, so somebody looked at it", words::level(level)));
         }
         if let Some(status) = answered(record) {
-            return told(true, format!("handled: answered with {status}, a client's mistake"));
+            return told(true, true, format!("handled: answered with {status}, a client's mistake"));
+        }
+        if let Some(status) = failed(record).filter(|_| self.words.says_nothing(&own)) {
+            return certain(format!("unhandled: answered with {status}, as servers answer what nobody caught"));
         }
         if ends_the_process(record) {
             return certain("unhandled: logged at the level that ends the process".to_owned());
         }
         match (self.words.deals_with(&own), self.words.says_nothing(&own)) {
-            (Some(word), _) => told(true, format!("handled: \"{shown}\" says {word:?}")),
-            (None, false) => told(true, format!("handled: logged with words of its own, \"{shown}\"")),
-            (None, true) if catches_all(record) => {
+            (Some(word), _) => told(true, true, format!("handled: \"{shown}\" says {word:?}")),
+            // A server that passes a browser's error on has not dealt with it.
+            (None, false) if record.platform != Platform::Javascript => {
+                told(true, false, format!("handled: logged with words of its own, \"{shown}\""))
+            }
+            (None, _) if catches_all(record) => {
                 certain("unhandled: printed by a handler for everything, by its name".to_owned())
             }
-            (None, true) => Evidence {
+            (None, _) => Evidence {
                 handled: None,
                 strength: Strength::Unknown,
+                is_last_word: false,
                 layer,
                 reason: "not known to be handled: the text does not tell".to_owned(),
             },
@@ -174,7 +191,18 @@ fn by_mechanism(record: &Record) -> Option<Evidence> {
     let handled = mechanism.handled?;
     let (strength, meaning) = if handled { (Strength::Told, "handled") } else { (Strength::Certain, "unhandled") };
     let reason = format!("{meaning}: printed by {}", mechanism.kind);
-    Some(Evidence { handled: Some(handled), strength, layer: mechanism.kind.clone(), reason })
+    let layer = layer(&mechanism.kind, record);
+    Some(Evidence { handled: Some(handled), strength, is_last_word: false, layer, reason })
+}
+
+/// The same writer may print one occurrence to two places, in two formats.
+fn layer(name: &str, record: &Record) -> String {
+    format!("{name} ({})", record.format)
+}
+
+/// The 5xx with which the request was answered.
+fn failed(record: &Record) -> Option<u16> {
+    record.request.as_ref()?.status.filter(|status| *status >= 500)
 }
 
 /// The 4xx with which the request was answered.

@@ -45,12 +45,6 @@ impl Endpoint {
     pub(super) fn is_infra_port(&self) -> bool {
         self.port.is_some_and(|port| INFRA_PORTS.contains(&port))
     }
-
-    /// Whether the port is one on which HTTP is spoken.
-    pub(super) fn is_http_port(&self) -> bool {
-        let http = |port| matches!(port, 80 | 443 | 3000..=3010 | 4000 | 4010 | 5000 | 5001 | 8000..=8999 | 9443);
-        self.port.is_some_and(http) && !self.is_infra_port()
-    }
 }
 
 /// Which hosts are whose, by the configuration and by their names.

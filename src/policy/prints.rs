@@ -79,7 +79,7 @@ impl Occurrences {
                 known.best_frames = print.frames.len();
                 known.leader = (number, place);
             }
-            known.settled |= evidence.strength == Strength::Certain;
+            known.settled |= evidence.strength == Strength::Certain || evidence.is_last_word;
             return known.id;
         }
         let id = self.next_id;
@@ -94,7 +94,7 @@ impl Occurrences {
             layers: vec![evidence.layer.clone()],
             best: evidence.clone(),
             leader: (number, place),
-            settled: evidence.strength == Strength::Certain,
+            settled: evidence.strength == Strength::Certain || evidence.is_last_word,
         });
         id
     }
@@ -116,7 +116,10 @@ impl Occurrences {
 impl Occurrence {
     fn takes(&self, print: &Print, evidence: &Evidence, seconds: i64) -> bool {
         let open = !self.settled || self.best.handled == Some(false) && evidence.handled != Some(true);
-        open && !self.layers.contains(&evidence.layer) && self.print.is_same(print, seconds)
+        // What an application logs and throws on is printed again with the frames that it passed since.
+        let told = self.best.strength == Strength::Told && self.best.handled == Some(true);
+        let thrown_on = !told || print.frames.len() > self.best_frames;
+        open && thrown_on && !self.layers.contains(&evidence.layer) && self.print.is_same(print, seconds)
     }
 }
 

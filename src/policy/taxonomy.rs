@@ -76,7 +76,7 @@ impl Taxonomy {
     pub(super) fn classify(&self, record: &Record, hosts: &Hosts) -> Finding {
         let known: Vec<Option<&Entry>> =
             record.exceptions.iter().map(|exception| self.entry_of(record.platform, exception)).collect();
-        match decisive(&known) {
+        match decisive(&known, &depths(record)) {
             Some((index, entry)) => found(record, index, entry, hosts),
             None => Finding { category: Category::Defect, entry: None, reason: unknown(record) },
         }
@@ -99,16 +99,27 @@ impl Taxonomy {
 }
 
 /// Which of a chain decides, outermost first: see `Says`.
-fn decisive<'a>(known: &[Option<&'a Entry>]) -> Option<(usize, &'a Entry)> {
+fn decisive<'a>(known: &[Option<&'a Entry>], depths: &[usize]) -> Option<(usize, &'a Entry)> {
     let saying = |says: Says| {
         let all = known.iter().enumerate().filter_map(|(index, entry)| entry.map(|entry| (index, entry)));
         all.filter(move |(_, entry)| entry.says == says)
     };
     saying(Says::Final)
         .next()
-        .or_else(|| saying(Says::Firm).next_back())
+        .or_else(|| saying(Says::Firm).rev().max_by_key(|(index, _)| depths.get(*index)))
         .or_else(|| saying(Says::Weak).next())
         .or_else(|| saying(Says::Hint).next())
+}
+
+/// How many causes lie between each exception of the chain and the outermost; members of one aggregate are level.
+fn depths(record: &Record) -> Vec<usize> {
+    let mut depths: Vec<usize> = Vec::with_capacity(record.exceptions.len());
+    for (index, exception) in record.exceptions.iter().enumerate() {
+        let parent = exception.cause_of.as_ref().map_or(index.checked_sub(1), |cause| Some(cause.parent));
+        let depth = parent.and_then(|parent| depths.get(parent)).map_or(0, |depth| depth + 1);
+        depths.push(depth);
+    }
+    depths
 }
 
 fn found(record: &Record, index: usize, entry: &Entry, hosts: &Hosts) -> Finding {
@@ -157,7 +168,7 @@ fn by_host(whose: Whose, endpoint: &Endpoint, stated: Category) -> Category {
         (Whose::Client, _) => stated,
         (Whose::Transport, _) if endpoint.is_infra_port() => Category::Infra,
         (Whose::Transport, Owner::ThirdParty) => Category::Integration,
-        (Whose::Transport, Owner::Loopback) if endpoint.is_http_port() => Category::Integration,
+        (Whose::Transport, Owner::Loopback) if endpoint.port.is_some() => Category::Integration,
         (Whose::Transport, _) => stated,
     }
 }

@@ -1,9 +1,433 @@
 //! What the policy says of records, list by list.
 
+use std::collections::BTreeSet;
+
+use errtail_parsers::{Exception, Frame, Level, Mechanism, Platform, Record, Request, Source};
+
 use super::*;
 
+const PHP: Platform = Platform::Php;
+const NET: Platform = Platform::Csharp;
+const NODE: Platform = Platform::Node;
+
+fn policy() -> Policy {
+    Policy::new(Settings::default(), &[], None).unwrap()
+}
+
+fn exception(kind: &str, message: &str) -> Exception {
+    Exception { kind: kind.to_owned(), message: message.to_owned(), ..Exception::default() }
+}
+
+fn record(platform: Platform, chain: &[(&str, &str)]) -> Record {
+    let exceptions = chain.iter().map(|(kind, message)| exception(kind, message)).collect();
+    Record { platform, exceptions, ..Record::default() }
+}
+
+/// A record that a logger wrote, at `line` of the file.
+fn logged(line: u64, logger: &str, message: &str, level: Level, frames: u32) -> Record {
+    let mut record = record(NET, &[("System.FormatException", "The input string 'x' was not in a correct format.")]);
+    record.source = Source { first_line: line, ..Source::default() };
+    record.logger = Some(logger.to_owned());
+    record.message = Some(message.to_owned());
+    record.level = Some(level);
+    record.exceptions[0].frames = (1..=frames).map(|line| Frame { line: Some(line), ..Frame::default() }).collect();
+    record
+}
+
+fn last_resort(mut record: Record, mechanism: &str) -> Record {
+    record.mechanism = Some(Mechanism { kind: mechanism.to_owned(), handled: Some(false) });
+    record
+}
+
+fn judge(policy: Policy, records: Vec<Record>) -> Vec<Verdict> {
+    let mut judge = Judge::new(policy.into());
+    let mut judged = Vec::new();
+    records.into_iter().for_each(|record| judge.push(record, &mut judged));
+    judge.finish(&mut judged);
+    judged.into_iter().map(|(_, verdict)| verdict).collect()
+}
+
+fn actions(verdicts: &[Verdict]) -> Vec<Action> {
+    verdicts.iter().map(|verdict| verdict.action).collect()
+}
+
+/// An exception for each entry of the lists whose category is not sent: platform, entry, type, message, property.
+const NEVER_SENT: &[(Platform, &str, &str, &str, (&str, &str))] = &[
+    (PHP, "php.validation", r"Illuminate\Validation\ValidationException", "The name field is required.", ("", "")),
+    (PHP, "php.csrf", r"Illuminate\Session\TokenMismatchException", "CSRF token mismatch.", ("", "")),
+    (PHP, "php.authentication", r"Illuminate\Auth\AuthenticationException", "Unauthenticated.", ("", "")),
+    (
+        PHP,
+        "php.authorisation",
+        r"Illuminate\Auth\Access\AuthorizationException",
+        "This action is unauthorized.",
+        ("", ""),
+    ),
+    (PHP, "php.throttling", r"Illuminate\Http\Exceptions\ThrottleRequestsException", "Too Many Attempts.", ("", "")),
+    (PHP, "php.model_not_found", r"Illuminate\Database\Eloquent\ModelNotFoundException", "No query results", ("", "")),
+    (PHP, "php.http_exception", r"Symfony\Component\HttpKernel\Exception\NotFoundHttpException", "", ("", "")),
+    (PHP, "php.operator", r"Symfony\Component\Console\Exception\CommandNotFoundException", "no such command", ("", "")),
+    (
+        PHP,
+        "php.console_input",
+        r"Symfony\Component\Console\Exception\RuntimeException",
+        "Too many arguments.",
+        ("", ""),
+    ),
+    (PHP, "php.deprecation", "ErrorException", "Optional parameter before required is deprecated", ("", "")),
+    (
+        NET,
+        "dotnet.bad_request",
+        "Microsoft.AspNetCore.Http.BadHttpRequestException",
+        "Unexpected end of content.",
+        ("", ""),
+    ),
+    (
+        NET,
+        "dotnet.bad_request",
+        "Microsoft.AspNetCore.Connections.ConnectionResetException",
+        "The client reset.",
+        ("", ""),
+    ),
+    (NET, "dotnet.web_not_found", "System.Web.HttpException", "The file '/x.aspx' does not exist.", ("", "")),
+    (
+        NET,
+        "dotnet.antiforgery",
+        "Microsoft.AspNetCore.Antiforgery.AntiforgeryValidationException",
+        "no cookie",
+        ("", ""),
+    ),
+    (
+        NET,
+        "dotnet.unprotect",
+        "System.Security.Cryptography.CryptographicException",
+        "The payload was invalid.",
+        ("", ""),
+    ),
+    (NET, "dotnet.token", "Microsoft.IdentityModel.Tokens.SecurityTokenExpiredException", "IDX10223", ("", "")),
+    (NET, "dotnet.authentication_failure", "System.Exception", "Correlation failed.", ("", "")),
+    (NET, "dotnet.validation", "FluentValidation.ValidationException", "Validation failed", ("", "")),
+    (NET, "dotnet.authorisation", "Volo.Abp.Authorization.AbpAuthorizationException", "not granted", ("", "")),
+    (NET, "dotnet.business_exception", "Volo.Abp.BusinessException", "too late", ("", "")),
+    (NET, "dotnet.cancelled", "System.Threading.Tasks.TaskCanceledException", "A task was canceled.", ("", "")),
+    (NODE, "node.body_parser", "PayloadTooLargeError", "request entity too large", ("type", "entity.too.large")),
+    (
+        NODE,
+        "node.body_parser_frames",
+        "SyntaxError",
+        "Unexpected end of JSON input",
+        ("frame", "/a/node_modules/raw-body/i.js"),
+    ),
+    (NODE, "node.validation", "ZodError", "[]", ("", "")),
+    (NODE, "node.validation_code", "Error", "name is required", ("code", "FST_ERR_VALIDATION")),
+    (NODE, "node.validation_frames", "Error", "name", ("frame", "/a/node_modules/joi/lib/index.js")),
+    (NODE, "node.validation_message", "Error", "body must have required property 'name'", ("", "")),
+    (NODE, "node.nest_http", "NotFoundException", "Cannot GET /x", ("", "")),
+    (NODE, "node.http_errors", "TooManyRequestsError", "Too Many Requests", ("", "")),
+    (NODE, "node.client_status", "Error", "no such cart", ("status", "404")),
+    (NODE, "node.unprocessable_status", "Error", "bad cart", ("statusCode", "422")),
+    (NODE, "node.cancelled", "AbortError", "This operation was aborted", ("", "")),
+    (NODE, "node.cancelled_code", "Error", "canceled", ("code", "ERR_CANCELED")),
+    (NODE, "node.stand_in", "Error", "failed with status code 500", ("", "")),
+    (NODE, "node.debug_trace", "Trace", "who calls", ("", "")),
+    (Platform::Java, "common.name_validation", "com.shop.CartValidationException", "no lines", ("", "")),
+    (Platform::Java, "common.name_http", "com.shop.ForbiddenException", "not yours", ("", "")),
+    (Platform::Java, "common.name_business", "com.shop.InsufficientStockException", "2 left", ("", "")),
+    (Platform::Java, "common.state_rule", "com.shop.OrderStateException", "is already paid", ("", "")),
+    (Platform::Java, "common.message_business", "java.lang.RuntimeException", "the item is out of stock", ("", "")),
+];
+
 #[test]
-fn the_lists_can_be_read() {
-    let policy = Policy::new(Settings::default(), &[], None).unwrap();
-    assert!(policy.entries().count() > 50);
+fn each_entry_of_what_is_never_sent_keeps_it_back() {
+    let policy = policy();
+    let sent = &policy.settings.categories;
+    let mut tested = BTreeSet::new();
+    for &(platform, name, kind, message, (key, value)) in NEVER_SENT {
+        let mut record = last_resort(record(platform, &[(kind, message)]), "any.last_resort");
+        match key {
+            "" => {}
+            "frame" => record.exceptions[0].frames = vec![Frame { file: Some(value.to_owned()), ..Frame::default() }],
+            _ => record.exceptions[0].properties = vec![(key.to_owned(), value.to_owned())],
+        }
+        let finding = policy.taxonomy.classify(&record, &policy.hosts);
+        assert_eq!(finding.entry.as_deref(), Some(name), "{kind}: {message}");
+        let verdict = &judge(self::policy(), vec![record])[0];
+        assert_eq!(verdict.action, Action::Drop, "{kind}: {:?}", verdict.reasons);
+        assert!(!sent.contains(&verdict.category), "{kind}");
+        tested.insert(name);
+    }
+    let never_sent = policy.entries().filter(|entry| !sent.contains(&entry.category));
+    let untested: Vec<_> = never_sent.map(|entry| entry.name.as_str()).filter(|name| !tested.contains(name)).collect();
+    assert!(untested.is_empty(), "entries without a test: {untested:?}");
+}
+
+#[test]
+fn the_innermost_cause_that_says_something_decides() {
+    let cases: &[(Platform, &[(&str, &str)], Category)] = &[
+        (
+            PHP,
+            &[("RuntimeException", "no dashboard"), ("PDOException", "SQLSTATE[HY000] [2002] refused")],
+            Category::Infra,
+        ),
+        (
+            PHP,
+            &[(r"App\SyncFailed", "x"), (r"GuzzleHttp\Exception\ServerException", "`GET https://a.example/` 502")],
+            Category::Integration,
+        ),
+        (
+            PHP,
+            &[(r"Illuminate\View\ViewException", "x (View: y)"), ("DivisionByZeroError", "Division by zero")],
+            Category::Defect,
+        ),
+        (
+            PHP,
+            &[("ErrorException", "fsockopen(): Unable to connect to 10.0.0.9:25 (Connection refused)")],
+            Category::Infra,
+        ),
+        (
+            PHP,
+            &[("ErrorException", "file_get_contents(https://api.example.com/x): Failed to open stream")],
+            Category::Integration,
+        ),
+        (
+            PHP,
+            &[(r"Symfony\Component\ErrorHandler\Error\FatalError", "Allowed memory size of 1 bytes exhausted")],
+            Category::Infra,
+        ),
+        (
+            NET,
+            &[
+                ("Shop.SyncException", "x"),
+                ("System.Net.Http.HttpRequestException", "Connection refused (api.example.com:443)"),
+                ("System.Net.Sockets.SocketException", "Connection refused"),
+            ],
+            Category::Integration,
+        ),
+        (NET, &[("System.Net.Http.HttpRequestException", "Connection refused (stock.internal:80)")], Category::Infra),
+        (
+            NET,
+            &[
+                (
+                    "System.Threading.Tasks.TaskCanceledException",
+                    "due to the configured HttpClient.Timeout of 1 seconds elapsing.",
+                ),
+                ("System.TimeoutException", "x"),
+                ("System.Threading.Tasks.TaskCanceledException", "A task was canceled."),
+            ],
+            Category::Integration,
+        ),
+        (
+            NET,
+            &[
+                ("System.InvalidOperationException", "x"),
+                ("Npgsql.NpgsqlException", "x"),
+                ("System.Net.Sockets.SocketException", "Connection refused"),
+            ],
+            Category::Infra,
+        ),
+        (
+            NET,
+            &[("System.Reflection.TargetInvocationException", "x"), ("System.NullReferenceException", "x")],
+            Category::Defect,
+        ),
+        (
+            NET,
+            &[("Microsoft.AspNetCore.Http.BadHttpRequestException", "x"), ("System.Text.Json.JsonException", "x")],
+            Category::Http,
+        ),
+        (
+            NODE,
+            &[("TypeError", "fetch failed"), ("Error", "getaddrinfo ENOTFOUND api.example.com")],
+            Category::Integration,
+        ),
+        (NODE, &[("TypeError", "fetch failed"), ("Error", "connect ECONNREFUSED 10.3.2.1:8080")], Category::Infra),
+        (NODE, &[("Error", "connect ECONNREFUSED 127.0.0.1:5432")], Category::Infra),
+        (NODE, &[("Error", "connect ECONNREFUSED 203.0.113.9:8443")], Category::Integration),
+        (NODE, &[("TypeError", "Cannot read properties of undefined (reading 'x')")], Category::Defect),
+    ];
+    let policy = policy();
+    for (platform, chain, category) in cases {
+        let finding = policy.taxonomy.classify(&record(*platform, chain), &policy.hosts);
+        assert_eq!(finding.category, *category, "{chain:?}: {}", finding.reason);
+    }
+}
+
+#[test]
+fn the_words_and_the_level_tell_who_caught_it() {
+    let error = Level::Error;
+    let cases = [
+        ("Shop.Prices", "Rates not available, using yesterday's", error, Some(true)),
+        ("Shop.Prices", "Unhandled exception in job prices", error, Some(false)),
+        ("Shop.Prices", "Could not read prices", Level::Warning, Some(true)),
+        ("Shop.Program", "Host terminated unexpectedly", Level::Fatal, Some(false)),
+        ("Shop.Prices", "The input string 'x' was not in a correct format.", error, None),
+        ("Shop.ErrorHandlingMiddleware", "Something went wrong", error, Some(false)),
+        ("Microsoft.EntityFrameworkCore.Query", "An exception occurred while iterating", error, None),
+        ("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", "An unhandled exception", error, Some(false)),
+    ];
+    for (logger, message, level, handled) in cases {
+        let verdict = &judge(policy(), vec![logged(1, logger, message, level, 3)])[0];
+        assert_eq!(verdict.handled, handled, "{logger}: {message}: {:?}", verdict.reasons);
+    }
+}
+
+#[test]
+fn one_failure_printed_by_several_layers_is_sent_once() {
+    let prints = || {
+        vec![
+            logged(1, "Microsoft.EntityFrameworkCore.Query", "An exception occurred", Level::Error, 4),
+            logged(9, "Microsoft.AspNetCore.Server.Kestrel", "An unhandled exception was thrown", Level::Error, 9),
+        ]
+    };
+    let verdicts = judge(policy(), prints());
+    assert_eq!(actions(&verdicts), [Action::Duplicate, Action::Send]);
+    assert!(verdicts[0].reasons.last().unwrap().contains("line 9"), "{:?}", verdicts[0].reasons);
+    assert_eq!(verdicts[0].handled, Some(false));
+    // The same again, from the same layers, is the next occurrence.
+    let verdicts = judge(policy(), prints().into_iter().chain(prints()).collect());
+    assert_eq!(actions(&verdicts), [Action::Duplicate, Action::Send, Action::Duplicate, Action::Send]);
+}
+
+#[test]
+fn what_was_dealt_with_is_not_the_failure_that_followed() {
+    let retried = logged(1, "Shop.Import", "Attempt 1 failed, retrying in 5 s", Level::Error, 4);
+    let crash = last_resort(logged(9, "", "", Level::Fatal, 6), "dotnet.crash");
+    let verdicts = judge(policy(), vec![retried, crash.clone()]);
+    assert_eq!(actions(&verdicts), [Action::Drop, Action::Send]);
+    // Logged and thrown on: the last resort prints it with more frames.
+    let logged_only = logged(1, "Shop.Import", "Import of row 7 failed", Level::Error, 4);
+    let verdicts = judge(policy(), vec![logged_only, crash]);
+    assert_eq!(actions(&verdicts), [Action::Duplicate, Action::Send]);
+    assert_eq!(verdicts[0].handled, Some(false));
+}
+
+#[test]
+fn prints_far_apart_are_two_occurrences() {
+    let mut first = logged(1, "Microsoft.EntityFrameworkCore.Query", "x", Level::Error, 4);
+    first.timestamp = Some("2026-03-01T10:00:00Z".to_owned());
+    let mut second = logged(9, "Microsoft.AspNetCore.Server.Kestrel", "x", Level::Error, 9);
+    second.timestamp = Some("2026-03-01T10:00:31Z".to_owned());
+    assert_eq!(actions(&judge(policy(), vec![first, second])), [Action::Send, Action::Send]);
+}
+
+#[test]
+fn no_more_records_are_held_than_the_limit_says() {
+    let settings = Settings { held_records: 3, ..Settings::default() };
+    let policy = Policy::new(settings, &[], None).unwrap();
+    let mut judge = Judge::new(policy.into());
+    let mut judged = Vec::new();
+    for line in 1..=10 {
+        judge.push(logged(line, &format!("Shop.L{line}"), "It failed", Level::Error, 4), &mut judged);
+        assert!(line as usize - judged.len() <= 3);
+    }
+    judge.idle(&mut judged);
+    let lines: Vec<u64> = judged.iter().map(|(record, _)| record.source.first_line).collect();
+    assert_eq!(lines, (1..=10).collect::<Vec<_>>());
+}
+
+#[test]
+fn only_known_environments_are_reported() {
+    let verdict = |environment: Option<&str>, configured: Option<&str>| {
+        let mut record = last_resort(record(PHP, &[("TypeError", "x")]), "php.uncaught");
+        record.environment = environment.map(str::to_owned);
+        let policy = Policy::new(Settings::default(), &[], configured.map(str::to_owned)).unwrap();
+        judge(policy, vec![record]).remove(0)
+    };
+    for reported in ["production", "staging", "development", "prod", "Dev", "uat"] {
+        assert_eq!(verdict(Some(reported), None).action, Action::Send, "{reported}");
+    }
+    assert_eq!(verdict(None, None).action, Action::Send);
+    for other in ["local", "testing"] {
+        let verdict = verdict(Some(other), Some("production"));
+        assert_eq!(verdict.action, Action::Drop);
+        assert!(verdict.reasons.last().unwrap().contains(other), "{:?}", verdict.reasons);
+    }
+    assert_eq!(verdict(None, Some("local")).action, Action::Drop);
+}
+
+#[test]
+fn an_application_with_the_sdk_is_not_reported_twice() {
+    let mut traced = last_resort(record(PHP, &[("TypeError", "x")]), "laravel.handler");
+    let module = Some(r"Sentry\Laravel\Tracing\Middleware".to_owned());
+    traced.exceptions[0].frames = vec![Frame { module, ..Frame::default() }];
+    let plain = last_resort(record(PHP, &[("TypeError", "y")]), "laravel.handler");
+    let verdicts = judge(policy(), vec![traced.clone(), plain]);
+    assert_eq!(actions(&verdicts), [Action::Drop, Action::Drop]);
+    let settings = Settings { sentry_sdk: SdkReports::Send, ..Settings::default() };
+    assert_eq!(actions(&judge(Policy::new(settings, &[], None).unwrap(), vec![traced])), [Action::Send]);
+}
+
+/// The tables `[policy]` and `[[rule]]`, as the configuration embeds them.
+#[derive(Debug, serde::Deserialize)]
+struct Tables {
+    #[serde(default)]
+    policy: Settings,
+    #[serde(default)]
+    rule: Vec<Rule>,
+}
+
+fn from_toml(text: &str) -> Result<Policy, String> {
+    let tables: Tables = toml::from_str(text).map_err(|error| error.to_string())?;
+    Policy::new(tables.policy, &tables.rule, None).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_first_rule_that_matches_wins() {
+    let policy = || {
+        from_toml(
+            r#"
+            [[rule]]
+            name = "noise"
+            match = { type = 'App\Legacy\*', message = ["/row \\d+ of/", "*ignored*"] }
+            action = "drop"
+            [[rule]]
+            match = { "error.type" = 'App\*', status = "4xx" }
+            category = "infra"
+            action = "send"
+            level = "fatal"
+            tags = { team = "orders" }
+            fingerprint = ["{{ default }}", "orders"]
+            "#,
+        )
+        .unwrap()
+    };
+    let mut record = last_resort(record(PHP, &[(r"App\Legacy\ImportError", "row 12 of 40")]), "php.uncaught");
+    record.request = Some(Request { status: Some(404), ..Request::default() });
+    let verdict = judge(policy(), vec![record.clone()]).remove(0);
+    assert_eq!(verdict.action, Action::Drop);
+    assert!(verdict.reasons.iter().any(|reason| reason.contains("noise")), "{:?}", verdict.reasons);
+    record.exceptions[0].message = "another".to_owned();
+    let verdict = judge(policy(), vec![record]).remove(0);
+    assert_eq!((verdict.action, verdict.category), (Action::Send, Category::Infra));
+    assert_eq!(verdict.effects.tags["team"], "orders");
+    assert_eq!(verdict.effects.level, Some(Level::Fatal));
+}
+
+#[test]
+fn an_entry_of_the_lists_can_be_overridden() {
+    let policy = from_toml("[policy.override]\n\"php.throttling\" = \"infra\"\n").unwrap();
+    let kind = r"Illuminate\Http\Exceptions\ThrottleRequestsException";
+    let verdict = judge(policy, vec![last_resort(record(PHP, &[(kind, "x")]), "laravel.handler")]).remove(0);
+    assert_eq!((verdict.action, verdict.category), (Action::Send, Category::Infra));
+}
+
+#[test]
+fn what_cannot_be_understood_is_an_error_with_its_text() {
+    let cases = [
+        ("[[rule]]\nmatch = { message = \"/a(/\" }\naction = \"drop\"\n", "/a(/"),
+        ("[[rule]]\nmatch = { type = \"[\" }\naction = \"drop\"\n", "\"[\""),
+        ("[[rule]]\nmatch = { type = \"X\" }\n", "does nothing"),
+        (
+            "[[rule]]\nmatch = {}\naction = \"drop\"\n[[rule]]\nmatch = { type = \"X\" }\naction = \"send\"\n",
+            "can never match",
+        ),
+        ("[[rule]]\nmatch = { typo = \"X\" }\naction = \"drop\"\n", "typo"),
+        ("[policy.override]\n\"php.nothing\" = \"infra\"\n", "php.nothing"),
+        ("[policy]\nminimum = 1\n", "minimum"),
+        ("[policy]\nown_hosts = [\"\"]\n", "own_hosts"),
+    ];
+    for (text, shown) in cases {
+        let error = from_toml(text).unwrap_err();
+        assert!(error.contains(shown), "{text}: {error}");
+    }
 }

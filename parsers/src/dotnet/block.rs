@@ -65,6 +65,7 @@ impl Block {
     /// Takes one line; false when it is no part of the block.
     fn take(&mut self, text: &str) -> bool {
         if let line::Piece::Frame(frame, _) = line::piece(text) {
+            self.field = Some(Field::Stack);
             self.last().frames.push(frame);
             return true;
         }
@@ -167,7 +168,7 @@ impl Block {
 
     fn finish(mut self) -> Vec<Exception> {
         for exception in &mut self.exceptions {
-            exception.message.truncate(exception.message.trim_end().len());
+            exception.message = exception.message.trim().to_owned();
             // `Message: Shop.CartException: too full`, with no label for the type.
             if exception.kind.is_empty()
                 && let Some(head) = head::at_start(&exception.message.clone()).filter(|head| head.strong)

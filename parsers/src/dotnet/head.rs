@@ -124,6 +124,32 @@ pub(super) fn labelled(line: &str) -> Option<usize> {
     (whole && label.len() < 40).then(|| line.len() - kind.trim_start().len())
 }
 
+// Harbor.CraneException Crane 7 is gone Void Reserve(Int32)
+/// A head whose type, message and method a layout joined with blanks (NLog's `format=Type,Message,Method`).
+pub(super) fn joined(text: &str) -> Option<Head<'_>> {
+    let (kind, rest) = text.split_once(' ')?;
+    if !is_strong(kind) || !kind.contains('.') || type_length(kind) != Some(kind.len()) {
+        return None;
+    }
+    let rest = rest.trim();
+    let message = match rest.strip_suffix(')').and_then(|rest| rest.rfind('(')) {
+        // `Void Reserve(Int32)`: two words, and the parameters' types.
+        Some(open) => {
+            let mut words = rest[..open].rsplitn(3, ' ');
+            let named = |word: Option<&str>| word.is_some_and(|word| !word.is_empty() && is_method_word(word));
+            let (method, returns) = (words.next(), words.next());
+            if named(method) && named(returns) { words.next().unwrap_or("") } else { rest }
+        }
+        None => rest,
+    };
+    Some(Head { kind, code: None, message, strong: true })
+}
+
+fn is_method_word(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_uppercase() || c == '_' || c == '<')
+        && word.chars().all(|c| c.is_alphanumeric() || "._`<>[],+".contains(c))
+}
+
 /// The length of a type's name: `Shop.Cart+Full`, `` Shop.Error`1[System.Int32] ``, `FSharp.Core.Operators+Failure@7`.
 fn type_length(text: &str) -> Option<usize> {
     let mut end = 0;
@@ -197,5 +223,9 @@ mod tests {
         let (_, head) = within("|FATAL|Shop|start Shop.StartException: x ---> y").unwrap();
         assert_eq!(head.kind, "Shop.StartException");
         assert!(within("no exception: here").is_none());
+        let head = joined("Shop.RowException cell 3 (b) Void Read(Int32, System.String)").unwrap();
+        assert_eq!((head.kind, head.message), ("Shop.RowException", "cell 3 (b)"));
+        assert_eq!(joined("Shop.RowException cell (3)").unwrap().message, "cell (3)");
+        assert_eq!(labelled("Exception Info: Shop.RowException"), Some(16));
     }
 }

@@ -84,17 +84,18 @@ fn started(record: &Record, known: &Request) -> Option<Request> {
         return None;
     }
     let id = request_id(record)?;
-    let mut named = false;
-    for line in record.before.iter().rev() {
-        named |= line.contains(&id);
+    for (at, line) in record.before.iter().enumerate().rev() {
         let Some((_, rest)) = line.split_once("Request starting HTTP/") else { continue };
-        if !named && !line.contains(&id) {
+        // The id stands in the entry itself, or in its scopes, printed above its message.
+        let scopes = at.checked_sub(1).map(|above| record.before[above].as_str());
+        if !line.contains(&id) && !scopes.is_some_and(|scopes| scopes.contains(&id)) {
             continue;
         }
         let mut words = rest.split(' ').skip(1);
         let (method, url) = (words.next()?, words.next()?);
         let path = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or(url);
-        if known.url.as_deref().is_some_and(|known| known != path && known != url) {
+        let bare = |url: &str| url.split('?').next().map(str::to_owned);
+        if known.url.as_deref().is_some_and(|known| bare(known) != bare(path) && known != url) {
             return None;
         }
         return Some(Request { method: Some(method.to_owned()), url: Some(url.to_owned()), status: None });

@@ -4,9 +4,14 @@
 //! one pass with a stack of its own, so that neither depth nor width of a chain costs more than its bytes; what is not
 //! understood between frames is kept. Does not look before the head.
 
+mod chain;
+mod words;
+
+use super::head;
 use super::line::{self, Piece};
-use super::{head, in_app};
-use crate::record::{CauseOf, Exception};
+use crate::record::Exception;
+use chain::remove;
+use words::{is_file_name, is_label, is_tail, quotes_trace, without_nested};
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -25,6 +30,7 @@ pub(super) struct Trace {
 pub(super) fn read(lines: &[&str], at: usize, offset: usize, indent: usize) -> Trace {
     let mut reader = Reader::new(lines, at, indent);
     let first = lines.get(at).and_then(|line| line.get(offset..)).unwrap_or("");
+    reader.woven = head::after_banner(first).is_some();
     reader.quoted = quotes_trace(first) && lines[at + 1..].iter().take(200).any(|line| line.contains('"'));
     reader.queue = if reader.quoted { vec![first] } else { line::pieces(first) };
     reader.queue.reverse();
@@ -75,6 +81,10 @@ struct Reader<'a> {
     stack: Vec<Open>,
     /// Inside of a message that holds another exception's whole text in quotes.
     quoted: bool,
+    /// Inside of Quartz's `[See nested exception: …]`, which prints the cause again.
+    nested: bool,
+    /// Whether lines of others may stand between: a crash goes to another stream than the log.
+    woven: bool,
     /// The next line that belongs to a trace, once it was looked for; the number of lines when there is none.
     next_trace: Option<usize>,
     trace: Trace,
@@ -91,6 +101,8 @@ impl<'a> Reader<'a> {
             queue: Vec::new(),
             stack: Vec::new(),
             quoted: false,
+            nested: false,
+            woven: false,
             next_trace: None,
             trace: Trace { end: at, ..Trace::default() },
             repeated: Vec::new(),
@@ -114,6 +126,17 @@ impl<'a> Reader<'a> {
                 self.trace.end = self.index + 1;
                 continue;
             }
+            if self.nested {
+                self.nested = !line.trim_end().ends_with(']');
+                self.trace.end = self.index + 1;
+                continue;
+            }
+            // Another program's line between those of a crash.
+            if self.woven && super::is_aside(line.as_bytes()) && self.trace_follows(self.index + 1) {
+                continue;
+            }
+            let (line, nested) = without_nested(line);
+            self.nested = nested;
             self.queue = line::pieces(line);
             self.queue.reverse();
             if self.queue.len() == 1 && !self.skip_blank() {
@@ -194,108 +217,6 @@ impl<'a> Reader<'a> {
             tail.clone_into(&mut self.trace.tail);
         }
         true
-    }
-
-    // ---> (Inner Exception #1) Shop.CartException: too full
-    fn cause(&mut self, number: Option<u32>, text: &'a str) -> bool {
-        if number.is_some() {
-            self.back_to_aggregate();
-        }
-        let Some(parent) = self.stack.last_mut() else { return false };
-        parent.in_message = false;
-        let parent = parent.index;
-        self.open(text, Some(parent), number);
-        true
-    }
-
-    fn open(&mut self, text: &str, parent: Option<usize>, number: Option<u32>) {
-        let index = self.trace.exceptions.len();
-        let text = if parent.is_none() { head::after_banner(text).unwrap_or(text) } else { text };
-        let mut exception = match head::at_start(text.trim_start()) {
-            Some(head) => Exception {
-                kind: head.kind.to_owned(),
-                message: head.message.to_owned(),
-                code: head.code.map(str::to_owned),
-                ..Exception::default()
-            },
-            None => Exception { message: text.to_owned(), ..Exception::default() },
-        };
-        let mut unmarked = false;
-        if let Some(parent) = parent {
-            let outer = &self.trace.exceptions[parent];
-            unmarked = number.is_none() && outer.code.is_some();
-            let aggregate = outer.kind.ends_with("AggregateException");
-            let source = match number {
-                Some(number) => format!("InnerExceptions[{number}]"),
-                None if aggregate => "InnerExceptions[0]".to_owned(),
-                None => "InnerException".to_owned(),
-            };
-            // Member 0 was printed as the aggregate's cause already.
-            let first = self.trace.exceptions.get(parent + 1);
-            if number == Some(0) && first.is_some_and(|first| first.kind == exception.kind) {
-                self.repeated.push(index);
-            }
-            exception.cause_of = Some(CauseOf { parent, source });
-        }
-        self.trace.exceptions.push(exception);
-        self.stack.push(Open { index, numbered: number.is_some(), unmarked, in_message: true });
-    }
-
-    fn end_of_inner(&mut self) {
-        while self.stack.len() > 2 && self.stack.last().is_some_and(|open| open.unmarked) {
-            self.close();
-        }
-        if self.stack.len() > 1 {
-            self.stack.pop();
-        }
-        if let Some(open) = self.stack.last_mut() {
-            open.in_message = false;
-        }
-    }
-
-    fn end_of_members(&mut self, count: usize) {
-        for _ in 0..count {
-            while let Some(open) = self.stack.last() {
-                if self.stack.len() == 1 {
-                    return;
-                }
-                let numbered = open.numbered;
-                self.close();
-                if numbered {
-                    break;
-                }
-            }
-        }
-    }
-
-    fn back_to_aggregate(&mut self) {
-        let aggregate = |open: &Open| self.trace.exceptions[open.index].kind.ends_with("AggregateException");
-        let nearest = self.stack.iter().rev().take(DEPTH).position(aggregate);
-        let Some(depth) = nearest.map(|above| self.stack.len() - 1 - above) else { return };
-        while self.stack.len() > depth + 1 {
-            self.close();
-        }
-    }
-
-    /// Takes the innermost open exception off; where no line told its end, its frames are parted from its parent's.
-    fn close(&mut self) {
-        let Some(open) = self.stack.pop() else { return };
-        let Some(parent) = self.trace.exceptions[open.index].cause_of.as_ref().map(|of| of.parent) else { return };
-        if !open.unmarked {
-            return;
-        }
-        let frames = std::mem::take(&mut self.trace.exceptions[open.index].frames);
-        // The method that wrapped the cause stands last in the cause's frames and first in the outer one's.
-        let sought = if self.stack.len() < DEPTH { frames.len() } else { 0 };
-        let libraries =
-            frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
-        let cut = frames[..libraries].windows(2).position(|pair| same_call(&pair[0], &pair[1])).map_or(0, |at| at + 1);
-        let mut inner = frames;
-        let outer = inner.split_off(cut);
-        self.trace.exceptions[open.index].frames = inner;
-        let parent = &mut self.trace.exceptions[parent];
-        let own = std::mem::replace(&mut parent.frames, outer);
-        parent.frames.extend(own);
     }
 
     fn text(&mut self, text: &'a str) -> bool {
@@ -470,66 +391,5 @@ impl<'a> Reader<'a> {
     }
 }
 
-// System.TimeoutException: A timeout occurred … HeartbeatException: "MongoDB.Driver.ConnectionException: … ---> …
-/// Whether a message opens a quotation of another exception and does not close it on its line.
-fn quotes_trace(text: &str) -> bool {
-    let Some(at) = text.find("xception: \"") else { return false };
-    let quoted = &text[at + 11..];
-    head::at_start(quoted).is_some_and(|head| head.strong) && !quoted.contains('"')
-}
-
-fn same_call(one: &crate::record::Frame, other: &crate::record::Frame) -> bool {
-    one.module == other.module && one.function == other.function
-}
-
-/// Takes exceptions out of a chain, with all that they caused.
-fn remove(exceptions: &mut Vec<Exception>, repeated: &[usize]) {
-    let mut place = vec![None; exceptions.len()];
-    let mut kept = Vec::new();
-    for (index, mut exception) in exceptions.drain(..).enumerate() {
-        if repeated.binary_search(&index).is_ok() {
-            continue;
-        }
-        if let Some(of) = &mut exception.cause_of {
-            let Some(parent) = place[of.parent] else { continue };
-            of.parent = parent;
-        }
-        place[index] = Some(kept.len());
-        kept.push(exception);
-    }
-    *exceptions = kept;
-}
-
-/// A line that only announces the frames.
-fn is_label(text: &str) -> bool {
-    matches!(
-        text.trim_end_matches(':').to_ascii_lowercase().as_str(),
-        "stack trace" | "stacktrace" | "call stack" | "stack" | "traceback"
-    ) && text.ends_with(':')
-}
-
-/// What file exceptions print between their message and their frames.
-fn is_file_name(text: &str) -> bool {
-    text.starts_with("File name: '") || text.starts_with("Fusion log:") || text.starts_with("WRN: Assembly binding")
-}
-
-/// Lines that follow an exception's frames and are still its own.
-fn is_tail(text: &str) -> bool {
-    const TAILS: &[&str] = &[
-        "Exception data:",
-        "ClientConnectionId:",
-        "ClientConnectionId before routing:",
-        "Routing Destination:",
-        "Error Number:",
-        "[See nested exception:",
-        "Cannot print exception string because Exception.ToString() failed.",
-        "WRN: Assembly binding",
-        "=== Pre-bind state information ===",
-        "LOG: ",
-        "Calling assembly : ",
-        "To enable assembly bind failure logging",
-        "Note: There is some performance penalty",
-        "To turn this feature off",
-    ];
-    TAILS.iter().any(|tail| text.starts_with(tail))
-}
+#[cfg(test)]
+mod tests;

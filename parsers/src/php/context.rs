@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::frame;
 use super::native;
-use super::object::{self, previous_of};
+use super::object::{self, MAX_CHAIN, previous_of};
 use crate::record::{Exception, Record, Request, Trace, User};
 
 /// Fields kept of one record.
@@ -16,9 +16,6 @@ const MAX_FIELDS: usize = 64;
 const MAX_FIELD_BYTES: usize = 1024;
 /// How deep exceptions and fields are looked for.
 const MAX_DEPTH: usize = 8;
-/// Exceptions of one chain.
-const MAX_CHAIN: usize = 64;
-
 /// An exception found in a context.
 #[derive(Debug, Default)]
 pub(super) struct Thrown {

@@ -100,8 +100,10 @@ const SYMFONY: [(&str, By); 9] = [
     ("Fatal Compile Error: ", By::SymfonyUncaught),
 ];
 
-/// Finds the mechanism of a record that Monolog wrote. `laravel` says whose header it is, `keys` its context's.
+/// Finds the mechanism of a record that Monolog wrote. `laravel` says whether its header is Laravel's, `keys` are its
+/// context's.
 pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
+    let laravel = laravel || keys.contains(&"userId") || is_laravel(&record.exceptions);
     let message = record.message.as_deref().unwrap_or("");
     let Some(outer) = record.exceptions.first() else { return };
     if let Some((_, kind)) = SYMFONY.iter().find(|(words, _)| message.starts_with(words))
@@ -163,6 +165,14 @@ pub(super) fn is_fatal(kind: &str) -> bool {
         kind.rsplit('\\').next().unwrap_or(kind),
         "FatalError" | "FatalErrorException" | "OutOfMemoryError" | "OutOfMemoryException" | "UndefinedFunctionError"
     ) && kind.starts_with("Symfony\\")
+}
+
+/// Whether Laravel's own code stands in a trace.
+fn is_laravel(exceptions: &[Exception]) -> bool {
+    let framework = |file: &Option<String>| file.as_ref().is_some_and(|file| file.contains("/laravel/framework/"));
+    exceptions
+        .iter()
+        .any(|exception| framework(&exception.file) || exception.frames.iter().any(|frame| framework(&frame.file)))
 }
 
 /// Inside what an exception was thrown, told by the framework's frames.

@@ -5,7 +5,7 @@
 //! without a header.
 
 use super::frame;
-use super::object::previous_of;
+use super::object::{MAX_CHAIN, previous_of};
 use crate::header;
 use crate::record::{Exception, Frame, Level, Request};
 
@@ -165,8 +165,8 @@ fn chain(lines: &[&str], first: usize, text: &str, uncaught: bool) -> Option<Pri
         printed.end = block.end;
         let next = block.end + lines[block.end..].iter().take_while(|line| line.trim().is_empty()).take(2).count();
         match lines.get(next).and_then(|line| line.strip_prefix("Next ")) {
-            Some(rest) => (at, text) = (next, rest),
-            None => break,
+            Some(rest) if printed.chain.len() < MAX_CHAIN => (at, text) = (next, rest),
+            _ => break,
         }
     }
     printed.chain.reverse();

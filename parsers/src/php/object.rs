@@ -7,6 +7,8 @@
 use super::frame::{self, Frames};
 use crate::record::{CauseOf, Exception};
 
+/// Exceptions of one chain; what stands behind them is left out.
+pub(super) const MAX_CHAIN: usize = 64;
 /// What stands before each exception.
 pub(super) const MARK: &str = "[object] (";
 const PREVIOUS: &str = "[previous exception] [object] (";
@@ -28,8 +30,8 @@ pub(super) fn chain(text: &str) -> Option<(Vec<Exception>, Vec<String>)> {
         chain[first].frames = block.trace.frames;
         unparsed.extend(block.trace.unparsed);
         match block.rest.trim_start().strip_prefix(PREVIOUS) {
-            Some(next) => rest = next,
-            None => {
+            Some(next) if chain.len() < MAX_CHAIN => rest = next,
+            _ => {
                 let left = block.rest.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned);
                 unparsed.extend(left.take(20));
                 return Some((chain, unparsed));
@@ -116,8 +118,8 @@ fn headers(text: &str) -> Option<Vec<Exception>> {
         let own = cut.map_or(message, |cut| &message[..cut]);
         headers.push(place(exception, own));
         match cut {
-            Some(cut) => rest = &message[cut + 2..],
-            None => return Some(headers),
+            Some(cut) if headers.len() < MAX_CHAIN => rest = &message[cut + 2..],
+            _ => return Some(headers),
         }
     }
 }

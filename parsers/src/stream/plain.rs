@@ -11,6 +11,8 @@ use crate::text::{self, trim_break};
 use crate::unwrap::{self, Wrapper};
 use crate::{Options, Record, Source, assemble, php, scan};
 
+/// Wrappers inside wrappers that are taken off: more is no deployment but an attack.
+const MAX_DEPTH: u8 = 4;
 /// How far before a trace its record may begin.
 const LOOK_BACK_BYTES: usize = 32 * 1024;
 /// How far before a record its context is taken from.
@@ -27,6 +29,8 @@ const LOOK_BACK_LINES: usize = 400;
 const HEADLESS_LINES: usize = 60;
 /// A record that ends so many lines before its region does, is complete.
 const MARGIN_LINES: usize = 48;
+/// A longer first line is not waited for.
+const FIRST_LINE_BYTES: usize = 64 * 1024;
 /// Bytes that may be read again beyond four times those that were settled.
 const MAX_REREAD_BYTES: usize = 4 * 1024 * 1024;
 /// So much of a stream's beginning tells its encoding.
@@ -47,11 +51,15 @@ pub(super) struct Plain {
     started: bool,
     /// Whether lines may turn out to be wrapped.
     unwraps: bool,
+    /// Whether these are a file's own lines, not a program's in one.
+    outermost: bool,
 }
 
 impl Plain {
-    /// Plain lines from a place in their stream on; `unwraps` says whether they may turn out to be wrapped.
-    pub(super) fn new(offset: u64, line: u64, unwraps: bool) -> Plain {
+    /// Plain lines from a place in their stream on, at `depth` wrappers.
+    pub(super) fn new(offset: u64, line: u64, depth: u8) -> Plain {
+        let unwraps = depth < MAX_DEPTH;
+        let outermost = depth == 0;
         Plain {
             window: Window::new(offset, line),
             next: 0,
@@ -60,6 +68,7 @@ impl Plain {
             reread: 0,
             started: !unwraps,
             unwraps,
+            outermost,
         }
     }
 
@@ -67,7 +76,9 @@ impl Plain {
     pub(super) fn push(&mut self, bytes: &[u8], options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
         let switched = if !self.started {
             self.window.bytes.extend_from_slice(bytes);
-            if self.window.bytes.len() < HEAD_BYTES {
+            let length = self.window.bytes.len();
+            let whole = length >= HEAD_BYTES && memchr::memchr(b'\n', &self.window.bytes).is_some();
+            if !whole && length < FIRST_LINE_BYTES {
                 return None;
             }
             self.start().or_else(|| self.take_lines(0, options, found))
@@ -126,8 +137,8 @@ impl Plain {
     pub(super) fn checkpoint(&self) -> (u64, u64) {
         let from = match &self.open {
             Some(open) => open.start,
-            None if self.next > self.floor => self.look_back(self.window.line_start(self.next - 1)),
-            None => self.next,
+            None if self.next > self.floor && self.may_be_wrapped() => self.lines_above(self.next, HEADLESS_LINES),
+            None => self.entry_above(self.next, true, None),
         };
         (self.window.offset_at(from), self.window.line_at(from))
     }
@@ -139,9 +150,12 @@ impl Plain {
         (place.0, place.1, self.window.bytes.split_off(from))
     }
 
+    /// The wrapper that the stream's beginning shows.
     fn start(&mut self) -> Option<Wrapper> {
         self.started = true;
-        unwrap::encoding(&self.window.bytes[..self.window.bytes.len().min(HEAD_BYTES)])
+        let bytes = &self.window.bytes;
+        let first = &bytes[..line_end(bytes, 0).min(FIRST_LINE_BYTES)];
+        unwrap::encoding(&bytes[..bytes.len().min(HEAD_BYTES)]).or_else(|| unwrap::certain(trim_break(first)))
     }
 
     /// Searches whole lines where they lie. The window holds nothing that was not searched.
@@ -224,6 +238,7 @@ impl Plain {
                 from = start;
                 continue;
             }
+            self.next = start;
             let raw = trim_break(&self.window.bytes[start..end]);
             if let Some(wrapper) = unwrap::detect(raw).filter(|_| self.unwraps) {
                 return Err(wrapper);
@@ -299,7 +314,7 @@ impl Plain {
         };
         record.bytes_cut = self.window.cut_between(first, last);
         record.before = self.lines_before(first, options.context_lines);
-        assemble::with_context(&mut record);
+        assemble::complete(&mut record);
         record
     }
 
@@ -335,14 +350,19 @@ impl Plain {
         let text = text::clean(trim_break(&bytes[hit..line_end(bytes, hit)]));
         // Where only one kind of header can be this entry's, other first lines may be parts of its message.
         let surely = php::concerns(&text) && !assemble::is_whole(&text);
-        let begins = |text: &[u8]| line::kind(text) == Kind::Begin;
-        if begins(&text) && (!surely || !text.starts_with(b"{")) {
+        let begins = line::kind(&text) == Kind::Begin;
+        if begins && (!surely || !text.starts_with(b"{")) {
             return hit;
         }
-        let lowest = self.floor.max(hit.saturating_sub(LOOK_BACK_BYTES));
-        let mut start = hit;
-        let mut headless = hit;
-        let mut nearest = begins(&text).then_some(hit);
+        self.entry_above(hit, surely, begins.then_some(hit))
+    }
+
+    /// The first line of the entry that the line behind `below` belongs to; of an entry of a known kind, if `surely`
+    /// and if there is one, else the `nearest` that looks so.
+    fn entry_above(&self, below: usize, surely: bool, mut nearest: Option<usize>) -> usize {
+        let lowest = self.floor.max(below.saturating_sub(LOOK_BACK_BYTES));
+        let mut start = below;
+        let mut headless = below;
         for lines in 0..LOOK_BACK_LINES {
             if start <= lowest {
                 break;
@@ -351,8 +371,8 @@ impl Plain {
             if before < lowest {
                 break;
             }
-            let text = text::clean(trim_break(&bytes[before..start]));
-            if begins(&text) && !self.goes_on(before, &text, lowest) {
+            let text = text::clean(trim_break(&self.window.bytes[before..start]));
+            if line::kind(&text) == Kind::Begin && !self.goes_on(before, &text, lowest) {
                 if !surely || php::begins_entry(&text) {
                     return before;
                 }
@@ -364,6 +384,21 @@ impl Plain {
             }
         }
         nearest.unwrap_or(headless)
+    }
+
+    /// Whether the last line looks as if a wrapper's prefix stood before it, so that entries are not known yet.
+    fn may_be_wrapped(&self) -> bool {
+        let start = self.window.line_start(self.next - 1);
+        let line = trim_break(&self.window.bytes[start..self.next]);
+        self.unwraps && (unwrap::certain(line).is_some() || self.outermost && unwrap::is_prefixed(line))
+    }
+
+    fn lines_above(&self, below: usize, count: usize) -> usize {
+        let lowest = self.floor.max(below.saturating_sub(LOOK_BACK_BYTES));
+        let starts = std::iter::successors(Some(below), |start| {
+            (*start > lowest).then(|| self.window.line_start(start - 1)).filter(|start| *start >= lowest)
+        });
+        starts.take(count + 1).last().unwrap_or(below)
     }
 
     /// Whether a line that looks like the first of an entry is the second of the entry before it.

@@ -6,12 +6,14 @@
 use super::window::{Window, line_end};
 use crate::line::{self, Kind};
 use crate::text::{self, trim_break};
-use crate::{Options, assemble, node, php};
+use crate::{Options, assemble, dotnet, node, php};
 
 /// After so many lines that are no part of a trace, a record is over.
 const QUIET_LINES: u32 = 200;
 /// A region is first parsed when it has so many lines behind its hit, then whenever these have doubled.
 const FIRST_LINES: usize = 96;
+/// Lines of a log that may stand between two lines of a crash.
+const MAX_ASIDES: u32 = 4;
 /// An entry that does not go on within so many bytes of others was cut off.
 const FOREIGN_BYTES: usize = 16 * 1024;
 
@@ -34,6 +36,10 @@ pub(super) struct Open {
     weave: Option<php::Weave>,
     /// Where another entry began inside an open one: the region ends there, unless that one goes on behind it.
     breaks: Option<usize>,
+    /// A runtime prints a crash here, line by line, beside the log.
+    crash: bool,
+    /// Lines of the log since the crash's last one.
+    asides: u32,
     /// Follows a trace of JavaScript.
     calls: node::Extent,
 }
@@ -55,6 +61,7 @@ impl Open {
         open.start = start;
         open.try_at = FIRST_LINES;
         let text = text::clean(trim_break(&window.bytes[hit..end]));
+        open.crash = dotnet::announces(&text);
         open.calls = node::Extent::new(&window.bytes[start..hit], &text);
         if follows && php::concerns(&text) {
             open.weave = Some(weave(window, start, end));
@@ -74,6 +81,8 @@ impl Open {
             quiet: 0,
             weave: None,
             breaks: None,
+            crash: false,
+            asides: 0,
             calls: node::Extent::default(),
         }
     }
@@ -133,8 +142,17 @@ impl Open {
             return self.breaks.filter(|at| end - at > FOREIGN_BYTES).map(Extent::Ends);
         }
         match line::kind(text) {
-            Kind::Begin => return Some(Extent::Ends(self.cursor)),
-            Kind::Trace => self.quiet = 0,
+            Kind::Begin if self.crash && self.asides < MAX_ASIDES && dotnet::is_aside(text) => {
+                self.breaks = self.breaks.or(Some(self.cursor));
+                self.asides += 1;
+            }
+            Kind::Begin => return Some(Extent::Ends(self.breaks.unwrap_or(self.cursor))),
+            Kind::Trace => {
+                self.quiet = 0;
+                self.asides = 0;
+                self.breaks = None;
+            }
+            Kind::Blank | Kind::Text if self.asides > 0 => return self.breaks.map(Extent::Ends),
             Kind::Blank | Kind::Text => self.quiet += 1,
         }
         let step = self.calls.step(above, text);

@@ -46,12 +46,21 @@ impl Words {
 
     /// Whether `own` is empty, or words that are said of anything.
     pub(super) fn says_nothing(&self, own: &str) -> bool {
-        let mut rest = own.to_lowercase();
+        let mut rest = format!("{} ", plain_words(own).to_lowercase());
         for words in &self.says_nothing {
             rest = rest.replace(words.as_str(), " ");
         }
         !rest.chars().any(char::is_alphabetic)
     }
+}
+
+/// The words that are words: no ids, paths, addresses, key=value pairs, and nothing in brackets.
+fn plain_words(own: &str) -> String {
+    let is_plain = |word: &&str| {
+        let odd = |c: char| c.is_ascii_digit() || matches!(c, '/' | '=' | '@' | '_' | '\\' | '|' | '\x1b');
+        !word.contains(odd) && !word.starts_with(['[', '<', '{'])
+    };
+    own.split_whitespace().filter(is_plain).collect::<Vec<_>>().join(" ")
 }
 
 fn contained<'a>(words: &'a [String], own: &str) -> Option<&'a str> {

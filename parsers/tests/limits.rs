@@ -1,0 +1,168 @@
+//! What no log may do: input without lines, without end, or without sense must cost neither memory nor records.
+
+#![cfg(test)]
+
+use errtail_parsers::{Options, Parser, Record};
+
+const CHUNK_BYTES: usize = 256 * 1024;
+
+fn parse(options: Options, bytes: &[u8]) -> Vec<Record> {
+    let mut parser = Parser::new(options);
+    bytes.chunks(CHUNK_BYTES).for_each(|chunk| parser.push(chunk));
+    parser.finish();
+    parser.take()
+}
+
+/// A trace of .NET with many calls.
+fn long_trace(calls: usize) -> String {
+    let mut text = "Unhandled exception. System.InvalidOperationException: too deep\n".to_owned();
+    for call in 0..calls {
+        text += &format!("   at Shop.Tree.Walk{call}(Node node) in /src/Tree.cs:line 9\n");
+    }
+    text
+}
+
+/// The largest resident size so far, in KiB, where the system tells.
+fn peak_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
+
+#[test]
+fn input_without_end_costs_no_memory() {
+    let trace = long_trace(4000).into_bytes();
+    let docker = br#"{"log":"0123456789abcdef","stream":"stdout","time":"2026-11-23T21:53:02Z"}"#;
+    let docker = [docker.as_slice(), b"\n"].concat().repeat(3000);
+    let cases: [(&str, Vec<u8>, usize); 6] = [
+        ("a line", b"x".repeat(CHUNK_BYTES), 400),
+        ("a hole", vec![0; CHUNK_BYTES], 400),
+        ("a trace", trace, 64),
+        ("a line in pieces", docker, 64),
+        ("a line of JSON", br#"{"level":"error","stack":"#.repeat(10_000), 40),
+        ("empty lines", b"\n".repeat(CHUNK_BYTES), 40),
+    ];
+    let before = peak_kib();
+    for (name, chunk, times) in cases {
+        let mut parser = Parser::new(Options::default());
+        for _ in 0..times {
+            parser.push(&chunk);
+            drop(parser.take());
+        }
+        parser.finish();
+        if let (Some(before), Some(after)) = (before, peak_kib()) {
+            assert!(after < before + 48 * 1024, "{name}: {before} KiB became {after} KiB");
+        }
+    }
+}
+
+#[test]
+fn a_record_above_the_limit_keeps_head_and_tail() {
+    let text = format!("INFO before\n{}INFO after\n", long_trace(5000));
+    let options = Options { max_record_bytes: 32 * 1024, ..Options::default() };
+    let found = parse(options.clone(), text.as_bytes());
+    assert_eq!(found.len(), 1);
+    let frames = &found[0].exceptions[0].frames;
+    let name = |at: usize| frames[at].function.as_deref().unwrap_or("").to_owned();
+    assert!(name(0).contains("Walk0") && name(frames.len() - 1).contains("Walk4999"), "{} frames", frames.len());
+    assert!(found[0].bytes_cut > 0 && frames.len() < 1000);
+    assert_eq!((found[0].source.first_line, found[0].source.last_line), (2, 5002));
+    assert_eq!(found[0].source.length as usize, text.len() - "INFO before\nINFO after\n".len());
+    for size in [1000, 4097, 65_536] {
+        let mut parser = Parser::new(options.clone());
+        text.as_bytes().chunks(size).for_each(|chunk| parser.push(chunk));
+        parser.finish();
+        assert_eq!(parser.take(), found, "pieces of {size}");
+    }
+}
+
+#[test]
+fn a_message_above_the_limit_loses_its_middle() {
+    let message = "x".repeat(200_000);
+    let text = format!("Unhandled exception. System.Exception: begin {message} end\n   at A.B.C()\n");
+    let options = Options { max_record_bytes: 64 * 1024, ..Options::default() };
+    let found = parse(options, text.as_bytes());
+    assert_eq!(found.len(), 1);
+    let message = &found[0].exceptions[0].message;
+    assert!(message.starts_with("begin ") && message.ends_with(" end") && message.len() < 66_000, "{}", message.len());
+    assert!(found[0].bytes_cut > 100_000);
+    assert_eq!(found[0].source.length as usize, text.len());
+}
+
+#[test]
+fn a_hole_before_an_entry_hides_nothing() {
+    let entry = long_trace(2);
+    let mut bytes = vec![0; 100_000];
+    bytes.extend_from_slice(entry.as_bytes());
+    let found = parse(Options::default(), &bytes);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].exceptions[0].kind, "System.InvalidOperationException");
+    assert_eq!(found[0].exceptions[0].frames.len(), 2);
+}
+
+#[test]
+fn noise_is_no_record() {
+    let mut state = 1u64;
+    let bytes: Vec<u8> = (0..4 << 20)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .collect();
+    assert_eq!(parse(Options::default(), &bytes), []);
+    assert_eq!(parse(Options::default(), b""), []);
+}
+
+#[test]
+fn more_programs_than_are_kept_apart_lose_nothing() {
+    let mut text = String::new();
+    let programs = 600;
+    for program in 0..programs {
+        for line in long_trace(2).lines() {
+            text += &format!("[pod/api-{program}/api] {line}\n");
+        }
+    }
+    let found = parse(Options::default(), text.as_bytes());
+    assert_eq!(found.len(), programs);
+    for (index, record) in found.iter().enumerate() {
+        assert_eq!(record.source.first_line, 3 * index as u64 + 1);
+        assert_eq!(record.origin[0], ("pod".to_owned(), format!("api-{index}")));
+    }
+}
+
+#[test]
+fn interleaved_writers_come_out_whole_and_in_order() {
+    let mut text = String::new();
+    let traces: Vec<String> = (0..3).map(|writer| long_trace(20 + writer)).collect();
+    let mut lines: Vec<_> = traces.iter().map(|trace| trace.lines()).collect();
+    loop {
+        let mut written = false;
+        for (writer, lines) in lines.iter_mut().enumerate() {
+            if let Some(line) = lines.next() {
+                text += &format!("app-{writer}  | {line}\n");
+                written = true;
+            }
+        }
+        if !written {
+            break;
+        }
+    }
+    let found = parse(Options::default(), text.as_bytes());
+    let frames: Vec<usize> = found.iter().map(|record| record.exceptions[0].frames.len()).collect();
+    assert_eq!(frames, [20, 21, 22]);
+}
+
+#[test]
+fn idle_tells_what_waits() {
+    let text = format!("[pod/a/x] INFO up\n{}", long_trace(3).replace('\n', "\n[pod/b/x] "));
+    let text = text.replace("[pod/a/x] INFO up\n", "[pod/a/x] INFO up\n[pod/b/x] ");
+    let mut parser = Parser::new(Options::default());
+    parser.push(text.as_bytes());
+    assert_eq!(parser.take(), []);
+    assert!(parser.is_open());
+    parser.idle();
+    let found = parser.take();
+    assert_eq!(found.len(), 1);
+    assert!(!parser.is_open());
+    assert!(parser.checkpoint().0 >= found[0].source.offset + found[0].source.length);
+}
