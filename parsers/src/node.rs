@@ -13,6 +13,7 @@ pub(crate) mod frame;
 mod head;
 mod header;
 mod inspect;
+mod logfmt;
 mod pretty;
 pub(crate) mod stack;
 pub(crate) mod text;
@@ -60,6 +61,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
 fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) -> Option<Found> {
     let found = object(lines)
         .or_else(|| object_behind(lines, hit))
+        .or_else(|| escaped(lines, hit))
         .or_else(|| pretty::tslog(lines, hit))
         .or_else(|| text::trace(lines, hit))
         .or_else(|| browser::trace(lines, hit))
@@ -108,6 +110,19 @@ fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
         around: Some(around),
         ..Trace::default()
     })
+}
+
+/// A trace in an escaped text of one line.
+fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
+    let around = logfmt::fields(lines[hit])?;
+    let exceptions = entry::find(&around)?.exceptions;
+    let found = Trace { exceptions, lines: hit..hit + 1, head: hit, ..Trace::default() };
+    if around.keys().any(|key| !key.bytes().all(|c| c.is_ascii_digit())) {
+        return Some(Trace { around: Some(around), ..found });
+    }
+    let words = lines[hit].split(['"', '\'', '`']).next().unwrap_or("").trim().trim_end_matches(':');
+    let before = (!words.is_empty()).then(|| words.to_owned());
+    Some(Trace { before, ..found })
 }
 
 /// The record of a trace; `owns` says whether the region's header may be the one of a trace on a later line.

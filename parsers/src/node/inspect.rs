@@ -12,9 +12,10 @@ use serde_json::Value;
 use super::head;
 use super::stack::{self, Part};
 use crate::json::Object;
-use token::{matching_bracket, quoted, scalar};
+use token::{matching_bracket, scalar};
 
 pub(crate) use text::error_text;
+pub(crate) use token::quoted;
 
 /// Deeper values are passed over.
 const MAX_DEPTH: usize = 48;

@@ -31,7 +31,7 @@ pub(super) fn scalar(word: &str) -> Value {
 }
 
 /// A quoted text with its escapes resolved, and its length in the line.
-pub(super) fn quoted(text: &str) -> Option<(String, usize)> {
+pub(crate) fn quoted(text: &str) -> Option<(String, usize)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"' | '`'))?;
     let mut out = String::new();
     let mut chars = text.char_indices().skip(1);
