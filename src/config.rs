@@ -41,6 +41,8 @@ pub struct Config {
     pub event: event::Settings,
     /// How events are sent.
     pub delivery: deliver::Settings,
+    /// What is read, and how.
+    pub tail: tail::Settings,
     /// How much is kept.
     pub store: store::Settings,
 }
