@@ -118,13 +118,17 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let announced = !crashed && owns && found.head > 0 && adjoins;
     let has_header = found.head == 0 || found.lines.start == 0 || announced;
     let start = if has_header { 0 } else { found.lines.start };
-    let own =
-        found.before.clone().or_else(|| (has_header && found.head > 0 && !crashed).then(|| lines[0].trim().to_owned()));
-    let words = own.filter(|words| !words.is_empty());
+    let above = || (has_header && found.head > 0 && !crashed).then(|| lines[0].trim().to_owned());
+    let mut words = found.before.clone().or_else(above);
     let header = header.filter(|_| has_header);
 
     let mut record = Record { platform: platform_of(&found.exceptions), ..Record::default() };
-    record.level = header.and_then(|header| header.level);
+    if let Some((text, fields)) = words.as_deref().and_then(fields_behind) {
+        json::fill(&mut record, &fields);
+        words = Some(text);
+    }
+    let words = words.filter(|words| !words.is_empty());
+    record.level = header.and_then(|header| header.level).or(record.level);
     record.mechanism = found.mechanism;
     if let Some(around) = &found.around {
         json::fill(&mut record, around);

@@ -58,6 +58,15 @@ fn frame(call: &parsers::Frame, root: Option<&str>) -> Frame {
     }
 }
 
+/// Puts a frame where its code was written, which a source map tells.
+pub(super) fn write(frame: &mut Frame, path: String, line: u32, column: u32, root: Option<&str>) {
+    frame.in_app = frame.in_app && !path.contains("node_modules/") && !path.contains("webpack/bootstrap");
+    frame.module = Some(module(&path, root));
+    frame.filename = Some(path);
+    frame.lineno = Some(line);
+    frame.colno = Some(column);
+}
+
 /// The path of a place: `file:///srv/a.mjs` is `/srv/a.mjs`, `file:///C:/a.mjs` is `C:/a.mjs`.
 pub(super) fn path(file: &str) -> &str {
     let path = file.strip_prefix("file://").unwrap_or(file);

@@ -62,7 +62,11 @@ fn messages(lines: &[&str], header: Option<&Header>) -> Vec<Found> {
         let printed = native::read(&texts, 0, texts.first()?)?;
         let lines = first..first + printed.end;
         let has_header = header.is_some() && first == 0;
-        Some(Found { record: record(printed, header), lines, has_header })
+        let mut record = record(printed, header);
+        if record.format.is_empty() {
+            record.format = "php-error".to_owned();
+        }
+        Some(Found { record, lines, has_header })
     };
     messages.into_iter().filter_map(read).collect()
 }
