@@ -228,8 +228,8 @@ mod tests {
         places
     }
 
-    fn whole(log: &[u8]) -> Vec<Finding> {
-        let mut pipeline = Pipeline::new("app.log".to_owned(), &policy());
+    fn whole(log: &[u8], policy: &Arc<Policy>) -> Vec<Finding> {
+        let mut pipeline = Pipeline::new("app.log".to_owned(), policy);
         pipeline.push(log);
         pipeline.finish();
         pipeline.take()
@@ -258,16 +258,16 @@ mod tests {
 
     #[test]
     fn a_later_pipeline_finds_the_rest_wherever_the_first_one_ends() {
-        let log = log();
-        let expected = places(&whole(&log));
+        let (log, policy) = (log(), policy());
+        let expected = places(&whole(&log, &policy));
         assert_eq!(expected.len(), 5);
         for cut in 0..=log.len() {
-            let mut pipeline = Pipeline::new("app.log".to_owned(), &policy());
+            let mut pipeline = Pipeline::new("app.log".to_owned(), &policy);
             pipeline.push(&log[..cut]);
             let mut found = pipeline.take();
             let position = pipeline.checkpoint();
             let begin = usize::try_from(position.offset).unwrap();
-            let mut pipeline = Pipeline::resume("app.log".to_owned(), &policy(), Options::default(), position);
+            let mut pipeline = Pipeline::resume("app.log".to_owned(), &policy, Options::default(), position);
             pipeline.push(&log[begin..]);
             pipeline.finish();
             found.extend(pipeline.take());
@@ -277,17 +277,17 @@ mod tests {
 
     #[test]
     fn a_record_goes_on_in_the_successor_of_its_file() {
-        let log = log();
-        let expected = places(&whole(&log));
+        let (log, policy) = (log(), policy());
+        let expected = places(&whole(&log, &policy));
         for cut in 1..log.len() {
-            let mut old = Pipeline::new("app.log.1".to_owned(), &policy());
+            let mut old = Pipeline::new("app.log.1".to_owned(), &policy);
             old.push(&log[..cut]);
             let mut found = old.take();
             let position = old.checkpoint();
             let begin = usize::try_from(position.offset).unwrap();
             let mut pipeline = Pipeline::carry_on(
                 "app.log".to_owned(),
-                &policy(),
+                &policy,
                 Options::default(),
                 ("app.log.1".to_owned(), position),
                 &log[begin..cut],

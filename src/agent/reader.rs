@@ -39,14 +39,17 @@ const FULL_INTERVAL: Duration = Duration::from_secs(1);
 /// Builds the event of a finding.
 pub type EventOf = Box<dyn FnMut(&Finding, &Repeats) -> Built + Send>;
 
+/// Hears of each commit.
+pub type Told = Box<dyn FnMut(&Batch, &Committed) + Send>;
+
 /// What becomes of findings before they are committed, and what is done with what came of it.
 pub struct Hooks {
-    /// Builds events.
+    /// Builds events, within the store's transaction.
     pub event_of: EventOf,
     /// Sees each finding before it is committed: which DSN it goes to, whether it is too old.
     pub admit: Box<dyn FnMut(&mut Finding) + Send>,
     /// Hears of each commit.
-    pub committed: Box<dyn FnMut(&Batch, &Committed) + Send>,
+    pub committed: Told,
 }
 
 /// How the reading ends, told from other threads.

@@ -5,8 +5,8 @@
 use std::fs;
 use std::time::Duration;
 
+use crate::kills::{agent, number, prepare, terminate};
 use crate::receiver::Receiver;
-use crate::{agent, number, prepare, terminate};
 
 /// Milliseconds of CPU time that a process has used; the system counts in hundredths of a second.
 fn cpu_ms(id: u32) -> u64 {
