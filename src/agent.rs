@@ -18,7 +18,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout};
 
 use crate::policy::Policy;
-use crate::store::{Outcome, Outgoing, Store};
+use crate::store::{ClientReport, Outcome, Outgoing, Store};
 use crate::tail::{Settings, Tail};
 use delivery::Delivery;
 use reader::{Control, Reader};
@@ -51,7 +51,7 @@ pub struct Parts {
 /// The system refuses a thread or a signal handler, or the reading side failed.
 pub fn run<F>(parts: Parts, store: Store, send: Option<F>) -> io::Result<Arc<Mutex<Store>>>
 where
-    F: AsyncFn(&Outgoing) -> Outcome + Clone + 'static,
+    F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, drive(parts, store, send))
@@ -59,7 +59,7 @@ where
 
 async fn drive<F>(mut parts: Parts, store: Store, send: Option<F>) -> io::Result<Arc<Mutex<Store>>>
 where
-    F: AsyncFn(&Outgoing) -> Outcome + Clone + 'static,
+    F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
 {
     let store = Arc::new(Mutex::new(store));
     let control = Arc::new(Control::default());
@@ -112,7 +112,7 @@ where
 /// Sends what is due; without a way to send, does nothing, for ever.
 async fn deliver<F>(delivery: &Delivery, send: Option<F>, until: Option<Instant>)
 where
-    F: AsyncFn(&Outgoing) -> Outcome + Clone + 'static,
+    F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
 {
     match send {
         Some(send) => delivery.run(send, until).await,

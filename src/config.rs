@@ -29,8 +29,6 @@ pub struct Config {
     pub source_roots: BTreeMap<String, PathBuf>,
     /// Where the store lies.
     pub state_dir: Option<PathBuf>,
-    /// What is read, and how.
-    pub tail: tail::Settings,
     /// What is sent.
     pub policy: policy::Settings,
     /// The user's own rules; the first that matches wins.
@@ -43,6 +41,8 @@ pub struct Config {
     pub event: event::Settings,
     /// How events are sent.
     pub delivery: deliver::Settings,
+    /// What is read, and how.
+    pub tail: tail::Settings,
     /// How much is kept.
     pub store: store::Settings,
 }
@@ -73,6 +73,7 @@ impl Config {
             }
             None => Config::default(),
         };
+        config.store.timezone = config.event.timezone.clone();
         config.take_environment(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
         config.read_dsn_file()?;
         Ok(config)

@@ -231,6 +231,8 @@ impl Scrubber {
             }
             user.id.as_mut().map(one);
             user.username.as_mut().map(one);
+            // An id that is gone would make one user of all.
+            user.id = user.id.take().filter(|id| id != FILTERED);
         }
     }
 

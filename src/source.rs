@@ -4,27 +4,45 @@
 //! Invariant: only regular files below a configured root are read, never through a link out of it; files and memory
 //! are bounded. Does not know what a frame is.
 
+mod generated;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
 use crate::scrub::Scrubber;
 
+pub use generated::{Generated, Original};
+
 /// Bytes of a file that is read: larger ones are generated.
 const MAX_FILE_BYTES: u64 = 2 << 20;
 /// Bytes of all files that are kept.
-const MAX_CACHE_BYTES: usize = 32 << 20;
+const MAX_CACHE_BYTES: usize = 64 << 20;
+
+/// Bytes of a source map that is read.
+const MAX_MAP_BYTES: u64 = 16 << 20;
 
 /// A source file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct SourceFile {
     /// Its text.
     pub text: String,
-    /// When it was last changed.
+    /// When it, or its map, was last changed.
     pub modified: Timestamp,
+    /// The map beside it, for generated JavaScript.
+    pub generated: Option<Generated>,
+    /// Bytes that it takes in memory, about.
+    bytes: usize,
+}
+
+impl SourceFile {
+    /// A file of this text, without a map.
+    pub fn new(text: String, modified: Timestamp) -> SourceFile {
+        SourceFile { bytes: text.len(), text, modified, generated: None }
+    }
 }
 
 /// The source roots, with what was read from them.
@@ -58,21 +76,28 @@ impl Sources {
     /// The file that the log calls `path`; none when it is outside of the roots, is too large, or cannot be read.
     pub fn read(&self, path: &str, scrubber: &Scrubber) -> Option<Arc<SourceFile>> {
         let real = self.find(path)?;
-        let metadata = fs::metadata(&real).ok().filter(|found| found.is_file() && found.len() <= MAX_FILE_BYTES)?;
-        let modified = Timestamp::try_from(metadata.modified().ok()?).ok()?;
+        let map =
+            [".js", ".mjs", ".cjs"].iter().any(|end| path.ends_with(end)).then(|| self.find(&format!("{path}.map")));
+        let map = map.flatten().and_then(|map| Some((changed(&map, MAX_MAP_BYTES)?, map)));
+        let written = changed(&real, MAX_FILE_BYTES)?;
+        let modified = map.as_ref().map_or(written, |(changed, _)| written.max(*changed));
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = cache.files.get(&real).filter(|file| file.modified == modified) {
             return Some(Arc::clone(file));
         }
-        let bytes = fs::read(&real).ok()?;
-        let text = scrubber.source(&String::from_utf8_lossy(&bytes)).into_owned();
-        if cache.bytes + text.len() > MAX_CACHE_BYTES {
+        let text = scrubber.source(&String::from_utf8_lossy(&fs::read(&real).ok()?)).into_owned();
+        let mut file = SourceFile::new(text, modified);
+        if let Some(bytes) = map.and_then(|(_, map)| fs::read(map).ok()) {
+            file.bytes += 2 * bytes.len();
+            file.generated = Generated::read(&bytes, scrubber);
+        }
+        if cache.bytes + file.bytes > MAX_CACHE_BYTES {
             *cache = Cache::default();
         }
-        cache.bytes += text.len();
-        let file = Arc::new(SourceFile { text, modified });
+        cache.bytes += file.bytes;
+        let file = Arc::new(file);
         if let Some(old) = cache.files.insert(real, Arc::clone(&file)) {
-            cache.bytes -= old.text.len();
+            cache.bytes -= old.bytes;
         }
         Some(file)
     }
@@ -86,6 +111,12 @@ impl Sources {
         let real = if plain { root.join(relative).canonicalize().ok()? } else { return None };
         real.starts_with(root).then_some(real)
     }
+}
+
+/// When a regular file of at most `most` bytes was last changed.
+fn changed(path: &Path, most: u64) -> Option<Timestamp> {
+    let metadata = fs::metadata(path).ok().filter(|found| found.is_file() && found.len() <= most)?;
+    Timestamp::try_from(metadata.modified().ok()?).ok()
 }
 
 #[cfg(test)]

@@ -137,6 +137,15 @@ fn record(mut exceptions: Vec<Exception>) -> Record {
     Record { platform: Platform::Csharp, exceptions, ..Record::default() }
 }
 
+/// The first `bytes` of a text, or a few less where a character stands across.
+fn near(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// The first line of a trace at or just behind the hit, and as far before it as its frames go.
 fn anchor(lines: &[&str], hit: usize) -> Option<usize> {
     let found = lines.iter().skip(hit).take(ANCHOR_LINES).position(|line| line::is_trace(line))?;
@@ -214,7 +223,15 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
         if strong.is_none() && inside.is_none() {
             let offset = head::within(line).map(|(offset, _)| offset).or_else(|| head::labelled(line));
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
-            joined = joined.or_else(|| joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start { line: at, offset, indent: 0, banner: false, first }));
+            joined = joined.or_else(|| {
+                joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start {
+                    line: at,
+                    offset,
+                    indent: 0,
+                    banner: false,
+                    first,
+                })
+            });
         }
     }
     strong.or(inside).or(joined).or(weak)
@@ -223,7 +240,9 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
 /// Where a head without a colon begins: only some of a layout's separators may stand before it.
 fn joined_head(line: &str) -> Option<usize> {
     let starts = [0].into_iter().chain(line.match_indices(['|', '\t', ' ']).map(|(at, _)| at + 1).take(64));
-    starts.map(|at| at + (line[at..].len() - line[at..].trim_start().len())).find(|at| head::joined(&line[*at..]).is_some())
+    starts
+        .map(|at| at + (line[at..].len() - line[at..].trim_start().len()))
+        .find(|at| head::joined(&line[*at..]).is_some())
 }
 
 /// Whether the text before a line's first frame or cause may hold a head.

@@ -271,7 +271,7 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     if !plain || word != "(null)" && word.contains([' ', '(']) && !named() {
         return None;
     }
-    if header.logger.is_none() && is_category(word) {
+    if header.logger.is_none() && (is_category(word) || close == ']' && header.level.is_some() && is_label(word)) {
         header.logger = Some(word.to_owned());
     }
     Some(after)
@@ -304,6 +304,13 @@ fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         header.logger = Some(name.to_owned());
         after
     })
+}
+
+/// `[orders]` behind a level: a label, unless it is a thread's name.
+fn is_label(word: &str) -> bool {
+    word.len() > 1
+        && word.bytes().all(|c| c.is_ascii_alphabetic() || b"._-:/".contains(&c))
+        && !["main", "thread", "worker", "pool"].iter().any(|name| word.to_ascii_lowercase().starts_with(name))
 }
 
 /// A dotted name of classes, which is no exception's: `Harbor.Docking.Crane`.

@@ -13,6 +13,7 @@ pub(crate) mod frame;
 mod head;
 mod header;
 mod inspect;
+mod logfmt;
 mod pretty;
 pub(crate) mod stack;
 pub(crate) mod text;
@@ -29,7 +30,7 @@ use crate::assemble::Found;
 use crate::header::{Header, is_access_log};
 use crate::json::{self, Object};
 use crate::record::Record;
-use crate::{Frame, Level, Platform, browser};
+use crate::{Exception, Level, Platform, browser};
 use text::Trace;
 
 /// The header forms that only this language's loggers print.
@@ -45,21 +46,22 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
     if is_type || whole.starts_with("FATAL ERROR: ") {
         let mut uncut = lines.to_vec();
         uncut[0] = whole;
-        return parse_lines(&uncut, hit, false).map(|found| Found { has_header: false, ..found });
+        return parse_lines(&uncut, hit, None, false).map(|found| Found { has_header: false, ..found });
     }
     // The header of an entry that tells of no failure is not the one of a trace below it.
     let owns = header.is_some_and(|header| header.level.map_or(!is_access_log(whole), |level| level >= Level::Warning));
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {
         let texts: Vec<&str> = plain.iter().map(AsRef::as_ref).collect();
-        return parse_lines(&texts, hit, owns);
+        return parse_lines(&texts, hit, header, owns);
     }
-    parse_lines(lines, hit, owns)
+    parse_lines(lines, hit, header, owns)
 }
 
-fn parse_lines(lines: &[&str], hit: usize, owns: bool) -> Option<Found> {
+fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) -> Option<Found> {
     let found = object(lines)
         .or_else(|| object_behind(lines, hit))
+        .or_else(|| escaped(lines, hit))
         .or_else(|| pretty::tslog(lines, hit))
         .or_else(|| text::trace(lines, hit))
         .or_else(|| browser::trace(lines, hit))
@@ -67,14 +69,14 @@ fn parse_lines(lines: &[&str], hit: usize, owns: bool) -> Option<Found> {
     if is_warning(lines, &found) {
         return None;
     }
-    Some(record(lines, found, owns))
+    Some(record(lines, found, header, owns))
 }
 
 /// The stack of a process warning or of `console.trace` tells who called: no exception.
 // Trace: who calls audit() · (node:31330) [DEP0005] DeprecationWarning: Buffer() is deprecated
 fn is_warning(lines: &[&str], found: &Trace) -> bool {
     let text = lines[found.head].trim_start();
-    let traced = found.exceptions[0].kind == "Trace";
+    let traced = matches!(found.exceptions[0].kind.as_str(), "Trace" | "Warning");
     let warns = text.starts_with("(node:") && text.contains("Warning: ");
     traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
 }
@@ -110,60 +112,90 @@ fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
     })
 }
 
-fn record(lines: &[&str], found: Trace, owns: bool) -> Found {
-    let mut record = Record { platform: platform(&found), ..Record::default() };
-    let above = found.head > 0 && found.lines.start <= found.head && lines[0].trim() != lines[found.head].trim();
-    let adjoins = lines[..found.head].iter().skip(1).all(|line| line.trim().is_empty());
-    let crashed = found.mechanism.is_some();
+/// A trace in an escaped text of one line.
+fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
+    let around = logfmt::fields(lines[hit])?;
+    let exceptions = entry::find(&around)?.exceptions;
+    let found = Trace { exceptions, lines: hit..hit + 1, head: hit, ..Trace::default() };
+    if around.keys().any(|key| !key.bytes().all(|c| c.is_ascii_digit())) {
+        return Some(Trace { around: Some(around), ..found });
+    }
+    let words = lines[hit].split(['"', '\'', '`']).next().unwrap_or("").trim().trim_end_matches(':');
+    let before = (!words.is_empty()).then(|| words.to_owned());
+    Some(Trace { before, ..found })
+}
+
+/// The record of a trace; `owns` says whether the region's header may be the one of a trace on a later line.
+fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> Found {
+    let crashed = found.mechanism.as_ref().is_some_and(|by| by.kind.starts_with("node."));
+    let adjoins = lines.iter().take(found.head).skip(1).all(|line| line.trim().is_empty());
     // The entry's first line says what was done; the error stands on the next.
-    let has_header = found.head == 0 || found.lines.start == 0 || !crashed && owns && above && adjoins;
+    let announced = !crashed && owns && found.head > 0 && adjoins;
+    let has_header = found.head == 0 || found.lines.start == 0 || announced;
     let start = if has_header { 0 } else { found.lines.start };
-    let words = match (&found.before, has_header && found.head > 0 && !crashed) {
-        (None, true) => Some(lines[0].trim().to_owned()).filter(|words| !words.is_empty()),
-        (before, _) => before.clone(),
-    };
+    let above = || (has_header && found.head > 0 && !crashed).then(|| lines[0].trim().to_owned());
+    let mut words = found.before.clone().or_else(above);
+    let header = header.filter(|_| has_header);
+
+    let mut record = Record { platform: platform_of(&found.exceptions), ..Record::default() };
+    if let Some((text, fields)) = words.as_deref().and_then(fields_behind) {
+        json::fill(&mut record, &fields);
+        words = Some(text);
+    }
+    let words = words.filter(|words| !words.is_empty());
+    record.level = header.and_then(|header| header.level).or(record.level);
+    record.mechanism = found.mechanism;
     if let Some(around) = &found.around {
         json::fill(&mut record, around);
-        record.mechanism = evidence::in_entry(around, &found.exceptions[0]);
+        record.mechanism = record.mechanism.or_else(|| evidence::in_entry(around, &found.exceptions[0]));
     }
-    record.message = words.clone().or(record.message);
-    let bare = words.is_none() && found.around.is_none();
-    let mechanism = found.mechanism.clone();
-    record.mechanism = mechanism.or(record.mechanism.take()).or_else(|| words.as_deref().and_then(evidence::in_words));
     if crashed {
         record.format = "node-crash".to_owned();
+    } else if header.is_none() {
+        record.format = "console".to_owned();
     }
-    if record.mechanism.is_none() && bare && found.head > 0 | usize::from(!has_header) {
-        record.mechanism = evidence::in_bare_stack(&found.exceptions[0], inspect::indent_of(lines[found.head]));
-    }
-    json::fill_from_words(&mut record, words.as_deref().unwrap_or(""));
     if found.exceptions[0].kind == crash::OUT_OF_MEMORY {
         record.level = Some(Level::Fatal);
     }
+    let by_logger = || header.and_then(|header| header.logger.as_deref()).and_then(evidence::in_logger);
+    let by_words = || words.as_deref().and_then(evidence::in_words);
+    let is_bare = words.is_none() && found.around.is_none() && header.is_none();
+    let by_shape = || {
+        is_bare.then(|| evidence::in_bare_stack(&found.exceptions[0], inspect::indent_of(lines[found.head]))).flatten()
+    };
+    record.mechanism = record
+        .mechanism
+        .or_else(by_logger)
+        .or_else(|| evidence::in_mark(lines[found.head]))
+        .or_else(by_words)
+        .or_else(by_shape);
+    record.message = words.or(record.message);
     record.exceptions = found.exceptions;
+    let message = record.message.clone().unwrap_or_default();
+    json::fill_from_words(&mut record, &message);
     Found { record, lines: start..found.lines.end, has_header }
 }
 
-/// Whose code the frames are: a browser's when they are scripts of pages.
-fn platform(found: &Trace) -> Platform {
-    platform_of(found.exceptions.iter().flat_map(|exception| &exception.frames))
+/// An entry's words, and the fields in JSON behind them.
+// Failed to place order 15 {"userId":"u5","requestId":"abc"}
+fn fields_behind(words: &str) -> Option<(String, Object)> {
+    let open = words.find("{\"").filter(|_| words.ends_with('}'))?;
+    let fields = serde_json::from_str(&words[open..]).ok()?;
+    Some((words[..open].trim_end().to_owned(), fields))
 }
 
-fn platform_of<'a>(mut frames: impl Iterator<Item = &'a Frame>) -> Platform {
-    let page = |frame: &Frame| {
-        frame.file.as_deref().is_some_and(|file| file.starts_with("http://") || file.starts_with("https://"))
-    };
-    if frames.any(page) { Platform::Javascript } else { Platform::Node }
+/// Whose code the frames are: a browser's when they are scripts of pages.
+fn platform_of(exceptions: &[Exception]) -> Platform {
+    let page = |file: &str| file.starts_with("http://") || file.starts_with("https://");
+    let mut files = exceptions.iter().flat_map(|exception| &exception.frames).filter_map(|frame| frame.file.as_deref());
+    if files.any(page) { Platform::Javascript } else { Platform::Node }
 }
 
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let found = entry::find(object)?;
-    let mut record = Record {
-        platform: platform_of(found.exceptions.iter().flat_map(|exception| &exception.frames)),
-        format: format_of(object).to_owned(),
-        ..Record::default()
-    };
+    let mut record =
+        Record { platform: platform_of(&found.exceptions), format: format_of(object).to_owned(), ..Record::default() };
     record.mechanism = evidence::in_entry(object, &found.exceptions[0])
         .or_else(|| found.before.as_deref().and_then(evidence::in_words));
     record.exceptions = found.exceptions;

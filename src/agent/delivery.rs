@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::reader::lock;
-use crate::store::{Outcome, Outgoing, Store};
+use crate::store::{ClientReport, Outcome, Outgoing, Store};
 use crate::tail::Waker;
 
 /// Requests at a time.
@@ -36,16 +36,20 @@ impl Delivery {
     /// Sends what is due, for ever, or until nothing waits that is due before `until`.
     pub async fn run<F>(&self, send: F, until: Option<Instant>)
     where
-        F: AsyncFn(&Outgoing) -> Outcome + Clone + 'static,
+        F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
     {
         let mut running = JoinSet::new();
         let mut tick = Instant::now() + TICK;
         let mut active_until = Instant::now() + ACTIVE;
+        let mut reported = false;
         loop {
             let due = self.due(CONCURRENT - running.len());
             for outgoing in due {
                 let send = send.clone();
-                running.spawn_local(async move { (outgoing.id, send(&outgoing).await) });
+                // With the first event of each while, Sentry is told what was given up.
+                let first = !std::mem::replace(&mut reported, true);
+                let reports = if first { self.reports(&outgoing.dsn_key) } else { Vec::new() };
+                running.spawn_local(async move { (outgoing.id, send(&outgoing, &reports).await) });
             }
             let next = self.next_due();
             if let Some(until) = until
@@ -66,6 +70,7 @@ impl Delivery {
             }
             if Instant::now() >= tick {
                 self.tick(false);
+                reported = false;
                 tick = Instant::now() + if Instant::now() < active_until { TICK } else { ACTIVE };
             }
         }
@@ -86,6 +91,10 @@ impl Delivery {
             tracing::error!("{error}: events wait until the store can be read again");
             Vec::new()
         })
+    }
+
+    fn reports(&self, dsn_key: &str) -> Vec<ClientReport> {
+        lock(&self.store).take_client_reports(dsn_key).unwrap_or_default()
     }
 
     fn next_due(&self) -> Option<Instant> {

@@ -216,6 +216,7 @@ fn list(store: &Store, list: &List, now: Timestamp) -> Result<ExitCode, super::F
         text: list.text.clone(),
         sort: if list.stale { Sort::Oldest } else { list.sort },
         limit: list.limit,
+        offset: 0,
     };
     let rows = store.issues(&filter, now)?;
     let mut out = io::stdout().lock();

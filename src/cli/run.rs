@@ -7,29 +7,35 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use sentry::types::Dsn;
 
 use super::{ConfigOption, pretty};
 use crate::agent::{self, Hooks, Parts};
 use crate::config::Config;
+use crate::deliver::{self, Sender};
+use crate::event::Builder;
 use crate::issue::Repeats;
 use crate::pipeline::{Batch, Finding};
 use crate::policy::Action;
 use crate::state_dir;
-use crate::store::{Built, Committed, Filter, Outcome, Outgoing, Store};
+use crate::store::{Built, ClientReport, Committed, Filter, Outgoing, Store};
 use crate::tail::{From, Tail};
 
 /// Arguments of `errtail run`.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Files, directories and globs, in place of the configuration's
+    /// Files, directories and globs, in place of the configuration's; `-` reads standard input
     #[arg(value_name = "PATH")]
     paths: Vec<String>,
     /// Read what is there to the end, deliver, and exit
     #[arg(long)]
     once: bool,
+    /// Read the journal too, of this unit or all of it
+    #[arg(long, value_name = "UNIT", num_args = 0..=1, default_missing_value = "")]
+    journald: Vec<String>,
     /// Where the store lies
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -60,12 +66,15 @@ fn parse_time(text: &str) -> Result<SignedDuration, String> {
 /// Runs `errtail run`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     start_log();
-    let (parts, store) = match prepare(arguments) {
+    let (parts, store, sender) = match prepare(arguments) {
         Ok(prepared) => prepared,
         Err(error) => return super::usage_error(error.as_ref()),
     };
-    let none: Option<fn(&Outgoing) -> std::future::Ready<Outcome>> = None;
-    match agent::run(parts, store, none) {
+    let send = sender.map(|sender| {
+        let sender = Arc::new(sender);
+        async move |event: &Outgoing, reports: &[ClientReport]| sender.send(event, reports, Timestamp::now()).await
+    });
+    match agent::run(parts, store, send) {
         Ok(store) => {
             sum_up(&store.lock().unwrap_or_else(PoisonError::into_inner));
             ExitCode::SUCCESS
@@ -78,37 +87,68 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// All that can be wrong is found here.
-fn prepare(arguments: &Arguments) -> Result<(Parts, Store), Box<dyn Error>> {
+fn prepare(arguments: &Arguments) -> Result<(Parts, Store, Option<Sender>), Box<dyn Error>> {
     let mut config = arguments.config.load()?;
     if !arguments.paths.is_empty() {
         config.tail.paths.clone_from(&arguments.paths);
     }
-    if config.tail.paths.is_empty() {
+    let wants_stdin = config.tail.paths.iter().any(|path| path == "-");
+    config.tail.paths.retain(|path| path != "-");
+    if config.tail.paths.is_empty() && !wants_stdin && arguments.journald.is_empty() {
         return Err("nothing to read: name files, directories or globs, or set `paths` in the configuration".into());
     }
     config.tail.from = arguments.from.unwrap_or(config.tail.from);
     let policy = super::policy(&config)?;
+    let dsn = config.dsn.as_deref().map(dsn).transpose()?;
+    let sender = dsn.as_ref().map(|dsn| sender(dsn, &config.delivery)).transpose()?;
+    let hooks = hooks(&config, dsn.as_ref(), arguments.since)?;
     let state_dir = state_dir::resolve(arguments.state_dir.as_deref().or(config.state_dir.as_deref()));
-    let store = Store::open(&state_dir)?;
+    let store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
     let current = std::env::current_dir()?;
     let own = vec![std::path::absolute(&state_dir)?];
-    let tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
-    let hooks = hooks(&config, arguments.since);
-    Ok((Parts { tail, settings: config.tail, policy, hooks, once: arguments.once }, store))
+    let mut tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
+    if wants_stdin {
+        tail.add_stdin();
+    }
+    if !arguments.journald.is_empty() {
+        let started = tail.add_journal(&arguments.journald, arguments.once);
+        started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
+    }
+    Ok((Parts { tail, settings: config.tail, policy, hooks, once: arguments.once }, store, sender))
 }
 
-fn hooks(config: &Config, since: Option<SignedDuration>) -> Hooks {
-    let is_shown = config.dsn.is_none();
-    Hooks {
-        event_of: Box::new(event_of),
-        admit: Box::new(move |finding| admit(finding, since)),
+pub(super) fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
+    text.parse().map_err(|error| format!("the DSN is not one ({error}): copy it from the project's settings").into())
+}
+
+pub(super) fn sender(dsn: &Dsn, settings: &deliver::Settings) -> Result<Sender, Box<dyn Error>> {
+    let authorities = settings.ca_file.as_ref().map(std::fs::read).transpose()?;
+    Ok(Sender::new(std::slice::from_ref(dsn), settings, authorities.as_deref())?)
+}
+
+fn hooks(config: &Config, dsn: Option<&Dsn>, since: Option<SignedDuration>) -> Result<Hooks, Box<dyn Error>> {
+    let builder = super::events::builder(config)?;
+    let key: Option<Arc<str>> = dsn.map(|dsn| deliver::dsn_key(dsn).into());
+    let is_shown = key.is_none();
+    Ok(Hooks {
+        event_of: Box::new(move |finding, repeats| event_of(&builder, finding, repeats)),
+        admit: Box::new(move |finding| {
+            finding.dsn_key.clone_from(&key);
+            admit(finding, since);
+        }),
         committed: Box::new(move |batch, committed| {
             if is_shown {
                 // Whoever closed our output is not interested.
                 let _ = show(batch, committed);
             }
         }),
-    }
+    })
+}
+
+fn event_of(builder: &Builder, finding: &Finding, repeats: &Repeats) -> Built {
+    let event = builder.event(&finding.record, &finding.verdict, Some(repeats), Timestamp::now());
+    // A map with keys that are strings can always be written.
+    Built { body: serde_json::to_vec(&event).unwrap_or_default(), event_id: event.event_id }
 }
 
 /// Keeps out what the log dates before `since`.
@@ -126,12 +166,6 @@ fn admit(finding: &mut Finding, since: Option<SignedDuration>) {
 fn time(text: &str) -> Option<Timestamp> {
     let civil = || jiff::tz::TimeZone::UTC.to_timestamp(text.parse().ok()?).ok();
     text.parse().ok().or_else(civil)
-}
-
-fn event_of(finding: &Finding, _repeats: &Repeats) -> Built {
-    let exceptions: Vec<_> = finding.record.exceptions.iter().rev().collect();
-    let body = serde_json::json!({ "exception": { "values": exceptions } });
-    Built { event_id: finding.fingerprint.0.clone(), body: body.to_string().into_bytes() }
 }
 
 /// New issues, and those that came back, on the screen.

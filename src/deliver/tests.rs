@@ -1,3 +1,5 @@
+//! Deliveries over real sockets: a server on the loopback answers as scripted.
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;

@@ -37,7 +37,8 @@ pub(super) fn exceptions(record: &Record, handled: Option<bool>, context: &Conte
         let (module, kind) = kind(record.platform, &exception.kind);
         let frames = traces.get(index).cloned().unwrap_or_default();
         made.push(Exception {
-            kind: limits::cut(kind, limits::TYPE_CHARS),
+            // A trace whose beginning is lost has no type; Sentry wants one.
+            kind: limits::cut(if kind.is_empty() { "Exception" } else { kind }, limits::TYPE_CHARS),
             module: module.map(str::to_owned),
             value: value(record, index).map(|value| limits::cut_middle(&value, limits::MESSAGE_CHARS)),
             stacktrace: (!frames.is_empty()).then_some(Stacktrace { frames }),

@@ -17,6 +17,8 @@ use super::{level_of, limits, time};
 const MAX_CRUMBS: usize = 50;
 /// How long before the exception a line still belongs to it.
 const MAX_SECONDS: i64 = 60;
+/// Bytes of a message that goes on over lines.
+const MAX_MESSAGE_BYTES: usize = 2000;
 /// Bytes of a line that are looked at.
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
@@ -24,18 +26,29 @@ const MAX_LINE_BYTES: usize = 16 * 1024;
 pub(super) fn of(lines: &[String], when: Timestamp, zone: &TimeZone) -> Vec<Breadcrumb> {
     let mut crumbs: Vec<Breadcrumb> = Vec::new();
     for line in lines {
-        let line = cut(line);
-        if let Some(crumb) = json(line, zone).or_else(|| plain(line, zone)) {
+        let line = without_colours(cut(line));
+        let text = line.trim();
+        if let Some(mut crumb) = json(&line, zone).or_else(|| plain(&line, zone)) {
+            crumb.message = without_trace(&crumb.message).to_owned();
             crumbs.push(crumb);
+        } else if text.is_empty() || text.starts_with('{') || is_trace(text) {
+            // The rest of a record, not a line of its own.
         } else if let Some(last) = crumbs.last_mut()
-            && !line.trim().is_empty()
-            && !is_trace(line)
+            && (last.message.is_empty() || line.starts_with([' ', '\t']))
         {
             // Consoles of several platforms print the message on the lines behind the header.
-            if !last.message.is_empty() {
-                last.message.push('\n');
+            if last.message.len() < MAX_MESSAGE_BYTES && !last.message.ends_with(text) {
+                let parting = if last.message.is_empty() { "" } else { "\n" };
+                last.message.extend([parting, text]);
             }
-            last.message.push_str(line.trim());
+        } else {
+            let timestamp = crumbs.last().and_then(|last| last.timestamp);
+            crumbs.push(Breadcrumb {
+                timestamp,
+                category: "log".to_owned(),
+                level: "info",
+                message: without_trace(text).to_owned(),
+            });
         }
     }
     crumbs.retain(|crumb| {
@@ -62,6 +75,21 @@ fn cut(line: &str) -> &str {
     &line[..end]
 }
 
+/// A line without the codes by which terminals colour it.
+fn without_colours(line: &str) -> Cow<'_, str> {
+    if !line.contains('\u{1b}') {
+        return Cow::Borrowed(line);
+    }
+    let mut out = String::with_capacity(line.len());
+    let mut parts = line.split("\u{1b}[");
+    out.push_str(parts.next().unwrap_or(""));
+    for part in parts {
+        let code = part.bytes().take_while(|c| c.is_ascii_digit() || *c == b';').count();
+        out.push_str(part[code..].strip_prefix(|c: char| c.is_ascii_alphabetic()).unwrap_or(&part[code..]));
+    }
+    Cow::Owned(out)
+}
+
 // 2026-11-23 07:40:00 INFO Shop.Cart - added
 fn plain(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
     let head = header(line)?;
@@ -78,7 +106,8 @@ fn json(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
     let open = line.find('{').filter(|open| *open == 0 || header(line).is_some_and(|head| head.length == *open))?;
     let object: Map<String, Value> = serde_json::from_str(&line[open..]).ok()?;
     let text = |keys: &[&str]| keys.iter().find_map(|key| object.get(*key)?.as_str());
-    let message = text(&["message", "msg", "@m", "@mt", "Message", "RenderedMessage", "MessageTemplate"])?;
+    let rendered = text(&["message", "msg", "@m", "Message", "RenderedMessage"]).map(Cow::Borrowed);
+    let message = rendered.or_else(|| Some(Cow::Owned(filled(text(&["@mt", "MessageTemplate"])?, &object))))?;
     let stamp = ["@timestamp", "timestamp", "time", "@t", "Timestamp", "datetime", "ts"]
         .iter()
         .find_map(|key| object.get(*key));
@@ -88,12 +117,12 @@ fn json(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
         _ => header(line).and_then(|head| time::parse(&head.timestamp?, zone)),
     };
     let named = ["level_name", "level", "@l", "Level", "LogLevel", "severity"].iter().find_map(|key| object.get(*key));
-    let level: Cow<'static, str> = match named {
-        Some(Value::Number(number)) => Cow::Borrowed(pino(number.as_u64().unwrap_or(30))),
-        Some(Value::String(word)) => header(&format!("{}: x", word.to_lowercase()))
-            .and_then(|head| head.level)
-            .map_or(Cow::Borrowed("info"), |level| Cow::Borrowed(level_of(level))),
-        _ => Cow::Borrowed("info"),
+    let level = match named {
+        Some(Value::Number(number)) => pino(number.as_u64().unwrap_or(30)),
+        Some(Value::String(word)) => {
+            header(&format!("{}: x", word.to_lowercase())).and_then(|head| head.level).map_or("info", level_of)
+        }
+        _ => "info",
     };
     Some(Breadcrumb {
         timestamp: when.map(time::seconds),
@@ -101,12 +130,31 @@ fn json(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
             text(&["logger", "name", "channel", "SourceContext", "Category"]).unwrap_or("log"),
             limits::NAME_CHARS,
         ),
-        level: match level {
-            Cow::Borrowed(level) => level,
-            Cow::Owned(_) => "info",
-        },
+        level,
         message: message.trim().to_owned(),
     })
+}
+
+// {"@mt":"Order {OrderId} in {City:l}","OrderId":7,"City":"Oslo"}
+/// A message template with its properties filled in.
+fn filled(template: &str, object: &Map<String, Value>) -> String {
+    let properties = object.get("Properties").and_then(Value::as_object).unwrap_or(object);
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, (hole, after))) =
+        rest.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    {
+        out.push_str(before);
+        let name = hole.trim_start_matches(['@', '$']).split([':', ',']).next().unwrap_or("");
+        match properties.get(name) {
+            Some(Value::String(text)) => out.push_str(text),
+            Some(value) => out.push_str(&value.to_string()),
+            None => out.extend(["{", hole, "}"]),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// pino's and bunyan's numbers; Monolog's are ten times as large.
@@ -118,6 +166,19 @@ fn pino(number: u64) -> &'static str {
         41..=50 => "error",
         _ => "fatal",
     }
+}
+
+/// A message without the trace or the exception that a logger put behind it on the same line.
+fn without_trace(message: &str) -> &str {
+    // php-fpm repeats what a worker wrote.
+    let message = message.split_once("said into stderr: \"").map_or(message, |(_, said)| said);
+    if is_trace(message) {
+        return "";
+    }
+    // Monolog's context: `… {"userId":7,"exception":"[object] (…`.
+    let context = message.find("\"exception\":\"[object]").and_then(|at| message[..at].rfind(" {"));
+    let end = context.into_iter().chain(message.find("   at ")).min().unwrap_or(message.len());
+    message[..end].trim_end()
 }
 
 fn is_trace(line: &str) -> bool {
@@ -156,12 +217,18 @@ mod tests {
             "2026-11-23T07:39:58Z INFO Shop.Cart - added 3",
             "  second line",
             "   at Shop.Cart.Add()",
+            "\u{1b}[0mGET /orders \u{1b}[32m200\u{1b}[0m",
+            "[2026-11-23 07:39:59] production.ERROR: no stock {\"userId\":7,\"exception\":\"[object] (E(code: 0): no",
+            "{\"@t\":\"2026-11-23T07:39:59Z\",\"@mt\":\"Order {OrderId:000} in {City}\",\"OrderId\":7}",
             "{\"level\":50,\"time\":1795419599000,\"name\":\"api\",\"msg\":\"slow\"}",
         ];
         assert_eq!(
             crumbs(&lines),
             [
                 ("info", "Shop.Cart".to_owned(), "added 3\nsecond line".to_owned()),
+                ("info", "log".to_owned(), "GET /orders 200".to_owned()),
+                ("error", "log".to_owned(), "no stock".to_owned()),
+                ("info", "log".to_owned(), "Order 7 in {City}".to_owned()),
                 ("error", "api".to_owned(), "slow".to_owned())
             ]
         );

@@ -15,6 +15,9 @@ use super::protocol::Frame;
 /// The module that the SDK names for methods made at run time.
 pub(super) const DYNAMIC: &str = "(unknown)";
 
+/// The SDK's hook for what ends the process.
+pub(super) const CRASH: &str = "AppDomain.UnhandledException";
+
 /// The traces of a record's exceptions, in the record's order, outermost call first.
 pub(super) fn traces(record: &Record) -> Vec<Vec<Frame>> {
     let known = known_types(record);
@@ -71,19 +74,14 @@ fn known_types(record: &Record) -> HashSet<String> {
 
 /// Which of the SDK's integrations would have reported a record, and whether it counts as handled.
 pub(super) fn mechanism(record: &Record) -> (&'static str, bool) {
-    let by = record.mechanism.as_ref().map_or("", |by| by.kind.as_str());
-    let logger = record.logger.as_deref().unwrap_or("");
-    let last = logger.rsplit('.').next().unwrap_or("");
-    match (last, by) {
-        ("DeveloperExceptionPageMiddleware", _) => ("ExceptionHandlerMiddleware", false),
-        ("ExceptionHandlerMiddleware", _) => ("IExceptionHandlerFeature", false),
-        ("Kestrel", _) => ("SentryMiddleware.UnhandledException", false),
-        (_, by) if by.contains("unobserved") => ("UnobservedTaskException", false),
-        (_, by) if by.contains("crash") || by.contains("unhandled") || by.contains("failfast") => {
-            ("AppDomain.UnhandledException", false)
-        }
-        ("", _) => ("generic", true),
-        _ => ("SentryLogger", true),
+    match record.mechanism.as_ref().map_or("", |by| by.kind.as_str()) {
+        "aspnetcore.developer_page" => ("ExceptionHandlerMiddleware", false),
+        "aspnetcore.exception_handler" => ("IExceptionHandlerFeature", false),
+        "aspnetcore.kestrel" | "aspnetcore.iis" => ("SentryMiddleware.UnhandledException", false),
+        "dotnet.unobserved_task" => ("UnobservedTaskException", false),
+        "dotnet.crash" | "mono.crash" | "dotnet.fatal" | "dotnet.unhandled_handler" => (CRASH, false),
+        _ if record.logger.is_some() => ("SentryLogger", true),
+        _ => ("generic", true),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn of_chain(record: &Record, context: &Context<'_>) -> Vec<Vec<Frame>
         *trace = if script { limits::innermost(std::mem::take(trace)) } else { limits::frames(std::mem::take(trace)) };
         for frame in trace {
             frame.function = frame.function.take().map(|name| limits::cut(&name, limits::FUNCTION_CHARS));
-            surroundings::add(frame, record.platform, context);
+            surroundings::add(frame, record.platform, root, context);
         }
     }
     traces

@@ -121,7 +121,7 @@ impl Builder {
         let mut event = Event {
             timestamp: time::seconds(when),
             platform: platform(record.platform),
-            level: level(record, &values),
+            level: verdict.effects.level.map_or_else(|| level(record, &values), level_of),
             logger: record
                 .logger
                 .as_deref()
@@ -140,7 +140,7 @@ impl Builder {
             contexts: contexts(record, &event_id),
             tags: self.tags(record, verdict),
             extra,
-            fingerprint: numbered_frames(&values).then(|| vec![issue::fingerprint(record).0]),
+            fingerprint: fingerprint(record, verdict, &values),
             exception: Values { values },
             event_id,
             ..Event::default()
@@ -165,7 +165,8 @@ impl Builder {
         let known = [("category", category.unwrap_or("")), ("file", file), ("format", record.format.as_str())];
         let known = known.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let origin = record.origin.iter().filter(|(name, _)| name != "time").cloned();
-        for (name, value) in known.chain(origin).chain(self.settings.tags.clone()) {
+        let own = self.settings.tags.clone().into_iter().chain(verdict.effects.tags.clone());
+        for (name, value) in known.chain(origin).chain(own) {
             let name: String = name
                 .chars()
                 .map(|c| if c.is_ascii_alphanumeric() || "._:-".contains(c) { c } else { '-' })
@@ -208,6 +209,7 @@ impl Builder {
 fn of_repeats(repeats: &Repeats) -> Vec<(String, Value)> {
     let name = |name: &str| format!("repeats.{name}");
     let mut fields = vec![
+        (name("why"), format!("{:?}", repeats.why).to_lowercase().into()),
         (name("occurrences"), repeats.occurrences.into()),
         (name("total"), repeats.total.into()),
         (name("first_seen"), repeats.first_seen.to_string().into()),
@@ -266,11 +268,19 @@ fn level(record: &Record, values: &[Exception]) -> &'static str {
     let hook = values.last().map_or("", |outermost| outermost.mechanism.kind);
     let by = record.mechanism.as_ref().map_or("", |by| by.kind.as_str());
     match (hook, by) {
-        ("auto.node.onuncaughtexception", _) => "fatal",
+        (node::UNCAUGHT, _) => "fatal",
         // PHP prints each uncaught exception as a fatal error; sentry-php keeps that for errors that are none.
-        ("AppDomain.UnhandledException", _) | (_, "php.uncaught") => "error",
+        (dotnet::CRASH, _) | (_, "php.uncaught") => "error",
         _ => record.level.filter(|level| *level >= Level::Warning).map_or("error", level_of),
     }
+}
+
+/// What is to stand in for Sentry's own grouping: what a rule says, or what keeps numbered methods from parting issues.
+fn fingerprint(record: &Record, verdict: &Verdict, values: &[Exception]) -> Option<Vec<String>> {
+    if !verdict.effects.fingerprint.is_empty() {
+        return Some(verdict.effects.fingerprint.clone());
+    }
+    numbered_frames(values).then(|| vec![issue::fingerprint(record).0])
 }
 
 /// Whether a frame is a method that .NET made at run time: its number changes with each start of the process, and with
@@ -360,3 +370,6 @@ fn runtime_name(platform: Platform) -> &'static str {
         Platform::Other => "unknown",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,9 @@ use errtail_parsers::{self as parsers, Exception, Record};
 
 use super::protocol::Frame;
 
+/// The SDK's hook for what ends the process.
+pub(super) const UNCAUGHT: &str = "auto.node.onuncaughtexception";
+
 /// The frames of an exception; `root` is the directory of the entry script.
 pub(super) fn frames(exception: &Exception, root: Option<&str>) -> Vec<Frame> {
     exception.frames.iter().rev().map(|call| frame(call, root)).collect()
@@ -14,11 +17,14 @@ pub(super) fn frames(exception: &Exception, root: Option<&str>) -> Vec<Frame> {
 
 /// Which hook of the SDK would have reported a record, and whether it counts as handled.
 pub(super) fn mechanism(record: &Record) -> (&'static str, bool) {
-    match record.mechanism.as_ref().map_or("", |by| by.kind.as_str()) {
-        kind if kind.contains("rejection") => ("auto.node.onunhandledrejection", false),
-        kind if kind.contains("uncaught") || kind.contains("crash") || kind.contains("fatal") => {
-            ("auto.node.onuncaughtexception", false)
-        }
+    let by = record.mechanism.as_ref().map_or("", |by| by.kind.as_str());
+    match by {
+        "express.default_handler" => ("auto.middleware.express", false),
+        "koa.default_handler" => ("auto.middleware.koa", false),
+        "fastify.default_handler" => ("auto.function.fastify", false),
+        "winston.exceptions" => (UNCAUGHT, false),
+        _ if by.contains("rejection") => ("auto.node.onunhandledrejection", false),
+        _ if by.contains("uncaught") => (UNCAUGHT, false),
         _ => ("generic", true),
     }
 }
@@ -50,6 +56,15 @@ fn frame(call: &parsers::Frame, root: Option<&str>) -> Frame {
         in_app: call.in_app,
         ..Frame::default()
     }
+}
+
+/// Puts a frame where its code was written, which a source map tells.
+pub(super) fn write(frame: &mut Frame, path: String, line: u32, column: u32, root: Option<&str>) {
+    frame.in_app = frame.in_app && !path.contains("node_modules/") && !path.contains("webpack/bootstrap");
+    frame.module = Some(module(&path, root));
+    frame.filename = Some(path);
+    frame.lineno = Some(line);
+    frame.colno = Some(column);
 }
 
 /// The path of a place: `file:///srv/a.mjs` is `/srv/a.mjs`, `file:///C:/a.mjs` is `C:/a.mjs`.

@@ -1,13 +1,13 @@
 //! The source lines around a frame, as the SDKs send them.
 //!
 //! In: a frame, the file that a source root has for it. Out: the frame with its line and the lines around. Invariant:
-//! a file that changed after the record was written is not believed. Sentry groups PHP, Node, Python and Ruby by these
+//! a file that changed after the record was written is not believed. A source map leads to what was written. Sentry groups PHP, Node, Python and Ruby by these
 //! lines. Does not read files.
 
 use errtail_parsers::Platform;
 
-use super::Context;
 use super::protocol::Frame;
+use super::{Context, limits, node};
 
 /// What a platform's SDK sends.
 struct Habit {
@@ -20,24 +20,36 @@ struct Habit {
 }
 
 /// Adds the source lines, if the platform's SDK sends them and they can be read.
-pub(super) fn add(frame: &mut Frame, platform: Platform, context: &Context<'_>) {
+pub(super) fn add(frame: &mut Frame, platform: Platform, root: Option<&str>, context: &Context<'_>) {
     let Some(habit) = habit(platform) else { return };
     let (Some(path), Some(line)) = (frame.abs_path.as_deref().or(frame.filename.as_deref()), frame.lineno) else {
         return;
     };
-    // @sentry/node leaves these out: minified code, and places that are hardly written by hand.
-    if platform == Platform::Node && (line > 10_000 || frame.colno > Some(1000) || is_minified(path)) {
+    let Some(file) = (context.sources)(path).filter(|file| file.modified <= context.time) else { return };
+    let map = file.generated.as_ref().filter(|_| platform == Platform::Node);
+    if let Some(original) = map.and_then(|map| map.original(path, line, frame.colno.unwrap_or(1))) {
+        node::write(frame, original.path, original.line, original.column, root);
+        if let Some(text) = original.text {
+            show(frame, text, original.line, &habit);
+        }
         return;
     }
-    let Some(file) = (context.sources)(path).filter(|file| file.modified <= context.time) else { return };
-    let mut lines: Vec<&str> = file.text.split('\n').collect();
+    // @sentry/node leaves these out: minified code, and places that are hardly written by hand.
+    let generated = line > 10_000 || frame.colno > Some(1000) || is_minified(path);
+    if platform != Platform::Node || !generated {
+        show(frame, &file.text, line, &habit);
+    }
+}
+
+fn show(frame: &mut Frame, text: &str, line: u32, habit: &Habit) {
+    let mut lines: Vec<&str> = text.split('\n').collect();
     if !habit.last_empty && lines.last() == Some(&"") {
         lines.pop();
     }
     let Some(at) = (line as usize).checked_sub(1).filter(|at| *at < lines.len()) else { return };
     let show = |line: &&str| {
         let line = line.strip_suffix('\r').unwrap_or(line);
-        if habit.snip { snipped(line) } else { line.to_owned() }
+        if habit.snip { snipped(line) } else { limits::cut(line, limits::FIELD_CHARS) }
     };
     frame.pre_context = Some(lines[at.saturating_sub(habit.around)..at].iter().map(show).collect());
     frame.context_line = Some(show(&lines[at]));

@@ -41,7 +41,7 @@ impl Shape {
                 let end = if unclosed[kind] { None } else { closing(&rest[1..], first) };
                 match end {
                     Some(end) => {
-                        self.mark();
+                        self.quoted(&rest[..end + 2]);
                         rest = &rest[end + 2..];
                     }
                     None => {
@@ -64,6 +64,18 @@ impl Shape {
                     rest = &after[end..];
                 }
             }
+        }
+    }
+
+    /// A quoted value, its quotes included: a sentence and the name of a type are no values.
+    fn quoted(&mut self, quoted: &str) {
+        let value = &quoted[1..quoted.len() - 1];
+        if value.contains(char::is_whitespace) || is_qualified(value) {
+            self.text(&quoted[..1]);
+            self.line(value);
+            self.text(&quoted[..1]);
+        } else {
+            self.mark();
         }
     }
 
@@ -139,6 +151,15 @@ fn closing(text: &str, quote: char) -> Option<usize> {
     ends.into_iter().find(|at| !text[at + 1..].starts_with(char::is_alphanumeric))
 }
 
+/// `Shop.Baskets.IBasket`, `Shop\\Baskets\\Basket`: names with dots or backslashes, each part beginning with a letter.
+fn is_qualified(name: &str) -> bool {
+    let is_part = |part: &str| {
+        part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && part.chars().all(|c| c.is_alphanumeric() || "_`+".contains(c))
+    };
+    name.contains(['.', '\\']) && name.split(['.', '\\']).all(is_part)
+}
+
 /// URLs, e-mail and network addresses.
 fn is_address(token: &str) -> bool {
     if token.contains("://") {
@@ -208,6 +229,8 @@ mod tests {
             ("cannot open C:\\data\\x.csv", "cannot open #\n"),
             ("Class App\\Models\\User1 is missing", "Class App\\Models\\User1 is missing\n"),
             ("Class \"Basket\" can't load 'x'", "Class # can't load #\n"),
+            ("no service for 'Shop.IBasket' of '12.5'", "no service for 'Shop.IBasket' of #\n"),
+            ("error 5: 'table 7 is locked'", "error #: 'table # is locked'\n"),
             ("SQLSTATE[HY000] [2002] No such file", "SQLSTATE[HY000] [#] No such file\n"),
             ("insert into t values (1, 'a', 'it''s'), (2, 'b', 'c')", "insert into t values (#), (#)\n"),
             ("user=ann status=500", "user=# status=#\n"),

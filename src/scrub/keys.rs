@@ -25,7 +25,7 @@ pub(super) fn value(text: &str, start: usize, end: usize, mode: Mode, allowed: i
         return None;
     }
     let (value, mark) = separator(bytes, name_start, name_end)?;
-    if !(is_secret(name) || mark == Mark::Equals && is_secret_in_query(name, &text[value..])) {
+    if !is_secret(name) && (mark == Mark::Option || !is_secret_if_random(name, mark, &text[value..])) {
         return None;
     }
     let cookie = mark == Mark::Colon && name.to_ascii_lowercase().ends_with("cookie");
@@ -135,15 +135,39 @@ fn word_begins(name: &str, letters: usize) -> bool {
     }
 }
 
-/// `key=`, `sig=`, `code=`, `sid=` are common words: their value must look random.
-fn is_secret_in_query(name: &str, value: &str) -> bool {
-    let last = name.rsplit(['.', '-', '_']).next().unwrap_or(name).to_ascii_lowercase();
-    let length = value.bytes().take_while(|c| c.is_ascii_alphanumeric() || b"-_.%".contains(c)).count();
+/// `key=`, `sig=`, `code=`, `sid=` and names that end so are common words: their value must look random.
+fn is_secret_if_random(name: &str, mark: Mark, value: &str) -> bool {
+    // Keys that are no secrets, however random they are.
+    const NONE: [&str; 12] = [
+        "cache",
+        "primary",
+        "foreign",
+        "idempotency",
+        "routing",
+        "partition",
+        "sort",
+        "row",
+        "public",
+        "object",
+        "unique",
+        "lock",
+    ];
+    let value = value.trim_start_matches(['\\', '"', '\'']);
+    let length = value.bytes().take_while(|c| c.is_ascii_alphanumeric() || b"-_%+/=".contains(c)).count();
     let value = &value.as_bytes()[..length];
-    let random = length >= 10 && value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
-    match last.as_str() {
-        "key" | "sig" | "code" | "sid" | "session" => random,
-        "pin" => (4..=8).contains(&length) && value.iter().all(u8::is_ascii_digit),
+    let at_least = |most: usize| {
+        length >= most && value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic)
+    };
+    let lower = name.to_ascii_lowercase();
+    if lower.ends_with("key") {
+        let other =
+            NONE.iter().any(|word| lower.trim_end_matches("key").trim_end_matches(['-', '_', '.']).ends_with(word));
+        return !other && at_least(if mark == Mark::Equals { 10 } else { 16 });
+    }
+    let last = lower.rsplit(['.', '-', '_']).next().unwrap_or(&lower);
+    match last {
+        "sig" | "code" | "sid" | "session" => mark == Mark::Equals && at_least(10),
+        "pin" => mark == Mark::Equals && (4..=8).contains(&length) && value.iter().all(u8::is_ascii_digit),
         _ => false,
     }
 }
@@ -179,6 +203,8 @@ fn separator(bytes: &[u8], name_start: usize, name_end: usize) -> Option<(usize,
             at += 3;
             Mark::Equals
         }
+        // login with password 'x'
+        b'\'' | b'"' if bytes.get(name_end) == Some(&b' ') && is_password(&bytes[name_start..name_end]) => Mark::Option,
         _ if at > name_end && bytes[..name_start].ends_with(b"--") || bytes[name_start..].starts_with(b"--") => {
             if bytes.get(name_end) != Some(&b' ') || bytes.get(at) == Some(&b'-') {
                 return None;
@@ -189,6 +215,10 @@ fn separator(bytes: &[u8], name_start: usize, name_end: usize) -> Option<(usize,
     };
     at += count(&bytes[at..], b" ");
     (at < bytes.len()).then_some((at, mark))
+}
+
+fn is_password(name: &[u8]) -> bool {
+    ["password", "passwd", "passphrase"].iter().any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn count(bytes: &[u8], byte: &[u8]) -> usize {

@@ -18,9 +18,11 @@ const fn shape(prefix: &'static str, at_least: usize) -> Shape {
 }
 
 /// The marks, from the vendors' documents on their keys.
-pub(super) const PREFIXES: [Shape; 38] = [
+pub(super) const PREFIXES: [Shape; 42] = [
     // JSON Web Tokens: `{"` in base64url.
     shape("eyJ", 10),
+    // What Laravel encrypts: `{"iv":` in base64.
+    shape("eyJpdiI6", 40),
     // AWS access keys.
     shape("AKIA", 12),
     shape("ASIA", 12),
@@ -49,6 +51,10 @@ pub(super) const PREFIXES: [Shape; 38] = [
     shape("xoxs-", 10),
     shape("xapp-", 10),
     shape("hooks.slack.com/services/", 10),
+    // Telegram's bots, Discord's webhooks.
+    shape("api.telegram.org/bot", 20),
+    shape("discord.com/api/webhooks/", 20),
+    shape("discordapp.com/api/webhooks/", 20),
     // Google.
     shape("AIza", 30),
     shape("ya29.", 20),
@@ -75,7 +81,9 @@ pub(super) fn prefixed(text: &str, start: usize, end: usize, shape: &Shape) -> O
     let dotted = matches!(shape.prefix, "eyJ" | "SG." | "ya29.") || shape.prefix.contains('/');
     let tail = text[end..]
         .bytes()
-        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-') || dotted && matches!(c, b'.' | b'/'))
+        .take_while(|c| {
+            c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-') || dotted && matches!(c, b'.' | b'/' | b':')
+        })
         .count();
     let tail = text[end..end + tail].trim_end_matches('.').len();
     let whole = &text[start..end + tail];
@@ -83,7 +91,12 @@ pub(super) fn prefixed(text: &str, start: usize, end: usize, shape: &Shape) -> O
         return None;
     }
     let mixed = whole.bytes().any(|c| c.is_ascii_digit());
-    (tail >= shape.at_least && (mixed || dotted)).then_some(Hit { start, end: end + tail, rule: "key shape" })
+    (tail >= shape.at_least && (mixed || dotted)).then_some(Hit {
+        // The host before a key says who was called.
+        start: start + shape.prefix.find('/').unwrap_or(0),
+        end: end + tail,
+        rule: "key shape",
+    })
 }
 
 // -----BEGIN RSA PRIVATE KEY-----

@@ -11,7 +11,7 @@ fn scrubber() -> &'static Scrubber {
 }
 
 /// Forms in which a secret stands in a log; `{}` is the secret.
-const FORMS: [&str; 35] = [
+const FORMS: [&str; 38] = [
     "login failed password={} for 7",
     "password: {}",
     "db_password = \"{}\"",
@@ -47,6 +47,9 @@ const FORMS: [&str; 35] = [
     "the token=%22x and refresh_token%3D{}",
     "<password>x</password> secret_key:{}",
     "Key (token)=({}) already exists.",
+    "login with password '{}' refused",
+    "update \"users\" set \"remember_token\" = {}, \"n\" = 2 limit 1",
+    "auth: { username: 'ann', password: '{}' }",
 ];
 
 proptest! {
@@ -93,6 +96,7 @@ fn shapes_are_secrets_without_a_name() {
         concat!("ghp", "_16C7e42F292c6912E7710c838347Ae178B4a"),
         concat!("xoxb", "-2345678901-abcDEFghiJKL"),
         concat!("eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiIxIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1g"),
+        concat!("eyJpdiI6", "IjdRcHcxWk5kT0ZqZkQ0c3VhTm1hSlE9PSIsInZhbHVlIjoi"),
         "4111 1111 1111 1111",
         "5500000000000004",
         "ann.lee@mail.example.org",
@@ -101,6 +105,16 @@ fn shapes_are_secrets_without_a_name() {
     ] {
         let text = format!("call with {secret}, then");
         assert_eq!(scrubber().text(&text), "call with [Filtered], then", "{secret}");
+    }
+    for (text, clean) in [
+        (
+            "POST https://api.telegram.org/bot123456:AAxyzABCDEFGHIJKLMNOP/send",
+            "POST https://api.telegram.org[Filtered]",
+        ),
+        ("Ocp-Apim-Subscription-Key: 9f2c1d7ab34e45d6", "Ocp-Apim-Subscription-Key: [Filtered]"),
+        ("\"cache_key\":\"a1b2c3d4e5f6a7b8c9\"", "\"cache_key\":\"a1b2c3d4e5f6a7b8c9\""),
+    ] {
+        assert_eq!(scrubber().text(text), clean);
     }
     let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----";
     assert_eq!(scrubber().text(&format!("read {key} ok")), "read [Filtered] ok");
@@ -133,6 +147,9 @@ fn what_is_no_secret_stays() {
         "Cannot read properties of undefined (reading 'token')",
         "Undefined array key \"password\"",
         "key=abc",
+        "Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON",
+        "Undefined array key 12",
+        "Unknown column 'password' in 'field list'",
     ] {
         assert_eq!(scrubber().text(text), text);
     }

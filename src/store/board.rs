@@ -64,6 +64,8 @@ pub struct Filter {
     pub sort: Sort,
     /// At most so many; 0 for all.
     pub limit: usize,
+    /// Without the first so many.
+    pub offset: usize,
 }
 
 /// What issues are sorted by, the greatest first.
@@ -167,10 +169,15 @@ impl Store {
                 "SELECT {COLUMNS} FROM issue WHERE {states} AND (?1 IS NULL OR category = ?1)
                  AND (?2 IS NULL OR EXISTS (SELECT 1 FROM issue_place p WHERE p.issue = issue.id AND instr(p.path, ?2)))
                  AND (?3 IS NULL OR instr(lower(type || ' ' || message || ' ' || ifnull(culprit, '')), lower(?3)))
-                 AND ?5 IS NOT NULL ORDER BY {order}, id DESC LIMIT ?4"
+                 AND ?5 IS NOT NULL ORDER BY {order}, id DESC LIMIT ?4 OFFSET ?6"
             ))?;
             let day = millis(now).div_euclid(3_600_000) - 24;
-            query.query_map(params![filter.category, filter.file, filter.text, limit, day], from_row)?.collect()
+            query
+                .query_map(
+                    params![filter.category, filter.file, filter.text, limit, day, filter.offset as i64],
+                    from_row,
+                )?
+                .collect()
         })
     }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use errtail_parsers::Record;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, params};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -95,7 +96,7 @@ impl Work<'_> {
     /// Counts an occurrence on its issue, and queues it where it is due.
     fn take(&mut self, state: &mut State<'_>, index: usize, finding: &Finding) -> rusqlite::Result<()> {
         let dsn = finding.dsn_key.as_deref().unwrap_or("");
-        let seen = seen_at(&finding.record, self.now);
+        let seen = seen_at(&finding.record, &state.settings.timezone, self.now);
         let user = user_hash(&finding.record);
         let in_budget = self.budget(dsn, state.settings.events_per_hour)?.left > 0;
         let occurrence = Occurrence {
@@ -302,9 +303,9 @@ fn key(file: &FileId) -> [i64; 2] {
 }
 
 /// The log's time; where it has none, or one in the future, that of the agent.
-fn seen_at(record: &Record, now: Timestamp) -> Timestamp {
+fn seen_at(record: &Record, zone: &TimeZone, now: Timestamp) -> Timestamp {
     let text = record.timestamp.as_deref().unwrap_or("");
-    let local = || jiff::tz::TimeZone::system().to_timestamp(text.parse().ok()?).ok();
+    let local = || zone.to_ambiguous_timestamp(text.parse().ok()?).compatible().ok();
     let seen = text.parse::<Timestamp>().ok().or_else(local);
     seen.unwrap_or(now).min(now)
 }

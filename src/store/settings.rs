@@ -2,6 +2,7 @@
 //!
 //! In: that table. Out: `Settings`. Invariant: each key has a default, an unknown one is an error.
 
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 /// How much is kept. Each limit is at least 1 in effect.
@@ -22,6 +23,9 @@ pub struct Settings {
     pub max_issues: u64,
     /// Days for which occurrences by the hour are kept. Default 30.
     pub history_days: u16,
+    /// The zone of logs that do not name theirs; the same as the events'. A key of its own.
+    #[serde(skip)]
+    pub timezone: TimeZone,
 }
 
 impl Default for Settings {
@@ -34,6 +38,7 @@ impl Default for Settings {
             events_per_hour: 1_000,
             max_issues: 50_000,
             history_days: 30,
+            timezone: TimeZone::UTC,
         }
     }
 }

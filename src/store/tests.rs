@@ -357,3 +357,88 @@ fn a_storm_costs_little() {
     eprintln!("{queued} events; {spent:?} in commit of {:?}", begun.elapsed());
     assert!(spent.as_secs() < 20, "{spent:?}");
 }
+
+/// Findings of one batch of the crash test.
+const CRASH_BATCH: u64 = 100;
+
+/// Runs as a process of its own, until it is killed: commits batch after batch from where the store stands, and
+/// says each.
+#[test]
+fn crash_child() {
+    let Ok(dir) = std::env::var("ERRTAIL_CRASH_DIR") else { return };
+    let mut store = Store::open(Path::new(&dir)).unwrap();
+    let mut number = store.checkpoints().unwrap().first().map_or(0, |checkpoint| checkpoint.offset);
+    loop {
+        let names = ["Empty", "Full", "Late"];
+        let findings = (number..number + CRASH_BATCH).map(|n| finding(names[n as usize % 3], n % 7, n)).collect();
+        number += CRASH_BATCH;
+        let file = FileId { inode: 7, ..FileId::default() };
+        let checkpoints = vec![Checkpoint { file, offset: number, ..Checkpoint::default() }];
+        store.commit(&Batch { findings, checkpoints, ..Batch::default() }, at(0), &mut build).unwrap();
+        println!("committed {number}");
+        for out in store.due(at(0), 3).unwrap() {
+            store.settle(out.id, &Outcome::Retry { at: at(1), why: "busy".to_owned() }, at(0)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_kill_loses_nothing_that_was_committed() {
+    use std::io::BufRead;
+    use std::process::{Command, Stdio};
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut last = 0;
+    for round in 0..8_u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::tests::crash_child", "--nocapture"])
+            .env("ERRTAIL_CRASH_DIR", dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        // In the middle of its work, whenever that is.
+        lines.by_ref().filter(|line| line.contains("committed")).take(3 + (round * 7 % 5) as usize).for_each(drop);
+        std::thread::sleep(std::time::Duration::from_micros(round * 700));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let said = lines.filter_map(|line| line.rsplit_once("committed ")?.1.parse().ok()).last().unwrap_or(last);
+
+        let store = Store::open(dir.path()).unwrap();
+        let position = store.checkpoints().unwrap()[0].offset;
+        assert!(position >= said && position > last, "{position}, but {said} were committed");
+        last = position;
+        let rows = store.issues(&Filter::default(), at(0)).unwrap();
+        assert_eq!(rows.iter().map(|row| row.events).sum::<u64>(), position);
+        assert_eq!(rows.iter().map(|row| row.users).sum::<u64>(), 21);
+        assert_eq!(outcomes(&store).iter().map(|(_, _, records)| *records as u64).sum::<u64>(), position);
+        let pending: i64 = store.db.query_row("SELECT sum(pending) FROM issue", [], |row| row.get(0)).unwrap();
+        let mut query = store.db.prepare("SELECT body FROM outbox").unwrap();
+        let told = query.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap().map(|body| {
+            let body: serde_json::Value = serde_json::from_slice(&body.unwrap()).unwrap();
+            body["contexts"]["repeats"]["occurrences"].as_u64().unwrap()
+        });
+        assert_eq!(
+            told.sum::<u64>() + pending.cast_unsigned(),
+            position,
+            "each occurrence is told of once, or waits to be"
+        );
+    }
+}
+
+#[test]
+fn issues_are_bounded_those_not_seen_for_longest_go_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { max_issues: 2, ..Settings::default() };
+    let mut store = Store::open(dir.path()).unwrap().with(settings, issue::Settings::default());
+    for (second, name) in (0_i64..).zip(["A", "B", "C"]) {
+        let mut finding = finding(name, 1, second.unsigned_abs());
+        finding.record.timestamp = Some(at(second - 100).to_string());
+        commit(&mut store, vec![finding], at(second));
+    }
+    store.tick(at(10), false).unwrap();
+    let kinds: Vec<_> = store.issues(&Filter::default(), at(10)).unwrap().into_iter().map(|row| row.kind).collect();
+    assert_eq!(kinds, ["Shop\\C", "Shop\\B"]);
+    commit(&mut store, vec![finding("A", 1, 9)], at(11));
+    assert_eq!(store.issues(&Filter::default(), at(11)).unwrap().len(), 3);
+}

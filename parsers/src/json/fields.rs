@@ -143,8 +143,17 @@ const USER_NAMES: [&str; 9] = [
     "userName",
     "user.userName",
 ];
-const TRACE_IDS: [&str; 8] =
-    ["trace_id", "traceId", "trace.id", "TraceId", "@tr", "dd.trace_id", "traceID", "otelTraceID"];
+const TRACE_IDS: [&str; 9] = [
+    "trace_id",
+    "traceId",
+    "trace.id",
+    "TraceId",
+    "@tr",
+    "dd.trace_id",
+    "traceID",
+    "otelTraceID",
+    "logging.googleapis.com/trace",
+];
 const SPAN_IDS: [&str; 8] =
     ["span_id", "spanId", "span.id", "SpanId", "@sp", "dd.span_id", "transaction.id", "otelSpanID"];
 const REQUEST_IDS: [&str; 13] = [
@@ -186,7 +195,10 @@ pub(crate) fn fill(record: &mut Record, object: &Object) {
         record.user = (user != User::default()).then_some(user);
     }
     if record.trace.is_none() {
-        let trace = Trace { trace_id: first_scalar(object, &TRACE_IDS), span_id: first_scalar(object, &SPAN_IDS) };
+        let trace = Trace {
+            trace_id: first_scalar(object, &TRACE_IDS).map(|id| id.rsplit('/').next().unwrap_or("").to_owned()),
+            span_id: first_scalar(object, &SPAN_IDS),
+        };
         record.trace = (trace != Trace::default()).then_some(trace);
     }
     if let Some(id) = first_scalar(object, &REQUEST_IDS) {

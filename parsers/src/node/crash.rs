@@ -21,12 +21,37 @@ pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
         found.lines.start = place;
         add_place(lines[place], found);
     }
+    // Node explains its warning of a rejection on the lines below.
+    while lines.get(found.lines.end).is_some_and(|line| explains(line)) {
+        found.lines.end += 1;
+    }
+    // digest: "2338062632"
+    if lines.get(found.lines.end).is_some_and(|line| line.starts_with("digest: ")) {
+        found.lines.end += 1;
+        found.mechanism = Some(Mechanism { kind: "next.handler".to_owned(), handled: Some(false) });
+    }
+    // Debug: handler, error
+    let above = found.head.checked_sub(1).and_then(|above| lines.get(above));
+    if found.lines.start == found.head
+        && above.is_some_and(|line| line.starts_with("Debug: ") && line.contains("error"))
+    {
+        found.lines.start = found.head - 1;
+        found.mechanism = Some(Mechanism { kind: "hapi.default_handler".to_owned(), handled: Some(false) });
+    }
     let version = version_below(lines, found.lines.end);
     if let Some(version) = version {
         found.lines.end = version + 1;
         let kind = "node.uncaught_exception";
         found.mechanism.get_or_insert_with(|| Mechanism { kind: kind.to_owned(), handled: Some(false) });
     }
+}
+
+// (Use `node --trace-warnings ...` to show where the warning was created)
+fn explains(line: &str) -> bool {
+    line.starts_with("(Use `node --")
+        || line.starts_with("(node:")
+            && (line.contains(") UnhandledPromiseRejectionWarning: Unhandled promise rejection. ")
+                || line.contains("[DEP0018] DeprecationWarning: Unhandled promise rejections"))
 }
 
 /// A script that does not compile: its place is what `stack` begins with.

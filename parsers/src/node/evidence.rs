@@ -14,6 +14,7 @@
 //! | `fastify.default_handler` | false | `reqId`, `req`, `res` and `err` in one entry, the message is the error's (true below 500) |
 //! | `nest.exceptions_handler` | false | the context `ExceptionsHandler`, or `ExceptionHandler` at the start |
 //! | `next.handler` | false | `⨯` before the error, or the property `digest` |
+//! | `hapi.default_handler` | false | `Debug: handler, error` above the error |
 //! | `pino_http` | false | `err`, `res` and `responseTime` in one entry (true below 500) |
 //! | `lambda.invoke` | false | `Invoke Error`, or `errorType` in the entry |
 //! | `lambda.uncaught` | false | `Uncaught Exception` of the Lambda runtime |
@@ -38,17 +39,26 @@ pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
         || has("unhandledrejection")
         || has("unhandled rejection")
         || has("unhandled promise rejection")
+        || has("uncaught (in promise)")
     {
         mechanism("node.unhandled_rejection", Some(false))
-    } else if has("uncaughtexception") || has("uncaught exception") || has("exception origin:") {
+    } else if has("uncaughtexception")
+        || has("uncaught exception")
+        || has("exception origin:")
+        || words.starts_with("uncaught")
+    {
         mechanism("node.uncaught_exception", Some(false))
     } else if has("unhandled error event") || has("unhandled 'error' event") {
         mechanism("node.unhandled_error_event", Some(false))
-    } else if before.trim_start().starts_with('⨯') {
-        mechanism("next.handler", Some(false))
     } else {
         None
     }
+}
+
+/// From the mark before an error's text.
+//  ⨯ TypeError: x
+pub(crate) fn in_mark(line: &str) -> Option<Mechanism> {
+    line.trim_start().starts_with('⨯').then(|| Mechanism { kind: "next.handler".to_owned(), handled: Some(false) })
 }
 
 /// From the logger's name.

@@ -126,12 +126,13 @@ fn is_script(file: &str) -> bool {
 
 /// Whether a file is the application's own code.
 pub(crate) fn is_in_app(file: &str) -> bool {
+    let path = file.strip_prefix("file://").unwrap_or(file);
     let library = ["node_modules/", "node_modules\\", "/.yarn/", "/.pnp.", "/usr/share/nodejs/", "-extension://"];
     let runtime =
         ["node:", "bun:", "deno:", "ext:", "internal/", "electron/", "/var/runtime/", "webpack/", "<", "[", "index "];
     let bundler = ["webpack:///webpack/", "webpack://webpack/", "webpack-internal:///webpack/"];
     !(library.iter().any(|part| file.contains(part))
-        || runtime.iter().chain(&bundler).any(|start| file.starts_with(start))
+        || runtime.iter().chain(&bundler).any(|start| path.starts_with(start))
         || file.contains("://") && file.contains("/webpack/bootstrap")
         || file.starts_with("wasm://")
         || is_builtin(file))

@@ -55,13 +55,15 @@ pub(crate) fn at_start(line: &str, loose: bool) -> Option<Head<'_>> {
         _ => 0,
     };
     let colon = start + name + tag;
-    match line[colon..].as_bytes() {
+    match &line.as_bytes()[colon..] {
         [] | [b':'] | [b':', b' ', ..] => {}
         _ => return None,
     }
     let head = ending_at(line, colon).filter(|head| head.start == start)?;
-    // `error: TypeError: x` is a level before a type.
-    if head.kind == "error" && at_start(head.message, false).is_some_and(|next| is_type(next.kind)) {
+    // `error: TypeError: x` is a level before a type, `Uncaught Exception: TypeError: x` a word.
+    if matches!(head.kind, "error" | "Exception")
+        && at_start(head.message, false).is_some_and(|next| is_type(next.kind))
+    {
         return None;
     }
     // `ENOENT: no such file` begins a message.
@@ -73,7 +75,8 @@ pub(crate) fn at_start(line: &str, loose: bool) -> Option<Head<'_>> {
 /// `database Error: TypeError: x` is a TypeError; `Error: TypeError: x` at the beginning of a text is not.
 fn inner<'a>(line: &'a str, head: Head<'a>) -> Head<'a> {
     let warns = head.kind.ends_with("RejectionWarning");
-    if !warns && (head.before.is_empty() || !matches!(head.kind, "Error" | "Exception")) {
+    let prefixed = head.kind == "Exception" || head.kind == "Error" && !head.before.is_empty();
+    if !warns && !prefixed {
         return head;
     }
     let offset = line.len() - head.message.len();

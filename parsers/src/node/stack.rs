@@ -28,6 +28,9 @@ pub(crate) struct Stack {
     pub causes: Vec<Stack>,
 }
 
+/// Causes that a logger may append.
+const MAX_CAUSES: usize = 32;
+
 /// What a line is within a stack.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Part {
@@ -70,6 +73,17 @@ pub(crate) fn call_text(text: &str) -> &str {
 
 /// Parses a stack's text. `message` is the error's message where another place tells it.
 pub(crate) fn parse(text: &str, message: Option<&str>) -> Stack {
+    let mut sections = text.split("\ncaused by: ");
+    let mut stack = section(sections.next().unwrap_or(""), message);
+    // A message may hold the words: a cause comes behind calls.
+    if stack.frames.is_empty() && text.contains("\ncaused by: ") {
+        return section(text, message);
+    }
+    stack.causes = sections.take(MAX_CAUSES).map(|cause| section(cause, None)).collect();
+    stack
+}
+
+fn section(text: &str, message: Option<&str>) -> Stack {
     let mut stack = Stack::default();
     let (head_text, rest) = match text.split_once(['\n', '\r']) {
         Some((first, rest)) => (first.trim_end_matches('\r'), Some(rest)),
@@ -107,8 +121,7 @@ fn head_of(line: &str, loose: bool) -> Option<Head<'_>> {
 
 fn read_body(stack: &mut Stack, body: &str) {
     let mut in_message = true;
-    let mut lines = body.split(['\n', '\r']).peekable();
-    while let Some(line) = lines.next() {
+    for line in body.split(['\n', '\r']) {
         match part(line) {
             Part::Call(frame) => {
                 in_message = false;
@@ -116,14 +129,6 @@ fn read_body(stack: &mut Stack, body: &str) {
                 if frame.function.is_some() || frame.line.is_some() {
                     stack.frames.push(*frame);
                 }
-            }
-            Part::Caused if line.trim_start().starts_with("caused by: ") && !in_message => {
-                let mut text = line.trim_start()["caused by: ".len()..].to_owned();
-                for line in lines.by_ref() {
-                    text.push('\n');
-                    text.push_str(line);
-                }
-                return read_causes(stack, &text);
             }
             Part::Caused if in_message && stack.message.is_empty() => {
                 // An error without a text of its own that names its cause: `Name\n  Caused by: Type: message`.
@@ -149,13 +154,6 @@ fn read_body(stack: &mut Stack, body: &str) {
     stack.message.truncate(kept);
 }
 
-/// The causes in `Type: a\n at …\ncaused by: Type: b\n at …`, each the cause of the one before.
-fn read_causes(stack: &mut Stack, text: &str) {
-    for cause in text.split("\ncaused by: ") {
-        stack.causes.push(parse(cause, None));
-    }
-}
-
 /// A message that quotes another error's trace: its calls are the message's, where they have relative paths and the
 /// error's own have absolute ones.
 // Error: worker replied: Error: boom\n    at remote (worker.js:10:5)\n    at pay (/srv/app/pay.js:3:7)
@@ -177,5 +175,48 @@ fn quoted_trace(stack: &mut Stack) {
             stack.message.push_str("\n    at ");
             stack.message.push_str(frame.raw.as_deref().unwrap_or(""));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_and_calls() {
+        let stack = parse("TypeError [ERR_X]: one\n  two\n\n    at f (/a.js:1:2)\n    at g (/a.js:3:4)", None);
+        assert_eq!((stack.kind.as_str(), stack.code.as_deref()), ("TypeError", Some("ERR_X")));
+        assert_eq!((stack.message.as_str(), stack.frames.len()), ("one\n  two", 2));
+    }
+
+    #[test]
+    fn a_known_message_may_look_like_calls() {
+        let text = "Error: remote said\n    at x (/r.js:1:2)\n    at f (/a.js:1:2)";
+        let stack = parse(text, Some("remote said\n    at x (/r.js:1:2)"));
+        assert_eq!((stack.message.lines().count(), stack.frames.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_quoted_trace_is_the_message_s() {
+        let stack = parse("Error: peer: Error: b\n    at x (r.js:1:2)\n    at f (/srv/a.js:1:2)", None);
+        assert_eq!(stack.message, "peer: Error: b\n    at x (r.js:1:2)");
+        assert_eq!(stack.frames.len(), 1);
+    }
+
+    #[test]
+    fn causes_that_a_logger_appends() {
+        let stack = parse(
+            "A: x\n    at f (/a.js:1:2)\ncaused by: B: y\n    at g (/a.js:3:4)\ncaused by: C: z\n    at h (/a.js:5:6)",
+            None,
+        );
+        let causes: Vec<(&str, usize)> =
+            stack.causes.iter().map(|cause| (cause.kind.as_str(), cause.frames.len())).collect();
+        assert_eq!((stack.frames.len(), causes), (1, vec![("B", 1), ("C", 1)]));
+    }
+
+    #[test]
+    fn an_error_that_borrows_its_cause_s_words() {
+        let stack = parse("PoolError\n  Caused by: NetError: refused\n    at f (/a.js:1:2)", None);
+        assert_eq!((stack.kind.as_str(), stack.message.as_str(), stack.is_borrowed), ("PoolError", "refused", true));
     }
 }

@@ -21,6 +21,9 @@ const MESSAGE_LINES: usize = 60;
 /// Times that an entry may print its error again.
 const MAX_COPIES: usize = 4;
 
+/// Causes on their own lines.
+const MAX_CAUSES: usize = 16;
+
 /// A trace found in lines.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
@@ -157,7 +160,13 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
         object = reader.object(1);
         end = reader.place();
     }
-    if let Some((cause, next)) = cause_below(lines, end) {
+    // { Error: no such table ·     at query (/app/db.js:1:2) ·   code: 'E_TABLE' }
+    if !text.opens && lines[line][..at].trim_end().ends_with('{') {
+        let mut reader = Reader::new(lines, text.end);
+        object = reader.entries(1);
+        end = reader.place();
+    }
+    if let Some((cause, next)) = cause_below(lines, end, 0) {
         object.insert("cause".to_owned(), cause);
         end = next;
     }
@@ -179,14 +188,14 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
 
 /// A cause on its own lines below the calls, as consola prints it.
 //   [cause]: connect ECONNREFUSED 127.0.0.1:8099 ·     at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
-fn cause_below(lines: &[&str], (from, at): Place) -> Option<(Value, Place)> {
+fn cause_below(lines: &[&str], (from, at): Place, depth: usize) -> Option<(Value, Place)> {
     let line = (from..lines.len().min(from + 3)).find(|index| !lines[*index].trim().is_empty()).filter(|_| at == 0)?;
     let own = indent_of(lines[line]);
-    let text = lines[line].trim_start().strip_prefix("[cause]: ")?;
+    let text = lines[line].trim_start().strip_prefix("[cause]: ").filter(|_| depth < MAX_CAUSES)?;
     let text = inspect::error_text(lines, (line, lines[line].len() - text.len()), own);
     let mut cause = Object::from_iter([("stack".to_owned(), Value::String(text.stack))]);
     let mut end = text.end;
-    if let Some((inner, next)) = cause_below(lines, end).filter(|_| indent_of(lines[line]) < 80) {
+    if let Some((inner, next)) = cause_below(lines, end, depth + 1) {
         cause.insert("cause".to_owned(), inner);
         end = next;
     }
@@ -195,7 +204,7 @@ fn cause_below(lines: &[&str], (from, at): Place) -> Option<(Value, Place)> {
 
 /// What an entry says before its error, without the marks around it.
 fn words_before(text: &str) -> Option<String> {
-    let text = text.trim().trim_end_matches("<ref *1>").trim().trim_end_matches(['-', ':', '⨯', '›']).trim();
+    let text = text.trim().trim_end_matches("<ref *1>").trim().trim_end_matches(['-', ':', '⨯', '›', '{']).trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 

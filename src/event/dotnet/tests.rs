@@ -1,3 +1,5 @@
+//! .NET's printed names against reflection's.
+
 use errtail_parsers::{self as parsers, CauseOf};
 
 use super::*;

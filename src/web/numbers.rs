@@ -1,0 +1,61 @@
+//! `/metrics`: what the store holds and what the agent counted, for Prometheus.
+//!
+//! In: the store's status, the agent's counters. Out: text. Invariant: names and labels of the text are an outward
+//! contract.
+
+use crate::metrics::{Counters, Text};
+use crate::store::Status;
+use crate::tail::Ledger;
+
+pub(super) fn text(status: &Status, counters: &Counters) -> String {
+    let mut text = Text::default();
+    let total = status.outcomes.iter().map(|count| count.records).sum();
+    text.single("errtail_records_total", "counter", "Exception records found; each is in one outcome.", total);
+    let name = "errtail_records";
+    text.family(name, "gauge", "Exception records by what has become of them so far, and why.");
+    for count in &status.outcomes {
+        text.sample(name, &[("outcome", &count.outcome), ("reason", &count.reason)], count.records);
+    }
+    let name = "errtail_issues";
+    text.family(name, "gauge", "Issues by state.");
+    for (state, count) in &status.issues {
+        text.sample(name, &[("state", state)], *count);
+    }
+    text.single("errtail_outbox_events", "gauge", "Events that wait to be sent.", status.outbox.events);
+    text.single("errtail_outbox_bytes", "gauge", "Bytes of events that wait to be sent.", status.outbox.bytes);
+    let full = u64::from(status.outbox.is_full);
+    text.single("errtail_outbox_full", "gauge", "1 while reading waits for the outbox.", full);
+    text.single("errtail_failed_events", "gauge", "Events that Sentry refused, kept aside.", status.failed);
+    let name = "errtail_sent_total";
+    text.family(name, "counter", "Events that Sentry has taken.");
+    for to in &status.destinations {
+        text.sample(name, &[("dsn", &to.dsn_key)], to.sent);
+    }
+    let name = "errtail_held";
+    text.family(name, "gauge", "1 while a DSN takes nothing.");
+    for to in &status.destinations {
+        text.sample(name, &[("dsn", &to.dsn_key)], u64::from(to.held.is_some()));
+    }
+    files(&mut text, status);
+    counters.write(&mut text);
+    text.finish()
+}
+
+/// A counter of a file's ledger: name, help, value.
+type Family = (&'static str, &'static str, fn(&Ledger) -> u64);
+
+fn files(text: &mut Text, status: &Status) {
+    let families: [Family; 5] = [
+        ("errtail_file_read_bytes_total", "Bytes read of a file.", |ledger| ledger.bytes_read),
+        ("errtail_file_skipped_bytes_total", "Bytes of a file that were passed over.", |ledger| ledger.bytes_skipped),
+        ("errtail_file_records_total", "Exception records found in a file.", |ledger| ledger.records),
+        ("errtail_file_gaps_total", "Times that bytes of a file may have been lost.", |ledger| ledger.gaps),
+        ("errtail_file_stalls_total", "Times that reading waited for the outbox.", |ledger| ledger.stalls),
+    ];
+    for (name, help, value) in families {
+        text.family(name, "counter", help);
+        for file in &status.checkpoints {
+            text.sample(name, &[("path", &file.path.to_string_lossy())], value(&file.ledger));
+        }
+    }
+}
