@@ -5,9 +5,11 @@
 
 mod check;
 mod events;
+mod explain;
 mod issues;
 mod parse;
 mod pretty;
+mod rules;
 mod run;
 mod status;
 mod test;
@@ -37,6 +39,10 @@ enum Command {
     Run(run::Arguments),
     /// Print the exceptions found in log files, with what would happen to each
     Parse(parse::Arguments),
+    /// Tell step by step why each exception in a log is sent or not
+    Explain(explain::Arguments),
+    /// Show the lists by which exceptions are judged
+    Rules(rules::Arguments),
     /// Read the configuration, say what would be watched, where events would go, and what is wrong
     Check(check::Arguments),
     /// List the issues in the local store, show one, resolve, ignore or reopen it
@@ -71,6 +77,8 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Parse(arguments) => parse::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Issues(arguments) => issues::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),

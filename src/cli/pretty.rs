@@ -26,17 +26,7 @@ const MESSAGE_LINES: usize = 6;
 /// `out` cannot be written.
 pub(super) fn print(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
     let record = &finding.record;
-    for (index, exception) in record.exceptions.iter().enumerate() {
-        let (label, style) = if index == 0 { ("", RED) } else { ("caused by ", BOLD) };
-        writeln!(out, "{label}{style}{}{style:#}{}", visible(&exception.kind), message(exception))?;
-        if let Some(place) = place_of(record.platform, exception) {
-            writeln!(out, "    {place}")?;
-        }
-    }
-    writeln!(out, "  {DIM}{}{DIM:#}", about(record))?;
-    for line in &record.unparsed {
-        writeln!(out, "  {YELLOW}not understood:{YELLOW:#} {}", visible(line))?;
-    }
+    chain(out, record)?;
     let verdict = &finding.verdict;
     let (word, style) = match verdict.action {
         Action::Send => ("send", GREEN),
@@ -54,6 +44,25 @@ pub(super) fn print(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         writeln!(out, "    {DIM}{}{DIM:#}", visible(reason))?;
     }
     writeln!(out)
+}
+
+/// Prints what was found: the chain of exceptions, what is known of the entry, and what was not understood.
+///
+/// # Errors
+/// `out` cannot be written.
+pub(super) fn chain(out: &mut impl Write, record: &Record) -> io::Result<()> {
+    for (index, exception) in record.exceptions.iter().enumerate() {
+        let (label, style) = if index == 0 { ("", RED) } else { ("caused by ", BOLD) };
+        writeln!(out, "{label}{style}{}{style:#}{}", visible(&exception.kind), message(exception))?;
+        if let Some(place) = place_of(record.platform, exception) {
+            writeln!(out, "    {place}")?;
+        }
+    }
+    writeln!(out, "  {DIM}{}{DIM:#}", about(record))?;
+    for line in &record.unparsed {
+        writeln!(out, "  {YELLOW}not understood:{YELLOW:#} {}", visible(line))?;
+    }
+    Ok(())
 }
 
 /// `: message`, with its further lines below it.

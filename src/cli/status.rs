@@ -3,11 +3,11 @@
 //! In: the local store and the sizes of the watched files. Out: tables, or JSON; what Sentry refused, queued again
 //! where that is asked for. Invariant: text of a log cannot steer the terminal. Does not send.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -189,8 +189,12 @@ fn destination(to: &Destination, now: Timestamp) -> [String; 6] {
     ]
 }
 
-fn plain_table(header: &[&str]) -> Table {
+/// A table without lines, as wide as the terminal where there is one.
+pub(super) fn plain_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
+    if io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     table
 }

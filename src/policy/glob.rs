@@ -22,6 +22,11 @@ impl Glob {
         Glob { pieces: pattern.split('*').map(str::to_ascii_lowercase).collect(), any_case: true }
     }
 
+    /// The pattern's text.
+    pub(super) fn text(&self) -> String {
+        self.pieces.join("*")
+    }
+
     /// The longest literal that every matching text contains.
     pub(super) fn longest_piece(&self) -> &str {
         self.pieces.iter().max_by_key(|piece| piece.len()).map_or("", String::as_str)

@@ -147,6 +147,11 @@ impl Policy {
         Ok(Policy { settings, environment, taxonomy, reporters, hosts, rules })
     }
 
+    /// Whether what is of this category is sent.
+    pub fn sends(&self, category: Category) -> bool {
+        self.settings.categories.contains(&category)
+    }
+
     /// The lists of what is what, in the order in which they are tried.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.taxonomy.entries()

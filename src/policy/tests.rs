@@ -51,8 +51,11 @@ fn actions(verdicts: &[Verdict]) -> Vec<Action> {
     verdicts.iter().map(|verdict| verdict.action).collect()
 }
 
-/// An exception for each entry of the lists whose category is not sent: platform, entry, type, message, property.
-const NEVER_SENT: &[(Platform, &str, &str, &str, (&str, &str))] = &[
+/// Platform, entry, type, message, property.
+type Sample = (Platform, &'static str, &'static str, &'static str, (&'static str, &'static str));
+
+/// An exception for each entry of the lists whose category is not sent.
+const NEVER_SENT: &[Sample] = &[
     (PHP, "php.validation", r"Illuminate\Validation\ValidationException", "The name field is required.", ("", "")),
     (PHP, "php.csrf", r"Illuminate\Session\TokenMismatchException", "CSRF token mismatch.", ("", "")),
     (PHP, "php.authentication", r"Illuminate\Auth\AuthenticationException", "Unauthenticated.", ("", "")),
@@ -161,92 +164,84 @@ fn each_entry_of_what_is_never_sent_keeps_it_back() {
     assert!(untested.is_empty(), "entries without a test: {untested:?}");
 }
 
+/// Platform, types and messages outermost first, what failed.
+type Chain = (Platform, &'static [(&'static str, &'static str)], Category);
+
+const CHAINS: &[Chain] = &[
+    (PHP, &[("RuntimeException", "no dashboard"), ("PDOException", "SQLSTATE[HY000] [2002] refused")], Category::Infra),
+    (
+        PHP,
+        &[(r"App\SyncFailed", "x"), (r"GuzzleHttp\Exception\ServerException", "`GET https://a.example/` 502")],
+        Category::Integration,
+    ),
+    (
+        PHP,
+        &[(r"Illuminate\View\ViewException", "x (View: y)"), ("DivisionByZeroError", "Division by zero")],
+        Category::Defect,
+    ),
+    (PHP, &[("ErrorException", "fsockopen(): Unable to connect to 10.0.0.9:25 (Connection refused)")], Category::Infra),
+    (
+        PHP,
+        &[("ErrorException", "file_get_contents(https://api.example.com/x): Failed to open stream")],
+        Category::Integration,
+    ),
+    (
+        PHP,
+        &[(r"Symfony\Component\ErrorHandler\Error\FatalError", "Allowed memory size of 1 bytes exhausted")],
+        Category::Infra,
+    ),
+    (
+        NET,
+        &[
+            ("Shop.SyncException", "x"),
+            ("System.Net.Http.HttpRequestException", "Connection refused (api.example.com:443)"),
+            ("System.Net.Sockets.SocketException", "Connection refused"),
+        ],
+        Category::Integration,
+    ),
+    (NET, &[("System.Net.Http.HttpRequestException", "Connection refused (stock.internal:80)")], Category::Infra),
+    (
+        NET,
+        &[
+            (
+                "System.Threading.Tasks.TaskCanceledException",
+                "due to the configured HttpClient.Timeout of 1 seconds elapsing.",
+            ),
+            ("System.TimeoutException", "x"),
+            ("System.Threading.Tasks.TaskCanceledException", "A task was canceled."),
+        ],
+        Category::Integration,
+    ),
+    (
+        NET,
+        &[
+            ("System.InvalidOperationException", "x"),
+            ("Npgsql.NpgsqlException", "x"),
+            ("System.Net.Sockets.SocketException", "Connection refused"),
+        ],
+        Category::Infra,
+    ),
+    (
+        NET,
+        &[("System.Reflection.TargetInvocationException", "x"), ("System.NullReferenceException", "x")],
+        Category::Defect,
+    ),
+    (
+        NET,
+        &[("Microsoft.AspNetCore.Http.BadHttpRequestException", "x"), ("System.Text.Json.JsonException", "x")],
+        Category::Http,
+    ),
+    (NODE, &[("TypeError", "fetch failed"), ("Error", "getaddrinfo ENOTFOUND api.example.com")], Category::Integration),
+    (NODE, &[("TypeError", "fetch failed"), ("Error", "connect ECONNREFUSED 10.3.2.1:8080")], Category::Infra),
+    (NODE, &[("Error", "connect ECONNREFUSED 127.0.0.1:5432")], Category::Infra),
+    (NODE, &[("Error", "connect ECONNREFUSED 203.0.113.9:8443")], Category::Integration),
+    (NODE, &[("TypeError", "Cannot read properties of undefined (reading 'x')")], Category::Defect),
+];
+
 #[test]
 fn the_innermost_cause_that_says_something_decides() {
-    let cases: &[(Platform, &[(&str, &str)], Category)] = &[
-        (
-            PHP,
-            &[("RuntimeException", "no dashboard"), ("PDOException", "SQLSTATE[HY000] [2002] refused")],
-            Category::Infra,
-        ),
-        (
-            PHP,
-            &[(r"App\SyncFailed", "x"), (r"GuzzleHttp\Exception\ServerException", "`GET https://a.example/` 502")],
-            Category::Integration,
-        ),
-        (
-            PHP,
-            &[(r"Illuminate\View\ViewException", "x (View: y)"), ("DivisionByZeroError", "Division by zero")],
-            Category::Defect,
-        ),
-        (
-            PHP,
-            &[("ErrorException", "fsockopen(): Unable to connect to 10.0.0.9:25 (Connection refused)")],
-            Category::Infra,
-        ),
-        (
-            PHP,
-            &[("ErrorException", "file_get_contents(https://api.example.com/x): Failed to open stream")],
-            Category::Integration,
-        ),
-        (
-            PHP,
-            &[(r"Symfony\Component\ErrorHandler\Error\FatalError", "Allowed memory size of 1 bytes exhausted")],
-            Category::Infra,
-        ),
-        (
-            NET,
-            &[
-                ("Shop.SyncException", "x"),
-                ("System.Net.Http.HttpRequestException", "Connection refused (api.example.com:443)"),
-                ("System.Net.Sockets.SocketException", "Connection refused"),
-            ],
-            Category::Integration,
-        ),
-        (NET, &[("System.Net.Http.HttpRequestException", "Connection refused (stock.internal:80)")], Category::Infra),
-        (
-            NET,
-            &[
-                (
-                    "System.Threading.Tasks.TaskCanceledException",
-                    "due to the configured HttpClient.Timeout of 1 seconds elapsing.",
-                ),
-                ("System.TimeoutException", "x"),
-                ("System.Threading.Tasks.TaskCanceledException", "A task was canceled."),
-            ],
-            Category::Integration,
-        ),
-        (
-            NET,
-            &[
-                ("System.InvalidOperationException", "x"),
-                ("Npgsql.NpgsqlException", "x"),
-                ("System.Net.Sockets.SocketException", "Connection refused"),
-            ],
-            Category::Infra,
-        ),
-        (
-            NET,
-            &[("System.Reflection.TargetInvocationException", "x"), ("System.NullReferenceException", "x")],
-            Category::Defect,
-        ),
-        (
-            NET,
-            &[("Microsoft.AspNetCore.Http.BadHttpRequestException", "x"), ("System.Text.Json.JsonException", "x")],
-            Category::Http,
-        ),
-        (
-            NODE,
-            &[("TypeError", "fetch failed"), ("Error", "getaddrinfo ENOTFOUND api.example.com")],
-            Category::Integration,
-        ),
-        (NODE, &[("TypeError", "fetch failed"), ("Error", "connect ECONNREFUSED 10.3.2.1:8080")], Category::Infra),
-        (NODE, &[("Error", "connect ECONNREFUSED 127.0.0.1:5432")], Category::Infra),
-        (NODE, &[("Error", "connect ECONNREFUSED 203.0.113.9:8443")], Category::Integration),
-        (NODE, &[("TypeError", "Cannot read properties of undefined (reading 'x')")], Category::Defect),
-    ];
     let policy = policy();
-    for (platform, chain, category) in cases {
+    for (platform, chain, category) in CHAINS {
         let finding = policy.taxonomy.classify(&record(*platform, chain), &policy.hosts);
         assert_eq!(finding.category, *category, "{chain:?}: {}", finding.reason);
     }

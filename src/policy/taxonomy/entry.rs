@@ -83,6 +83,19 @@ pub(super) struct Seen<'a> {
 }
 
 impl Entry {
+    /// Its conditions, by kind, each with its patterns.
+    pub fn conditions(&self) -> Vec<(&'static str, Vec<String>)> {
+        let kinds = [
+            ("type", &self.types),
+            ("message", &self.messages),
+            ("code", &self.codes),
+            ("status", &self.statuses),
+            ("frame", &self.frames),
+        ];
+        let texts = |globs: &[Glob]| globs.iter().map(Glob::text).collect();
+        kinds.into_iter().filter(|(_, globs)| !globs.is_empty()).map(|(kind, globs)| (kind, texts(globs))).collect()
+    }
+
     /// The user says another category: then the host has no say either.
     pub(super) fn overrule(&mut self, category: Category) {
         self.category = category;
