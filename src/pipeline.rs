@@ -207,3 +207,100 @@ fn stream(record: &Record) -> String {
     let words: Vec<&str> = record.origin.iter().map(|(_, value)| value.as_str()).collect();
     words.join("\u{1f}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy;
+
+    fn policy() -> Arc<Policy> {
+        Arc::new(Policy::new(policy::Settings::default(), &[], None).unwrap())
+    }
+
+    /// Where each exception of a log stands, and what it is.
+    fn places(findings: &[Finding]) -> Vec<(u64, u64, u64, String)> {
+        let place = |finding: &Finding| {
+            let (source, first) = (&finding.record.source, &finding.record.exceptions[0]);
+            (source.offset, source.length, source.first_line, format!("{}: {}", first.kind, first.message))
+        };
+        let mut places: Vec<_> = findings.iter().map(place).collect();
+        places.sort_unstable();
+        places
+    }
+
+    fn whole(log: &[u8], policy: &Arc<Policy>) -> Vec<Finding> {
+        let mut pipeline = Pipeline::new("app.log".to_owned(), policy);
+        pipeline.push(log);
+        pipeline.finish();
+        pipeline.take()
+    }
+
+    /// Five errors of two languages, with other lines between them.
+    fn log() -> Vec<u8> {
+        let php = |second: u32| {
+            format!(
+                "[2026-11-24 10:00:{second}] production.ERROR: order {second} {{\"exception\":\"[object] (TypeError(code: 0): \
+                 order {second} at /srv/app/Orders.php:12)\n[stacktrace]\n#0 /srv/app/Http.php(33): App\\\\Orders->place(NULL)\n\
+                 #1 {{main}}\n\"}} \n"
+            )
+        };
+        let dotnet = |second: u32| {
+            format!(
+                "2026-11-24 10:00:{second}.000 +00:00 [ERR] Request failed\nSystem.InvalidOperationException: order {second}\n   \
+                 at Shop.Orders.Place(Order order) in /src/Orders.cs:line 12\n   at Shop.Program.Main() in /src/Program.cs:line 5\n"
+            )
+        };
+        let quiet = "[2026-11-24 10:00:59] production.INFO: nothing happened\n".repeat(3);
+        [php(10), quiet.clone(), dotnet(20), php(31), quiet.clone(), dotnet(42), dotnet(43), quiet]
+            .concat()
+            .into_bytes()
+    }
+
+    #[test]
+    fn a_later_pipeline_finds_the_rest_wherever_the_first_one_ends() {
+        let (log, policy) = (log(), policy());
+        let expected = places(&whole(&log, &policy));
+        assert_eq!(expected.len(), 5);
+        for cut in 0..=log.len() {
+            let mut pipeline = Pipeline::new("app.log".to_owned(), &policy);
+            pipeline.push(&log[..cut]);
+            let mut found = pipeline.take();
+            let position = pipeline.checkpoint();
+            let begin = usize::try_from(position.offset).unwrap();
+            let mut pipeline = Pipeline::resume("app.log".to_owned(), &policy, Options::default(), position);
+            pipeline.push(&log[begin..]);
+            pipeline.finish();
+            found.extend(pipeline.take());
+            assert_eq!(places(&found), expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_record_goes_on_in_the_successor_of_its_file() {
+        let (log, policy) = (log(), policy());
+        let expected = places(&whole(&log, &policy));
+        for cut in 1..log.len() {
+            let mut old = Pipeline::new("app.log.1".to_owned(), &policy);
+            old.push(&log[..cut]);
+            let mut found = old.take();
+            let position = old.checkpoint();
+            let begin = usize::try_from(position.offset).unwrap();
+            let mut pipeline = Pipeline::carry_on(
+                "app.log".to_owned(),
+                &policy,
+                Options::default(),
+                ("app.log.1".to_owned(), position),
+                &log[begin..cut],
+            );
+            pipeline.push(&log[cut..]);
+            pipeline.finish();
+            found.extend(pipeline.take());
+            let lines = log[..cut].iter().filter(|byte| **byte == b'\n').count() as u64;
+            for finding in found.iter_mut().filter(|finding| finding.record.source.path == "app.log") {
+                finding.record.source.offset += cut as u64;
+                finding.record.source.first_line += lines;
+            }
+            assert_eq!(places(&found), expected, "cut at {cut}");
+        }
+    }
+}

@@ -137,6 +137,15 @@ fn record(mut exceptions: Vec<Exception>) -> Record {
     Record { platform: Platform::Csharp, exceptions, ..Record::default() }
 }
 
+/// The first `bytes` of a text, or a few less where a character stands across.
+fn near(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// The first line of a trace at or just behind the hit, and as far before it as its frames go.
 fn anchor(lines: &[&str], hit: usize) -> Option<usize> {
     let found = lines.iter().skip(hit).take(ANCHOR_LINES).position(|line| line::is_trace(line))?;

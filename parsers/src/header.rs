@@ -250,7 +250,7 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     Some(after.strip_prefix(':').unwrap_or(after))
 }
 
-/// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`, or a name behind the level: a logger.
+/// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`: a logger.
 fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let (inner, close) = match text.chars().next()? {
         '[' => (&text[1..], ']'),
@@ -271,9 +271,7 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     if !plain || word != "(null)" && word.contains([' ', '(']) && !named() {
         return None;
     }
-    let name = word.len() > 1 && word.bytes().all(|c| c.is_ascii_alphabetic() || b"._-:/".contains(&c));
-    let is_logger = is_category(word) || close == ']' && name && header.level.is_some();
-    if header.logger.is_none() && is_logger {
+    if header.logger.is_none() && (is_category(word) || close == ']' && header.level.is_some() && is_label(word)) {
         header.logger = Some(word.to_owned());
     }
     Some(after)
@@ -306,6 +304,13 @@ fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         header.logger = Some(name.to_owned());
         after
     })
+}
+
+/// `[orders]` behind a level: a label, unless it is a thread's name.
+fn is_label(word: &str) -> bool {
+    word.len() > 1
+        && word.bytes().all(|c| c.is_ascii_alphabetic() || b"._-:/".contains(&c))
+        && !["main", "thread", "worker", "pool"].iter().any(|name| word.to_ascii_lowercase().starts_with(name))
 }
 
 /// A dotted name of classes, which is no exception's: `Harbor.Docking.Crane`.

@@ -13,6 +13,7 @@ pub(crate) mod frame;
 mod head;
 mod header;
 mod inspect;
+mod logfmt;
 mod pretty;
 pub(crate) mod stack;
 pub(crate) mod text;
@@ -60,6 +61,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
 fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) -> Option<Found> {
     let found = object(lines)
         .or_else(|| object_behind(lines, hit))
+        .or_else(|| escaped(lines, hit))
         .or_else(|| pretty::tslog(lines, hit))
         .or_else(|| text::trace(lines, hit))
         .or_else(|| browser::trace(lines, hit))
@@ -110,6 +112,19 @@ fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
     })
 }
 
+/// A trace in an escaped text of one line.
+fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
+    let around = logfmt::fields(lines[hit])?;
+    let exceptions = entry::find(&around)?.exceptions;
+    let found = Trace { exceptions, lines: hit..hit + 1, head: hit, ..Trace::default() };
+    if around.keys().any(|key| !key.bytes().all(|c| c.is_ascii_digit())) {
+        return Some(Trace { around: Some(around), ..found });
+    }
+    let words = lines[hit].split(['"', '\'', '`']).next().unwrap_or("").trim().trim_end_matches(':');
+    let before = (!words.is_empty()).then(|| words.to_owned());
+    Some(Trace { before, ..found })
+}
+
 /// The record of a trace; `owns` says whether the region's header may be the one of a trace on a later line.
 fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> Found {
     let crashed = found.mechanism.as_ref().is_some_and(|by| by.kind.starts_with("node."));
@@ -118,13 +133,17 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let announced = !crashed && owns && found.head > 0 && adjoins;
     let has_header = found.head == 0 || found.lines.start == 0 || announced;
     let start = if has_header { 0 } else { found.lines.start };
-    let own =
-        found.before.clone().or_else(|| (has_header && found.head > 0 && !crashed).then(|| lines[0].trim().to_owned()));
-    let words = own.filter(|words| !words.is_empty());
+    let above = || (has_header && found.head > 0 && !crashed).then(|| lines[0].trim().to_owned());
+    let mut words = found.before.clone().or_else(above);
     let header = header.filter(|_| has_header);
 
     let mut record = Record { platform: platform_of(&found.exceptions), ..Record::default() };
-    record.level = header.and_then(|header| header.level);
+    if let Some((text, fields)) = words.as_deref().and_then(fields_behind) {
+        json::fill(&mut record, &fields);
+        words = Some(text);
+    }
+    let words = words.filter(|words| !words.is_empty());
+    record.level = header.and_then(|header| header.level).or(record.level);
     record.mechanism = found.mechanism;
     if let Some(around) = &found.around {
         json::fill(&mut record, around);

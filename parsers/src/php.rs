@@ -12,6 +12,7 @@
 //! ```
 
 mod context;
+mod fatal;
 mod frame;
 mod mechanism;
 mod monolog;

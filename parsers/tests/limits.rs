@@ -37,7 +37,7 @@ fn input_without_end_costs_no_memory() {
     let cases: [(&str, Vec<u8>, usize); 6] = [
         ("a line", b"x".repeat(CHUNK_BYTES), 400),
         ("a hole", vec![0; CHUNK_BYTES], 400),
-        ("a trace", trace, 64),
+        ("a trace", trace, 16),
         ("a line in pieces", docker, 64),
         ("a line of JSON", br#"{"level":"error","stack":"#.repeat(10_000), 40),
         ("empty lines", b"\n".repeat(CHUNK_BYTES), 40),

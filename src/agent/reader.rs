@@ -39,14 +39,17 @@ const FULL_INTERVAL: Duration = Duration::from_secs(1);
 /// Builds the event of a finding.
 pub type EventOf = Box<dyn FnMut(&Finding, &Repeats) -> Built + Send>;
 
+/// Hears of each commit.
+pub type Told = Box<dyn FnMut(&Batch, &Committed) + Send>;
+
 /// What becomes of findings before they are committed, and what is done with what came of it.
 pub struct Hooks {
-    /// Builds events.
+    /// Builds events, within the store's transaction.
     pub event_of: EventOf,
     /// Sees each finding before it is committed: which DSN it goes to, whether it is too old.
     pub admit: Box<dyn FnMut(&mut Finding) + Send>,
     /// Hears of each commit.
-    pub committed: Box<dyn FnMut(&Batch, &Committed) + Send>,
+    pub committed: Told,
 }
 
 /// How the reading ends, told from other threads.
@@ -156,11 +159,11 @@ impl Reader {
             if self.is_due(at_rest) {
                 self.commit();
             }
-            if at_rest && self.once && self.is_empty() {
+            if at_rest && self.is_empty() && (self.tail.is_exhausted() || self.once && self.tail.pipes_ended()) {
                 break;
             }
         }
-        if self.once && !self.control.stop.load(Ordering::Relaxed) {
+        if (self.once || self.tail.is_exhausted()) && !self.control.stop.load(Ordering::Relaxed) {
             for key in self.jobs.keys().copied().collect::<Vec<_>>() {
                 self.work(key, |pipeline| pipeline.finish());
             }
@@ -176,7 +179,8 @@ impl Reader {
     fn deadline(&self) -> Instant {
         let now = Instant::now();
         // What was found goes out as soon as there is nothing to read.
-        if self.once || !self.batch.findings.is_empty() {
+        let at_end = self.once && self.tail.pipes_ended();
+        if at_end || self.tail.is_exhausted() || !self.batch.findings.is_empty() || !self.batch.checkpoints.is_empty() {
             return now;
         }
         let quiet = self.quiet.peek().map(|Reverse((at, _))| *at);
@@ -320,11 +324,10 @@ impl Reader {
                 return;
             }
         };
-        let file = self.tail.file_id(key).unwrap_or_default();
         for finding in &mut found {
-            // So that a record's event has the same id whatever its file is called.
-            let id = format!("{:x}-{:x}", file.device, file.inode);
-            finding.record.origin.push(("file_id".to_owned(), id));
+            // So that a record's event has the same id whatever its file is called by then.
+            let id = self.tail.content_id(key, finding.record.source.offset);
+            finding.record.origin.push(("file_id".to_owned(), format!("{id:016x}")));
             (self.hooks.admit)(finding);
         }
         if let Some(ledger) = self.tail.ledger(key) {
@@ -409,7 +412,7 @@ impl Reader {
         let found = self.batch.findings.len();
         found >= BATCH_FINDINGS
             || self.batch_bytes >= BATCH_BYTES
-            || (at_rest && (found > 0 || self.once))
+            || (at_rest && (found > 0 || self.once || !self.batch.checkpoints.is_empty()))
             || age(self.first_finding) >= BATCH_AGE
             || age(self.first_move) >= POSITIONS_AGE
     }
@@ -425,8 +428,9 @@ impl Reader {
             }
         }
         (self.batch_bytes, self.first_finding, self.first_move) = (0, None, None);
+        self.batch.forgotten = self.tail.take_forgotten();
         let batch = std::mem::take(&mut self.batch);
-        if batch.findings.is_empty() && batch.checkpoints.is_empty() {
+        if batch.findings.is_empty() && batch.checkpoints.is_empty() && batch.forgotten.is_empty() {
             return;
         }
         let mut said = false;

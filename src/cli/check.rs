@@ -3,24 +3,142 @@
 //! In: the configuration. Out: what would be watched, where events would go, and what is wrong. Invariant: exit
 //! status 2 when something is wrong. Does not watch, store or send, but the test event that it is asked for.
 
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::ConfigOption;
+use jiff::Timestamp;
+use sentry::types::Dsn;
+use serde_json::json;
+
+use super::{ConfigOption, run};
+use crate::config::Config;
+use crate::deliver;
+use crate::state_dir;
+use crate::store::{Outcome, Outgoing, Store};
+use crate::tail::{self, Tail};
+
+/// Files that are named one by one.
+const NAMED_FILES: usize = 20;
 
 /// Arguments of `errtail check`.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
+    /// Files, directories and globs, in place of the configuration's
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    /// Send one event, and say what Sentry answers
+    #[arg(long)]
+    send_test_event: bool,
+    /// Where the store lies
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigOption,
 }
 
 /// Runs `errtail check`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let config = match arguments.config.load() {
-        Ok(config) => config,
-        Err(error) => return super::usage_error(&error),
+    match check(arguments) {
+        Ok(problems) if problems.is_empty() => {
+            println!("nothing is wrong");
+            ExitCode::SUCCESS
+        }
+        Ok(problems) => {
+            problems.iter().for_each(|problem| eprintln!("errtail: {problem}"));
+            ExitCode::from(2)
+        }
+        Err(error) => super::usage_error(error.as_ref()),
+    }
+}
+
+/// Says what `run` would do; what is wrong with it comes back.
+fn check(arguments: &Arguments) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut config = arguments.config.load()?;
+    if !arguments.paths.is_empty() {
+        config.tail.paths.clone_from(&arguments.paths);
+    }
+    super::policy(&config)?;
+    super::events::builder(&config)?;
+    let mut problems = Vec::new();
+    say_paths(&config.tail, &mut problems)?;
+    println!("environment: {}", config.environment.as_deref().unwrap_or("what the logs say, else production"));
+    println!("release: {}", config.release.as_deref().unwrap_or("none; set `release` or SENTRY_RELEASE"));
+    println!("rules of your own: {}", config.rule.len());
+    for (prefix, folder) in &config.source_roots {
+        println!("sources: {prefix} in the logs is {} here", folder.display());
+        if !folder.is_dir() {
+            problems.push(format!("source_roots: {} is no directory that can be read", folder.display()));
+        }
+    }
+    say_store(arguments.state_dir.as_deref(), &config, &mut problems);
+    match config.dsn.as_deref().map(run::dsn).transpose()? {
+        Some(dsn) => {
+            println!("events go to: {}", deliver::dsn_key(&dsn));
+            if arguments.send_test_event {
+                send_test_event(&dsn, &config, &mut problems)?;
+            }
+        }
+        None if arguments.send_test_event => problems.push("--send-test-event: no DSN; set SENTRY_DSN or `dsn`".into()),
+        None => println!("events go to: nowhere; without a DSN, issues stay in the local store"),
+    }
+    Ok(problems)
+}
+
+fn say_paths(settings: &tail::Settings, problems: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
+    if settings.paths.is_empty() {
+        problems.push("nothing to read: name files, directories or globs, or set `paths` under [tail]".to_owned());
+    }
+    let mut tail = Tail::new(settings.clone(), Vec::new(), &std::env::current_dir()?, Vec::new())?;
+    let files = tail.survey();
+    println!("reads: {}; {} files now", settings.paths.join(", "), files.len());
+    for file in files.iter().take(NAMED_FILES) {
+        println!("  {}", file.display());
+        if let Err(error) = std::fs::File::open(file) {
+            problems.push(format!("{}: {}", file.display(), super::reason(&error)));
+        }
+    }
+    if files.len() > NAMED_FILES {
+        println!("  … {} more", files.len() - NAMED_FILES);
+    }
+    Ok(())
+}
+
+fn say_store(named: Option<&Path>, config: &Config, problems: &mut Vec<String>) {
+    let folder = state_dir::resolve(named.or(config.state_dir.as_deref()));
+    println!("store: {}", folder.display());
+    if folder.join("errtail.db").exists()
+        && let Err(error) = Store::open_shared(&folder)
+    {
+        problems.push(error.to_string());
+    }
+}
+
+/// Sends one event and prints the answer.
+fn send_test_event(dsn: &Dsn, config: &Config, problems: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
+    let now = Timestamp::now();
+    // One id an attempt: this event is no occurrence of anything.
+    let event_id: String =
+        format!("{:032x}", now.as_nanosecond().cast_unsigned() << 16 | u128::from(std::process::id()));
+    let event = json!({
+        "event_id": event_id, "timestamp": now.as_millisecond() as f64 / 1000.0, "platform": "other", "level": "info",
+        "logger": "errtail", "environment": config.environment, "release": config.release,
+        "logentry": { "formatted": "errtail's test event: events arrive" },
+    });
+    let outgoing = Outgoing {
+        id: 0,
+        event_id: event_id.clone(),
+        dsn_key: deliver::dsn_key(dsn),
+        body: serde_json::to_vec(&event)?,
+        attempts: 0,
     };
-    println!("environment: {}", config.environment.as_deref().unwrap_or("as the logs say, else production"));
-    println!("release: {}", config.release.as_deref().unwrap_or("none"));
-    ExitCode::SUCCESS
+    let sender = run::sender(dsn, &config.delivery)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(sender.send(&outgoing, &[], now)) {
+        Outcome::Sent => println!("test event: Sentry took it as {event_id}"),
+        Outcome::Retry { why, .. } | Outcome::Hold { why, .. } | Outcome::Failed { why } => {
+            problems.push(format!("test event: not taken: {why}"));
+        }
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use errtail_parsers::{Exception, Frame, Record};
+use errtail_parsers::{Exception, Frame, Platform, Record};
 
 use crate::pipeline::Finding;
 use crate::policy::Action;
@@ -29,7 +29,7 @@ pub(super) fn print(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
     for (index, exception) in record.exceptions.iter().enumerate() {
         let (label, style) = if index == 0 { ("", RED) } else { ("caused by ", BOLD) };
         writeln!(out, "{label}{style}{}{style:#}{}", visible(&exception.kind), message(exception))?;
-        if let Some(place) = place_of(exception) {
+        if let Some(place) = place_of(record.platform, exception) {
             writeln!(out, "    {place}")?;
         }
     }
@@ -72,12 +72,19 @@ fn message(exception: &Exception) -> String {
 }
 
 /// The first frame of one's own, else the throw site, else the first frame.
-fn place_of(exception: &Exception) -> Option<String> {
-    let own = exception.frames.iter().find(|frame| frame.in_app);
-    if let (None, Some(file)) = (own, &exception.file) {
-        return Some(at(None, Some(file), exception.line));
+fn place_of(platform: Platform, exception: &Exception) -> Option<String> {
+    let frames = &exception.frames;
+    let own = frames.iter().position(|frame| frame.in_app);
+    if platform == Platform::Php {
+        // PHP names what is called at a place: the function that the place is in is the next frame's.
+        let site = exception.file.as_deref().filter(|file| !file.contains("/vendor/"));
+        return match (site, own) {
+            (Some(file), _) => Some(at(frames.first(), Some(file), exception.line)),
+            (None, Some(own)) => Some(at(frames.get(own + 1), frames[own].file.as_deref(), frames[own].line)),
+            (None, None) => Some(at(frames.first(), exception.file.as_deref(), exception.line)),
+        };
     }
-    let frame = own.or(exception.frames.first())?;
+    let frame = frames.get(own.unwrap_or(0))?;
     Some(at(Some(frame), frame.file.as_deref(), frame.line))
 }
 

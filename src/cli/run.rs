@@ -27,12 +27,15 @@ use crate::tail::{From, Tail};
 /// Arguments of `errtail run`.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Files, directories and globs, in place of the configuration's
+    /// Files, directories and globs, in place of the configuration's; `-` reads standard input
     #[arg(value_name = "PATH")]
     paths: Vec<String>,
     /// Read what is there to the end, deliver, and exit
     #[arg(long)]
     once: bool,
+    /// Read the journal too, of this unit or all of it
+    #[arg(long, value_name = "UNIT", num_args = 0..=1, default_missing_value = "")]
+    journald: Vec<String>,
     /// Where the store lies
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -89,7 +92,9 @@ fn prepare(arguments: &Arguments) -> Result<(Parts, Store, Option<Sender>), Box<
     if !arguments.paths.is_empty() {
         config.tail.paths.clone_from(&arguments.paths);
     }
-    if config.tail.paths.is_empty() {
+    let wants_stdin = config.tail.paths.iter().any(|path| path == "-");
+    config.tail.paths.retain(|path| path != "-");
+    if config.tail.paths.is_empty() && !wants_stdin && arguments.journald.is_empty() {
         return Err("nothing to read: name files, directories or globs, or set `paths` in the configuration".into());
     }
     config.tail.from = arguments.from.unwrap_or(config.tail.from);
@@ -101,15 +106,22 @@ fn prepare(arguments: &Arguments) -> Result<(Parts, Store, Option<Sender>), Box<
     let store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
     let current = std::env::current_dir()?;
     let own = vec![std::path::absolute(&state_dir)?];
-    let tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
+    let mut tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
+    if wants_stdin {
+        tail.add_stdin();
+    }
+    if !arguments.journald.is_empty() {
+        let started = tail.add_journal(&arguments.journald, arguments.once);
+        started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
+    }
     Ok((Parts { tail, settings: config.tail, policy, hooks, once: arguments.once }, store, sender))
 }
 
-fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
+pub(super) fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
     text.parse().map_err(|error| format!("the DSN is not one ({error}): copy it from the project's settings").into())
 }
 
-fn sender(dsn: &Dsn, settings: &deliver::Settings) -> Result<Sender, Box<dyn Error>> {
+pub(super) fn sender(dsn: &Dsn, settings: &deliver::Settings) -> Result<Sender, Box<dyn Error>> {
     let authorities = settings.ca_file.as_ref().map(std::fs::read).transpose()?;
     Ok(Sender::new(std::slice::from_ref(dsn), settings, authorities.as_deref())?)
 }

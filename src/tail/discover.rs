@@ -8,6 +8,7 @@ use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use super::pattern::Pattern;
 use super::rest::{self, Packing};
 use super::rotate::{family, prefixes};
 use super::tailed::{Edge, Handle, Tailed};
@@ -40,6 +41,13 @@ pub(super) enum Look {
 }
 
 impl Tail {
+    /// The files that are wanted and there, whether they can be read or not. Begins nothing.
+    pub fn survey(&mut self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.walk().found.into_iter().collect();
+        files.sort();
+        files
+    }
+
     /// Looks at everything.
     pub(super) fn scan(&mut self) {
         let Walk { found, others, directories } = self.walk();
@@ -88,6 +96,9 @@ impl Tail {
         self.seek_rests();
         if self.files.len() == before {
             self.link_successors();
+        }
+        for missing in self.patterns.all.iter().filter_map(Pattern::literal).filter(|path| !path.exists()) {
+            tracing::info!("{}: not there yet; it is read as soon as it is", missing.display());
         }
         let places = rotated.iter().filter_map(|path| Some(unix::place(&fs::symlink_metadata(path).ok()?)));
         self.passed = places.filter(|place| !self.by_place.contains_key(place)).collect();
@@ -320,8 +331,7 @@ impl Tail {
     }
 
     pub(super) fn insert(&mut self, path: &Path, target: Option<PathBuf>, metadata: &Metadata, head: &[u8]) -> Key {
-        self.last_key += 1;
-        let key = Key(self.last_key);
+        let key = self.next_key();
         let (device, inode) = unix::place(metadata);
         if let Some(target) = &target {
             self.watch_target(target, key);
@@ -370,6 +380,8 @@ impl Tail {
                 file.ledger.bytes_skipped = metadata.len();
                 self.steps.push_back(Step::Skipped(key));
             }
+            // So that after a crash before the first commit it is known what the agent had seen.
+            None if !self.started => self.steps.push_back(Step::Skipped(key)),
             None => {}
         }
         file.read = file.start.offset;

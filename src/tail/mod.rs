@@ -8,6 +8,7 @@ mod checkpoint;
 mod discover;
 mod file_id;
 mod pattern;
+mod pipe;
 mod rest;
 mod rotate;
 mod settings;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pattern::Patterns;
+use pipe::Pipe;
 use tailed::{Got, Handle, Tailed};
 use unix::Place;
 use watch::{Changes, Watch};
@@ -97,6 +99,8 @@ pub struct Tail {
     known: HashMap<Place, Checkpoint>,
     /// Checkpoints whose file holds something else now: the rest of what it held is sought.
     sought: Vec<Checkpoint>,
+    /// Checkpoints that are of no use any more.
+    forgotten: Vec<FileId>,
     /// When the files that the store knows had last been written to, by their path before any rotation.
     previous: HashMap<PathBuf, i64>,
     /// Rotated files that were there before the agent.
@@ -105,6 +109,10 @@ pub struct Tail {
     own: Vec<Place>,
     /// Paths of which it was said that they cannot be read.
     troubled: HashSet<PathBuf>,
+    /// Inputs that are no files.
+    pipes: Vec<Pipe>,
+    /// Whether the pipes have the next turn.
+    pipes_first: bool,
     next_scan: Instant,
     scan_soon: bool,
     started: bool,
@@ -143,10 +151,13 @@ impl Tail {
             again: BinaryHeap::new(),
             known: known.into_iter().map(|known| ((known.file.device, known.file.inode), known)).collect(),
             sought: Vec::new(),
+            forgotten: Vec::new(),
             previous: HashMap::new(),
             passed: HashSet::new(),
             own: unix::own_outputs(),
             troubled: HashSet::new(),
+            pipes: Vec::new(),
+            pipes_first: true,
             next_scan: Instant::now(),
             scan_soon: false,
             started: false,
@@ -170,6 +181,12 @@ impl Tail {
             if let Some(step) = self.steps.pop_front() {
                 return self.note(step);
             }
+            self.pipes_first = !self.pipes_first || self.ready.is_empty();
+            if self.pipes_first
+                && let Some(step) = self.pipes.iter_mut().find_map(|pipe| pipe.next(buffer))
+            {
+                return step;
+            }
             while let Some(key) = self.ready.pop_front() {
                 if let Some(step) = self.turn(key, buffer) {
                     return self.note(step);
@@ -192,19 +209,72 @@ impl Tail {
         while Instant::now() < deadline && !self.look_around(deadline.min(self.next_scan)) {}
     }
 
+    /// Reads standard input too.
+    pub fn add_stdin(&mut self) {
+        let key = self.next_key();
+        self.pipes.push(Pipe::stdin(key, self.waker()));
+    }
+
+    /// Reads the journal too: of these units, or all of it; with `once`, to its end.
+    ///
+    /// # Errors
+    /// `journalctl` cannot be started.
+    pub fn add_journal(&mut self, units: &[String], once: bool) -> io::Result<()> {
+        let key = self.next_key();
+        let (id, waker) = (pipe::journal_id(units), self.waker());
+        let known = self.known.remove(&(id.device, id.inode));
+        self.pipes.push(Pipe::journal(key, units, known, self.settings.from, once, waker)?);
+        Ok(())
+    }
+
+    /// Whether nothing more can come but from files.
+    pub fn pipes_ended(&self) -> bool {
+        self.pipes.iter().all(Pipe::has_ended)
+    }
+
+    /// Whether nothing more can come.
+    pub fn is_exhausted(&self) -> bool {
+        self.settings.paths.is_empty() && self.pipes_ended()
+    }
+
+    fn next_key(&mut self) -> Key {
+        self.last_key += 1;
+        Key(self.last_key)
+    }
+
+    fn pipe(&self, key: Key) -> Option<&Pipe> {
+        self.pipes.iter().find(|pipe| pipe.key == key)
+    }
+
     /// Where the parser of `key` begins.
     pub fn start(&self, key: Key) -> Position {
+        if let Some(pipe) = self.pipe(key) {
+            return pipe.start.clone();
+        }
         self.files.get(&key).map_or_else(Position::beginning, |file| file.start.clone())
     }
 
     /// The path of `key`, where it was last seen.
     pub fn path(&self, key: Key) -> Option<&Path> {
-        self.files.get(&key).map(|file| file.path.as_path())
+        let file = self.files.get(&key).map(|file| file.path.as_path());
+        file.or_else(|| self.pipe(key).map(|pipe| pipe.name.as_path()))
     }
 
-    /// Which file `key` is.
-    pub fn file_id(&self, key: Key) -> Option<FileId> {
-        self.files.get(&key).map(|file| file.id)
+    /// A name for the content that has a record of `key` at `offset`: the same after renaming and copying, another one
+    /// for another file's. It is of the path before any rotation, and of the file's first bytes before the record.
+    pub fn content_id(&self, key: Key, offset: u64) -> u64 {
+        let Some(file) = self.files.get(&key) else { return 0 };
+        let before = usize::try_from(offset).unwrap_or(usize::MAX);
+        let first = file.first.bytes();
+        let mut name = file.family.as_os_str().as_encoded_bytes().to_vec();
+        name.push(b'\n');
+        name.extend_from_slice(&first[..first.len().min(before)]);
+        hash(&name)
+    }
+
+    /// Checkpoints whose files are gone for good; told once.
+    pub fn take_forgotten(&mut self) -> Vec<FileId> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// How many files are watched.
@@ -214,7 +284,8 @@ impl Tail {
 
     /// The account of `key`, to be written into.
     pub fn ledger(&mut self, key: Key) -> Option<&mut Ledger> {
-        self.files.get_mut(&key).map(|file| &mut file.ledger)
+        let pipe = self.pipes.iter_mut().find(|pipe| pipe.key == key).map(|pipe| &mut pipe.ledger);
+        pipe.or(self.files.get_mut(&key).map(|file| &mut file.ledger))
     }
 
     /// Reading stops because the outbox is full: what waits is told so in its account.
@@ -228,6 +299,9 @@ impl Tail {
 
     /// The checkpoint of `key` at `position`; none when another content took the file's place.
     pub fn checkpoint(&mut self, key: Key, position: Position) -> Option<Checkpoint> {
+        if let Some(pipe) = self.pipes.iter_mut().find(|pipe| pipe.key == key) {
+            return pipe.checkpoint(position);
+        }
         self.files.get_mut(&key)?.checkpoint(position)
     }
 
@@ -249,12 +323,15 @@ impl Tail {
 
     /// The end of what was read of `key`, where the line is counted on from `position`.
     pub fn end(&self, key: Key, position: &Position) -> Position {
+        if let Some(pipe) = self.pipe(key) {
+            return Position { offset: pipe.read, ..position.clone() };
+        }
         self.files.get(&key).map_or_else(Position::beginning, |file| file.end(position))
     }
 
     /// Takes in what changed, waiting for it until `until`; whether someone asked for attention.
     fn look_around(&mut self, until: Instant) -> bool {
-        let Changes { paths, everything, woken } = self.watch.wait(until);
+        let Changes { paths, everything, woken, .. } = self.watch.wait(until);
         self.scan_soon |= everything;
         if !self.scan_soon {
             for path in paths {

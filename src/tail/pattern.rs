@@ -123,7 +123,10 @@ impl Pattern {
 /// Whether `name` is what a rotation makes of `base`: `app.log.1`, `app.log-20261124.gz`, `app.log.old`.
 pub(super) fn is_rotated(name: &str, base: &str) -> bool {
     let Some(rest) = name.strip_prefix(base) else { return false };
-    let Some(mark) = rest.strip_prefix(['.', '-', '_', '~']) else { return rest == "~" };
+    if rest == "~" {
+        return true;
+    }
+    let Some(mark) = rest.strip_prefix(['.', '-', '_']) else { return false };
     let first = mark.split(['.', '-', '_']).next().unwrap_or(mark);
     first.starts_with(|c: char| c.is_ascii_digit())
         || matches!(first, "old" | "bak" | "prev" | "previous" | "orig" | "copy" | "rotated" | "save" | "gz" | "zst")

@@ -192,6 +192,12 @@ impl Tail {
         }
         for lost in std::mem::take(&mut self.sought) {
             self.tell_gap(&lost);
+            // As long as its successor is known, nobody asks for it again.
+            let place = (lost.file.device, lost.file.inode);
+            let mut bases = std::iter::once(lost.path.clone()).chain(prefixes(&lost.path));
+            if !self.by_place.contains_key(&place) && bases.any(|base| self.by_path.contains_key(&base)) {
+                self.forgotten.push(lost.file);
+            }
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Changes {
     pub everything: bool,
     /// Someone asked for attention.
     pub woken: bool,
+    /// A pipe has something.
+    piped: bool,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +54,14 @@ impl Waker {
     /// Ends the wait, or the next one.
     pub fn wake(&self) {
         lock(&self.0).woken = true;
+        self.0.arrived.notify_one();
+    }
+}
+
+impl Waker {
+    /// Ends the wait because a pipe has something.
+    pub(super) fn pipe(&self) {
+        lock(&self.0).piped = true;
         self.0.arrived.notify_one();
     }
 }
@@ -132,7 +142,7 @@ impl Watch {
     /// What changed since the last call; waits for it until `deadline`.
     pub(super) fn wait(&self, deadline: Instant) -> Changes {
         let mut changes = lock(&self.shared);
-        while changes.paths.is_empty() && !changes.everything && !changes.woken {
+        while changes.paths.is_empty() && !changes.everything && !changes.woken && !changes.piped {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
                 break;

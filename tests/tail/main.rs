@@ -3,6 +3,9 @@
 //! In: temporary directories. Out: a failure where a line is lost, comes twice, or comes out of order. Does not parse:
 //! `Reader` stands in for the parser, whose records are lines here.
 
+#[cfg(test)]
 mod model;
+#[cfg(test)]
 mod reader;
+#[cfg(test)]
 mod scenarios;

@@ -537,7 +537,7 @@ fn a_noisy_file_does_not_starve_a_quiet_one() {
         reader.commit();
         steps += 1;
     }
-    assert!(steps <= 3, "{steps}");
+    assert!(steps <= 5, "{steps}");
 }
 
 #[test]

@@ -4,8 +4,11 @@
 //! arguments (`name(`…`)`), or a place; frames of V8, Java and PHP have neither of these forms and are not taken.
 //! Does not decide whether the code is the application's.
 
+mod place;
+
 use super::head;
 use crate::record::Frame;
+use place::Place;
 
 /// The word before a frame in each translation of the runtime's texts.
 const AT: &[&str] = &[
@@ -33,34 +36,6 @@ const AT: &[&str] = &[
     "عند ",
     "ב- ",
     "ב-",
-];
-
-/// The word between a method and its file; .NET and Azure Functions' host print the words in any mixture.
-const IN: &[&str] = &[
-    "in ",
-    "dans ",
-    "en ",
-    "na ",
-    "em ",
-    "i ",
-    "tiedostossa ",
-    "w ",
-    "v ",
-    "в ",
-    "στο ",
-    "σε ",
-    "içinde: ",
-    "hely: ",
-    "位置 ",
-    "於 ",
-    "在 ",
-    "場所 ",
-    "파일 ",
-    "في ",
-    "ב- ",
-    "ב-",
-    "at ",
-    "(at ",
 ];
 
 /// The frame on this line, and the text behind it.
@@ -113,8 +88,7 @@ fn call(text: &str) -> Option<(Frame, &str)> {
         if let Some(after) = il_offset(trimmed).or_else(|| native_offset(trimmed)).or_else(|| repeats(trimmed)) {
             rest = after;
         } else if trimmed.len() < rest.len()
-            && let Some((found, after)) =
-                IN.iter().find_map(|word| self::place(trimmed.strip_prefix(word)?)).or_else(|| turkish(trimmed))
+            && let Some((found, after)) = place::announced(trimmed)
         {
             place = found;
             rest = after;
@@ -281,14 +255,14 @@ fn are_arguments(text: &str, printed_apart: bool, after: &str) -> bool {
     // Only Mono and Unity print a blank before the parenthesis, and more behind it.
     !printed_apart
         || after.starts_with(" [0x")
-        || IN.iter().any(|word| after.trim_start().starts_with(word))
+        || place::is_announced(after.trim_start())
         || after.trim_start().starts_with("<0x")
 }
 
 // Shop.Cart.Total in C:\src\Cart.cs:line 42
 fn without_arguments(text: &str) -> Option<(Frame, &str)> {
     let (name, rest) = text.split_once(' ')?;
-    let (place, tail) = IN.iter().find_map(|word| place(rest.strip_prefix(word)?))?;
+    let (place, tail) = place::announced(rest)?;
     if !name.contains('.') || !is_name(name) || name.contains('(') || place.line.is_none() || !rest.contains(":line ") {
         return None;
     }
@@ -341,69 +315,6 @@ fn repeats(text: &str) -> Option<&str> {
     (digits > 0).then(|| &rest[digits..])
 }
 
-#[derive(Default)]
-struct Place<'a> {
-    file: Option<&'a str>,
-    line: Option<u32>,
-    /// Mono without symbols: there is a place, but it is not told.
-    hidden: bool,
-}
-
-/// Words before a line's number, where anything may follow it.
-const LINE: &[&str] = &[":line ", ":Zeile ", ":ligne ", ":línea ", ":строка "];
-
-// C:\my src\Cart.cs:line 42 · /src/Cart.cs:9 · /src/Cart.cs : 48 · <filename unknown>:0 · C:\src\Cart.cs, sor: 42
-fn place(text: &str) -> Option<(Place<'_>, &str)> {
-    for word in LINE {
-        if let Some(at) = text.find(word) {
-            let (line, tail) = number(&text[at + word.len()..])?;
-            let tail = tail.strip_prefix('.').unwrap_or(tail);
-            return Some((Place { file: Some(&text[..at]), line, hidden: false }, tail));
-        }
-    }
-    let (text, tail) = match text.find(['|', '"']) {
-        Some(end) => (&text[..end], &text[end..]),
-        None => match text.find(" <---").or_else(|| text.find("<---")) {
-            Some(end) => (&text[..end], &text[end..]),
-            None => (text, ""),
-        },
-    };
-    let text = text.trim_end().trim_end_matches('中').trim_end().trim_end_matches([')', '.']);
-    let digits = text.len() - text.bytes().rev().take_while(u8::is_ascii_digit).count();
-    let Some(colon) = text[..digits].rfind(':') else { return None };
-    let line = text[digits..].parse().ok().filter(|line| *line > 0);
-    let word = text[colon + 1..digits].trim();
-    let mut file = text[..colon].trim_end();
-    // Hungarian has its word before the colon.
-    file = file.strip_suffix(", sor").unwrap_or(file);
-    if word.contains(['/', '\\', '.']) || word.len() > 30 || word.starts_with(|c: char| c.is_ascii_digit()) {
-        // The only colon is a drive's.
-        let whole = Place { file: Some(text), line: None, hidden: false };
-        return (text.contains(['/', '\\']) && colon == 1).then_some((whole, tail));
-    }
-    let hidden = file.starts_with('<') && file.ends_with('>');
-    if file.is_empty() || (line.is_none() && !hidden && !file.contains(['/', '\\', '.'])) {
-        return None;
-    }
-    if line.is_none() && word.is_empty() && !hidden && digits < text.len() {
-        return Some((Place { file: Some(file), line: None, hidden }, tail));
-    }
-    Some((Place { file: (!hidden).then_some(file), line: line.filter(|_| !hidden), hidden }, tail))
-}
-
-// C:\my src\Cart.cs içinde: satır 42
-fn turkish(text: &str) -> Option<(Place<'_>, &str)> {
-    let (file, rest) = text.split_once(" içinde: satır ")?;
-    let (line, tail) = number(rest)?;
-    Some((Place { file: Some(file), line, hidden: false }, tail))
-}
-
-fn number(text: &str) -> Option<(Option<u32>, &str)> {
-    let text = text.trim_start();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    (digits > 0).then(|| (text[..digits].parse().ok(), &text[digits..]))
-}
-
 // Shop.Dict`2[K,V].get_Item · Shop.Cart..ctor · Shop.Ledger.Shop.IClosable<System.Int32>.Close
 /// A name's declaring type and method.
 pub(super) fn split(name: &str) -> (&str, &str) {
@@ -442,7 +353,7 @@ fn dots(name: &str) -> Vec<usize> {
 /// The dot before the interface's full name, where a method implements it explicitly.
 fn explicit_interface(name: &str, dots: &[usize]) -> Option<usize> {
     let [.., before, last] = dots else { return None };
-    let interface = name[before + 1..*last].as_bytes();
+    let interface = &name.as_bytes()[before + 1..*last];
     if interface.first() != Some(&b'I') || !interface.get(1).is_some_and(u8::is_ascii_uppercase) {
         return None;
     }
@@ -454,113 +365,4 @@ fn explicit_interface(name: &str, dots: &[usize]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts(line: &str) -> (String, String, Option<String>, Option<u32>, String) {
-        let (frame, tail) = frame(line).unwrap_or_else(|| panic!("no frame: {line}"));
-        (frame.module.unwrap_or_default(), frame.function.unwrap_or_default(), frame.file, frame.line, tail.to_owned())
-    }
-
-    #[test]
-    fn methods() {
-        for (line, module, function) in [
-            ("   at Shop.Cart.Total(Item item)", "Shop.Cart", "Total"),
-            ("   at Shop.Cart..ctor()", "Shop.Cart", ".ctor"),
-            ("   at Shop.Cart..cctor()", "Shop.Cart", ".cctor"),
-            ("   at Shop.Cart.<>c__DisplayClass0_0.<<Main>$>b__2()", "Shop.Cart.<>c__DisplayClass0_0", "<<Main>$>b__2"),
-            ("   at Shop.Feed.Rows(Int32 n)+MoveNext()", "Shop.Feed", "Rows"),
-            ("   at Shop.Math.op_Division(Money a, Money b)", "Shop.Math", "op_Division"),
-            ("   at lambda_method12(Closure, Object, HttpContext)", "", "lambda_method12"),
-            ("   at Shop.Dict`2.Get[T](K key)", "Shop.Dict`2", "Get[T]"),
-            ("  at Shop.Dict`2[K,V].get_Item (K key) [0x00021] in <12b4>:0 ", "Shop.Dict`2[K,V]", "get_Item"),
-            (
-                "  at (wrapper delegate-invoke) System.Func`2[A,B].invoke_TResult_T(A)",
-                "System.Func`2[A,B]",
-                "invoke_TResult_T",
-            ),
-            ("   at Shop.Main.main$cont@64(String[] args, Unit unitVar)", "Shop.Main", "main$cont@64"),
-            (
-                "   at Shop.Pipe #1 stage #1 at line 13@15-1.Invoke(Int32 i)",
-                "Shop.Pipe #1 stage #1 at line 13@15-1",
-                "Invoke",
-            ),
-            ("   at async Task<(int A, int B)> Shop.Cart.Sum(int n)", "Shop.Cart", "Sum"),
-            ("   at void Shop.Job.Run()+(decimal v) => { }", "Shop.Job", "Run"),
-            (
-                "   at Shop.Ledger.Shop.IClosable<System.Int32>.Close()",
-                "Shop.Ledger",
-                "Shop.IClosable<System.Int32>.Close",
-            ),
-            ("   at Shop.Edge.<Push>d__0.MoveNext() + 0x158", "Shop.Edge.<Push>d__0", "MoveNext"),
-        ] {
-            let (got_module, got_function, ..) = parts(line);
-            assert_eq!((got_module.as_str(), got_function.as_str()), (module, function), "{line}");
-        }
-    }
-
-    #[test]
-    fn places_of_every_translation() {
-        for (line, file, number) in [
-            ("   at A.B(C c) in C:\\my src (x86)\\f.cs:line 12", Some("C:\\my src (x86)\\f.cs"), Some(12)),
-            ("   bei A.B() in C:\\f.cs:Zeile 12.", Some("C:\\f.cs"), Some(12)),
-            ("   à A.B() dans C:\\f.cs:ligne 43", Some("C:\\f.cs"), Some(43)),
-            ("   en A.B() en C:\\f.cs:línea 43", Some("C:\\f.cs"), Some(43)),
-            ("   in A.B() in C:\\f.cs:riga 43", Some("C:\\f.cs"), Some(43)),
-            ("   em A.B() na C:\\f.cs:linha 43", Some("C:\\f.cs"), Some(43)),
-            ("   bij A.B() in C:\\f.cs:regel 43", Some("C:\\f.cs"), Some(43)),
-            ("   ved A.B() i C:\\f.cs:linje 43", Some("C:\\f.cs"), Some(43)),
-            ("   vid A.B() i C:\\f.cs:rad 43", Some("C:\\f.cs"), Some(43)),
-            ("   kohteessa A.B() tiedostossa C:\\f.cs:rivillä 43", Some("C:\\f.cs"), Some(43)),
-            ("   w A.B() w C:\\f.cs:wiersz 43", Some("C:\\f.cs"), Some(43)),
-            ("   v A.B() v C:\\f.cs:řádek 43", Some("C:\\f.cs"), Some(43)),
-            ("   в A.B() в C:\\f.cs:строка 43", Some("C:\\f.cs"), Some(43)),
-            ("   σε A.B() στο C:\\f.cs:γραμμή 43", Some("C:\\f.cs"), Some(43)),
-            ("   konum: A.B() içinde: C:\\f.cs:satır 43", Some("C:\\f.cs"), Some(43)),
-            ("   konum: A.B() C:\\f.cs içinde: satır 43", Some("C:\\f.cs"), Some(43)),
-            ("   a következő helyen: A.B() hely: C:\\f.cs, sor: 43", Some("C:\\f.cs"), Some(43)),
-            ("   在 A.B() 位置 C:\\f.cs:行号 43", Some("C:\\f.cs"), Some(43)),
-            ("   於 A.B() 於 C:\\f.cs: 行 43", Some("C:\\f.cs"), Some(43)),
-            ("   在 A.B() 在 C:\\f.cs:行 43 中", Some("C:\\f.cs"), Some(43)),
-            ("   場所 A.B() 場所 C:\\f.cs:行 43", Some("C:\\f.cs"), Some(43)),
-            ("   위치: A.B() 파일 C:\\f.cs:줄 43", Some("C:\\f.cs"), Some(43)),
-            ("   عند A.B() في C:\\f.cs:السطر 43", Some("C:\\f.cs"), Some(43)),
-            ("   ב-  A.B() ב- C:\\f.cs:שורה 43", Some("C:\\f.cs"), Some(43)),
-            ("   at async A.B(Int32 id) at /src/f.cs : 48", Some("/src/f.cs"), Some(48)),
-            ("   at A.B.C in /src/f.cs:line 42", Some("/src/f.cs"), Some(42)),
-            ("  at A.B () [0x00001] in /src/f.cs:22 ", Some("/src/f.cs"), Some(22)),
-            ("  at A.B () [0x00001] in <filename unknown>:0 ", None, None),
-            ("   at A.B(int port) x 2 in D:/src/f.cs:line 7", Some("D:/src/f.cs"), Some(7)),
-            ("   at A.B() in C:\\f.cs:", Some("C:\\f.cs"), None),
-        ] {
-            let (.., got_file, got_line, _) = parts(line);
-            assert_eq!((got_file.as_deref(), got_line), (file, number), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_follows_a_frame() {
-        assert_eq!(parts("   at A.B(C c)<---").4, "<---");
-        assert_eq!(parts("   at A.B() in /f.cs:line 3<---").4, "<---");
-        assert_eq!(parts("   at A.B()|url: http://x/|action: ").4, "|url: http://x/|action:");
-        assert_eq!(parts("  at A.B () [0x0] in /f.cs:57 <---").4, "<---");
-    }
-
-    #[test]
-    fn other_languages_and_prose() {
-        for line in [
-            "    at Object.<anonymous> (/srv/app.js:3:7)",
-            "    at /srv/app.js:3:7",
-            "    at async Promise.all (index 0)",
-            "    at Array.forEach (<anonymous>)",
-            "    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)",
-            "\tat com.acme.Shop.total(Shop.java:12)",
-            "\tat com.acme.Shop.total(Native Method)",
-            "   at least one item (or more) was expected",
-            "   in the end (of the day) it failed",
-            "#0 /srv/a.php(3): App\\Shop->total()",
-        ] {
-            assert!(frame(line).is_none(), "{line}");
-        }
-    }
-}
+mod tests;

@@ -210,7 +210,7 @@ pub(super) fn mark(exceptions: &mut [Exception]) {
         let known = if frame.module.is_none() { frame.file.is_none() } else { is_library(frame.module.as_deref()) };
         let known = known || is_dynamic(frame);
         let foreign = !own.is_empty() && root(frame).is_some_and(|root| !own.contains(root)) && !is_entry(frame);
-        frame.in_app = !known && !(foreign && !built_here(frame));
+        frame.in_app = !known && (!foreign || built_here(frame));
     }
 }
 

@@ -3,7 +3,7 @@
 //! In: one line. Out: its pieces, each a `Piece`. Invariant: a line in any of the runtime's translations is
 //! recognised by its words or, failing that, by its indentation. Does not know what stood before.
 
-use super::{frame, head};
+use super::{frame, head, near};
 use crate::record::Frame;
 
 /// One line of a trace, or a part of one where a logger has joined them.
@@ -94,15 +94,15 @@ pub(super) fn pieces(line: &str) -> Vec<&str> {
 
 /// Whether a separator of the runtime begins here; one in the middle of a line is believed by its words alone.
 fn joined_separator(text: &str) -> bool {
-    let near = &text[4..text.floor_char_boundary(200)];
-    near.find(" ---").is_some_and(|end| by_words(&text[..end + 8]).is_some())
+    let start = &near(text, 200)[4..];
+    start.find(" ---").is_some_and(|end| by_words(&text[..end + 8]).is_some())
 }
 
 /// `(Inner Exception #1) T: m`
 fn member_number(text: &str) -> (Option<u32>, &str) {
     let numbered = text.strip_prefix('(').and_then(|rest| {
-        let near = &rest[..rest.floor_char_boundary(64)];
-        let end = near.find(") ")?;
+        let start = near(rest, 64);
+        let end = start.find(") ")?;
         let (label, after) = (&rest[..end], &rest[end + 2..]);
         let (_, number) = label.rsplit_once('#')?;
         Some((number.parse().ok()?, after))

@@ -84,11 +84,11 @@ fn started(record: &Record, known: &Request) -> Option<Request> {
         return None;
     }
     let id = request_id(record)?;
-    let mut named = false;
-    for line in record.before.iter().rev() {
-        named |= line.contains(&id);
+    for (at, line) in record.before.iter().enumerate().rev() {
         let Some((_, rest)) = line.split_once("Request starting HTTP/") else { continue };
-        if !named && !line.contains(&id) {
+        // The id stands in the entry itself, or in its scopes, printed above its message.
+        let scopes = at.checked_sub(1).map(|above| record.before[above].as_str());
+        if !line.contains(&id) && !scopes.is_some_and(|scopes| scopes.contains(&id)) {
             continue;
         }
         let mut words = rest.split(' ').skip(1);

@@ -4,9 +4,14 @@
 //! one pass with a stack of its own, so that neither depth nor width of a chain costs more than its bytes; what is not
 //! understood between frames is kept. Does not look before the head.
 
+mod chain;
+mod words;
+
+use super::head;
 use super::line::{self, Piece};
-use super::{head, in_app};
-use crate::record::{CauseOf, Exception};
+use crate::record::Exception;
+use chain::remove;
+use words::{is_file_name, is_label, is_tail, quotes_trace, without_nested};
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -214,110 +219,6 @@ impl<'a> Reader<'a> {
         true
     }
 
-    // ---> (Inner Exception #1) Shop.CartException: too full
-    fn cause(&mut self, number: Option<u32>, text: &'a str) -> bool {
-        if number.is_some() {
-            self.back_to_aggregate();
-        }
-        let Some(parent) = self.stack.last_mut() else { return false };
-        parent.in_message = false;
-        let parent = parent.index;
-        self.open(text, Some(parent), number);
-        true
-    }
-
-    fn open(&mut self, text: &str, parent: Option<usize>, number: Option<u32>) {
-        let index = self.trace.exceptions.len();
-        let text = if parent.is_none() { head::after_banner(text).unwrap_or(text) } else { text };
-        let text = text.trim_start_matches(' ');
-        let known = head::at_start(text).or_else(|| head::joined(text).filter(|_| parent.is_none()));
-        let mut exception = match known {
-            Some(head) => Exception {
-                kind: head.kind.to_owned(),
-                message: head.message.to_owned(),
-                code: head.code.map(str::to_owned),
-                ..Exception::default()
-            },
-            None => Exception { message: text.to_owned(), ..Exception::default() },
-        };
-        let mut unmarked = false;
-        if let Some(parent) = parent {
-            let outer = &self.trace.exceptions[parent];
-            unmarked = number.is_none() && outer.code.is_some();
-            let aggregate = outer.kind.ends_with("AggregateException");
-            let source = match number {
-                Some(number) => format!("InnerExceptions[{number}]"),
-                None if aggregate => "InnerExceptions[0]".to_owned(),
-                None => "InnerException".to_owned(),
-            };
-            // Member 0 was printed as the aggregate's cause already.
-            let first = self.trace.exceptions.get(parent + 1);
-            if number == Some(0) && first.is_some_and(|first| first.kind == exception.kind) {
-                self.repeated.push(index);
-            }
-            exception.cause_of = Some(CauseOf { parent, source });
-        }
-        self.trace.exceptions.push(exception);
-        self.stack.push(Open { index, numbered: number.is_some(), unmarked, in_message: true });
-    }
-
-    fn end_of_inner(&mut self) {
-        while self.stack.len() > 2 && self.stack.last().is_some_and(|open| open.unmarked) {
-            self.close();
-        }
-        if self.stack.len() > 1 {
-            self.stack.pop();
-        }
-        if let Some(open) = self.stack.last_mut() {
-            open.in_message = false;
-        }
-    }
-
-    fn end_of_members(&mut self, count: usize) {
-        for _ in 0..count {
-            while let Some(open) = self.stack.last() {
-                if self.stack.len() == 1 {
-                    return;
-                }
-                let numbered = open.numbered;
-                self.close();
-                if numbered {
-                    break;
-                }
-            }
-        }
-    }
-
-    fn back_to_aggregate(&mut self) {
-        let aggregate = |open: &Open| self.trace.exceptions[open.index].kind.ends_with("AggregateException");
-        let nearest = self.stack.iter().rev().take(DEPTH).position(aggregate);
-        let Some(depth) = nearest.map(|above| self.stack.len() - 1 - above) else { return };
-        while self.stack.len() > depth + 1 {
-            self.close();
-        }
-    }
-
-    /// Takes the innermost open exception off; where no line told its end, its frames are parted from its parent's.
-    fn close(&mut self) {
-        let Some(open) = self.stack.pop() else { return };
-        let Some(parent) = self.trace.exceptions[open.index].cause_of.as_ref().map(|of| of.parent) else { return };
-        if !open.unmarked {
-            return;
-        }
-        let frames = std::mem::take(&mut self.trace.exceptions[open.index].frames);
-        // The method that wrapped the cause stands last in the cause's frames and first in the outer one's.
-        let sought = if self.stack.len() < DEPTH { frames.len() } else { 0 };
-        let libraries =
-            frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
-        let cut = frames[..libraries].windows(2).position(|pair| same_call(&pair[0], &pair[1])).map_or(0, |at| at + 1);
-        let mut inner = frames;
-        let outer = inner.split_off(cut);
-        self.trace.exceptions[open.index].frames = inner;
-        let parent = &mut self.trace.exceptions[parent];
-        let own = std::mem::replace(&mut parent.frames, outer);
-        parent.frames.extend(own);
-    }
-
     fn text(&mut self, text: &'a str) -> bool {
         let trimmed = text.trim();
         if let Some(rest) = line::inner_marker(trimmed) {
@@ -490,139 +391,5 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The line before Quartz's second print of the cause, and whether that goes on in the next lines.
-fn without_nested(line: &str) -> (&str, bool) {
-    match line.find(" [See nested exception: ") {
-        Some(at) => (&line[..at], !line.trim_end().ends_with(']')),
-        None => (line, false),
-    }
-}
-
-// System.TimeoutException: A timeout occurred … HeartbeatException: "MongoDB.Driver.ConnectionException: … ---> …
-/// Whether a message opens a quotation of another exception and does not close it on its line.
-fn quotes_trace(text: &str) -> bool {
-    let opening = ["xception: \"", "xception=\""].iter().find_map(|opening| Some(text.find(opening)? + opening.len()));
-    let Some(quoted) = opening.map(|at| &text[at..]) else { return false };
-    head::at_start(quoted).is_some_and(|head| head.strong) && !quoted.contains('"')
-}
-
-fn same_call(one: &crate::record::Frame, other: &crate::record::Frame) -> bool {
-    one.module == other.module && one.function == other.function
-}
-
-/// Takes exceptions out of a chain, with all that they caused.
-fn remove(exceptions: &mut Vec<Exception>, repeated: &[usize]) {
-    let mut place = vec![None; exceptions.len()];
-    let mut kept = Vec::new();
-    for (index, mut exception) in exceptions.drain(..).enumerate() {
-        if repeated.binary_search(&index).is_ok() {
-            continue;
-        }
-        if let Some(of) = &mut exception.cause_of {
-            let Some(parent) = place[of.parent] else { continue };
-            of.parent = parent;
-        }
-        place[index] = Some(kept.len());
-        kept.push(exception);
-    }
-    *exceptions = kept;
-}
-
-/// A line that only announces the frames.
-fn is_label(text: &str) -> bool {
-    matches!(
-        text.trim_end_matches(':').to_ascii_lowercase().as_str(),
-        "stack trace" | "stacktrace" | "call stack" | "stack" | "traceback"
-    ) && text.ends_with(':')
-}
-
-/// What file exceptions print between their message and their frames.
-fn is_file_name(text: &str) -> bool {
-    text.starts_with("File name: '") || text.starts_with("Fusion log:") || text.starts_with("WRN: Assembly binding")
-}
-
-/// Lines that follow an exception's frames and are still its own.
-fn is_tail(text: &str) -> bool {
-    const TAILS: &[&str] = &[
-        "Exception data:",
-        "ClientConnectionId:",
-        "ClientConnectionId before routing:",
-        "Routing Destination:",
-        "Error Number:",
-        "[See nested exception:",
-        "Cannot print exception string because Exception.ToString() failed.",
-        "WRN: Assembly binding",
-        "=== Pre-bind state information ===",
-        "LOG: ",
-        "Calling assembly : ",
-        "To enable assembly bind failure logging",
-        "Note: There is some performance penalty",
-        "To turn this feature off",
-    ];
-    TAILS.iter().any(|tail| text.starts_with(tail))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read_all(text: &str) -> Trace {
-        let lines: Vec<&str> = text.lines().collect();
-        read(&lines, 0, 0, 0)
-    }
-
-    fn shape(trace: &Trace) -> Vec<(&str, &str, usize)> {
-        trace.exceptions.iter().map(|e| (e.kind.as_str(), e.message.as_str(), e.frames.len())).collect()
-    }
-
-    #[test]
-    fn framework_prints_causes_on_the_line_of_their_parent() {
-        let trace = read_all(
-            "Port.AException: a\nsecond line ---> Port.BException: b ---> Port.CException: c\n   at Port.C.Go()\n   --- End of \
-             inner exception stack trace ---\n   at Port.B.Go()\n   --- End of inner exception stack trace ---\n   at Port.A.Go()\nnext",
-        );
-        assert_eq!(
-            shape(&trace),
-            [("Port.AException", "a\nsecond line", 1), ("Port.BException", "b", 1), ("Port.CException", "c", 1)]
-        );
-        assert_eq!(trace.end, 7);
-    }
-
-    #[test]
-    fn a_family_without_end_lines_is_cut_where_the_wrapper_stands_twice() {
-        let trace = read_all(
-            "Npgsql.NpgsqlException (0x80004005): Failed to connect\n ---> System.Net.Sockets.SocketException (111): refused\n   at \
-             System.Net.Sockets.Socket.Connect()\n   at Npgsql.Connector.Open(Int32 a)\n   at Npgsql.Connector.Open(Int32 a)\n   at \
-             Port.Berths.Load()",
-        );
-        assert_eq!(shape(&trace)[1], ("System.Net.Sockets.SocketException", "refused", 2));
-        assert_eq!(shape(&trace)[0], ("Npgsql.NpgsqlException", "Failed to connect", 2));
-        // Nothing tells where the cause ends: the frames are the outer exception's.
-        let trace = read_all(
-            "System.Web.HttpUnhandledException (0x80004005): x ---> System.Exception: y\n   at Port.Page.Load()\n   at System.Web.Run()",
-        );
-        assert_eq!((shape(&trace)[0].2, shape(&trace)[1].2), (2, 0));
-    }
-
-    #[test]
-    fn members_of_aggregates_belong_to_the_nearest_one() {
-        let trace = read_all(
-            "System.AggregateException: o (m) (n)\n ---> System.AggregateException: m\n ---> Port.E: 1\n   at Port.F()\n   --- End of \
-             inner exception stack trace ---\n ---> (Inner Exception #1) Port.E: 2\n   at Port.F()<---\n\n   --- End of inner \
-             exception stack trace ---\n   at Port.G()\n ---> (Inner Exception #1) Port.E: n<---\n",
-        );
-        let parents: Vec<_> = trace.exceptions.iter().map(|e| e.cause_of.as_ref().map(|of| of.parent)).collect();
-        assert_eq!(parents, [None, Some(0), Some(1), Some(1), Some(0)]);
-    }
-
-    #[test]
-    fn depth_and_width_cost_no_more_than_their_bytes() {
-        for line in [" ---> A.B: c", " ---> (Inner Exception #1) A.B: c", "---> (", "   at A.B()<---", "--- a ---"] {
-            let text = format!("System.AggregateException (0x1): x\n{}   at A.B()", format!("{line}\n").repeat(60_000));
-            let trace = read_all(&text);
-            assert!(!trace.exceptions.is_empty());
-        }
-        let joined = format!("A.BException: x{}", " ---> A.BException: y    at A.B()".repeat(60_000));
-        assert!(read_all(&joined).exceptions.len() > 50_000);
-    }
-}
+mod tests;

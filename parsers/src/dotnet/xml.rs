@@ -3,7 +3,7 @@
 //! In: lines. Out: the record of the event that begins on the first one. Invariant: an event is read from its first tag
 //! to its last; its texts may be CDATA or escaped, in any mixture. Does not validate.
 
-use super::{head, line, record, trace};
+use super::{head, line, near, record, trace};
 use crate::assemble::Found;
 use crate::record::{Exception, Record, Request, User};
 use crate::{header, time};
@@ -65,7 +65,7 @@ fn element(text: &str, name: &str) -> Option<String> {
     let mut from = 0;
     let open = loop {
         let at = from + text[from..].find(name)?;
-        let before = text[..at].as_bytes().last();
+        let before = text.as_bytes()[..at].last();
         if matches!(before, Some(b'<' | b':')) && text[at + name.len()..].starts_with('>') {
             break at + name.len() + 1;
         }
@@ -132,8 +132,7 @@ fn unescape(text: &str, out: &mut String) {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let near = &rest[..rest.floor_char_boundary(10)];
-        let entity = near.find(';').map(|end| &rest[1..end]);
+        let entity = near(rest, 10).find(';').map(|end| &rest[1..end]);
         let c = entity.and_then(|entity| match entity {
             "lt" => Some('<'),
             "gt" => Some('>'),

@@ -64,3 +64,28 @@ fn infer_status(record: &mut Record, words: &str) {
         request.status = own.or(Some(500));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_in_words() {
+        for (words, level, method, url, status, user) in [
+            ("GET /a?b=1 user=u7 -", Some(Level::Error), "GET", "/a?b=1", Some(500), Some("u7")),
+            ("POST /login -> 422", Some(Level::Warning), "POST", "/login", Some(422), None),
+            ("using cached quote for GET /q", Some(Level::Error), "GET", "/q", None, None),
+            ("Unhandled exception on DELETE /x:", None, "DELETE", "/x", Some(500), None),
+        ] {
+            let mut record = Record { level, ..Record::default() };
+            fill_from_words(&mut record, words);
+            let request = record.request.unwrap_or_else(|| panic!("{words}"));
+            assert_eq!((request.method.as_deref(), request.url.as_deref()), (Some(method), Some(url)), "{words}");
+            assert_eq!(request.status, status, "{words}");
+            assert_eq!(record.user.and_then(|user| user.id).as_deref(), user, "{words}");
+        }
+        let mut record = Record::default();
+        fill_from_words(&mut record, "GET ready, set, go");
+        assert_eq!(record.request, None);
+    }
+}

@@ -211,8 +211,8 @@ fn refill(out: &mut [Exception], index: usize, stack: &Stack) {
 fn properties(error: &Object) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (key, value) in error {
-        if found.len() >= MAX_PROPERTIES || key == "message" || key == "[message]" || STACK_KEYS.contains(&key.as_str())
-        {
+        let known = key == "message" || ENTRY_KEYS.contains(&key.as_str()) || STACK_KEYS.contains(&key.as_str());
+        if found.len() >= MAX_PROPERTIES || known {
             continue;
         }
         if let Some(value) = scalar(value) {
@@ -249,4 +249,59 @@ pub(crate) fn frame_of(place: &str, function: Option<&str>) -> Option<Frame> {
     found.function = function.map(str::to_owned);
     found.in_app = found.file.as_deref().is_some_and(frame::is_in_app);
     Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain_of_json(text: &str) -> Vec<Exception> {
+        chain(&serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn calls_left_out_come_from_the_cause() {
+        let found = chain_of_json(
+            r#"{"stack":"Error: top\n    at a (/x.js:1:1)\n    at m (/x.js:2:2)\n    ... 2 lines matching cause stack trace ...\n    at z (/x.js:9:9)",
+                "cause":{"stack":"Error: low\n    at b (/x.js:5:5)\n    at m (/x.js:2:2)\n    at n (/x.js:3:3)\n    at o (/x.js:4:4)\n    at z (/x.js:9:9)"}}"#,
+        );
+        let functions: Vec<&str> = found[0].frames.iter().filter_map(|frame| frame.function.as_deref()).collect();
+        assert_eq!(functions, ["a", "m", "n", "o", "z"]);
+        assert_eq!(found[1].cause_of, Some(CauseOf { parent: 0, source: "cause".to_owned() }));
+    }
+
+    #[test]
+    fn the_same_cause_under_two_keys_is_one() {
+        let low = r#"{"type":"Error","message":"refused","stack":"Error: refused\n    at c (node:net:1:2)"}"#;
+        let text = format!(
+            r#"{{"type":"DbError","message":"refused","stack":"DbError: refused\n    at q (/a.js:1:2)","parent":{low},"original":{low}}}"#
+        );
+        let kinds: Vec<String> = chain_of_json(&text).into_iter().map(|exception| exception.kind).collect();
+        assert_eq!(kinds, ["DbError", "Error"]);
+    }
+
+    #[test]
+    fn names_of_the_type() {
+        for (text, kind) in [
+            (r#"{"type":"x","stack":"RateError: a\n    at f (/a.js:1:2)"}"#, "RateError"),
+            (r#"{"name":"DbError","stack":"Error\n    at f (/a.js:1:2)"}"#, "DbError"),
+            (r#"{"type":"Error","message":"wrapped","stack":"GotError: a\n    at f (/a.js:1:2)"}"#, "GotError"),
+            (r#"{"name":"shop-api","stack":"Error: a\n    at f (/a.js:1:2)"}"#, "Error"),
+            (r#"{"errorType":"Custom","errorMessage":"a","stack":["Custom: a","    at f (/a.js:1:2)"]}"#, "Custom"),
+        ] {
+            assert_eq!(chain_of_json(text)[0].kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn members_and_properties() {
+        let found = chain_of_json(
+            r#"{"stack":"AggregateError: all","code":7,"response":{"status":502,"data":{"a":1}},
+                "errors":[{"stack":"Error: one\n    at f (/a.js:1:2)"},{"message":"no error"}]}"#,
+        );
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].code.as_deref(), Some("7"));
+        assert!(found[0].properties.contains(&("response.status".to_owned(), "502".to_owned())));
+        assert_eq!(found[1].cause_of, Some(CauseOf { parent: 0, source: "errors[0]".to_owned() }));
+    }
 }

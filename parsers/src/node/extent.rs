@@ -122,3 +122,47 @@ impl Extent {
         if goes_on || is_copy() { Step::On } else { Step::Before }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The steps of the lines behind the first call.
+    fn steps(above: &str, lines: &[&str]) -> Vec<Step> {
+        let mut extent = Extent::new(above.as_bytes(), lines[0].as_bytes());
+        lines[1..].iter().map(|line| extent.step(above.as_bytes(), line.as_bytes())).collect()
+    }
+
+    #[test]
+    fn a_trace_ends_before_the_next_text() {
+        let found = steps("Error: x\n", &["    at f (/a.js:1:2)", "    at g (/a.js:1:2)", "next line"]);
+        assert_eq!(found, [Step::On, Step::Before]);
+    }
+
+    #[test]
+    fn properties_may_be_long() {
+        let found = steps("Error: x\n", &["    at f (/a.js:1:2) {", "  a: {", "  }", "", "}", "next"]);
+        assert_eq!(found, [Step::On, Step::On, Step::On, Step::On, Step::Before]);
+    }
+
+    #[test]
+    fn an_object_ends_with_its_brace() {
+        let found = steps("{\n  level: 'error',\n", &["    '    at f (/a.js:1:2)\\n' +", "  n: 1", "}"]);
+        assert_eq!(found, [Step::On, Step::After]);
+    }
+
+    #[test]
+    fn an_error_printed_again_goes_on() {
+        let found = steps(
+            "unhandled: boom\nError: boom\n",
+            &["    at f (/a.js:1:2)", "Error: boom", "    at f (/a.js:1:2)", "x"],
+        );
+        assert_eq!(found, [Step::On, Step::On, Step::Before]);
+    }
+
+    #[test]
+    fn an_error_in_an_object_ends_with_the_object() {
+        let found = steps("failed {\n  err: Error: x\n", &["      at f (/a.js:1:2)", "  job: 1", "}", "next"]);
+        assert_eq!(found, [Step::On, Step::On, Step::Before]);
+    }
+}

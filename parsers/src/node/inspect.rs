@@ -4,11 +4,18 @@
 //! becomes an object whose `stack` is its text. Invariants: linear in the text; nesting is bounded by `MAX_DEPTH`;
 //! a value that is cut off gives what there is of it. Does not turn errors into exceptions.
 
+mod text;
+mod token;
+
 use serde_json::Value;
 
 use super::head;
 use super::stack::{self, Part};
 use crate::json::Object;
+use token::{matching_bracket, scalar};
+
+pub(crate) use text::error_text;
+pub(crate) use token::quoted;
 
 /// Deeper values are passed over.
 const MAX_DEPTH: usize = 48;
@@ -23,16 +30,6 @@ pub(crate) struct Reader<'a> {
     lines: &'a [&'a str],
     line: usize,
     at: usize,
-}
-
-/// The text of an error, and what follows it.
-pub(crate) struct ErrorText {
-    /// As the error's own `stack`, without the indentation of its surroundings.
-    pub stack: String,
-    /// The line and byte behind it, where its properties begin if it has any.
-    pub end: Place,
-    /// Whether properties follow in braces.
-    pub opens: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -351,20 +348,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where the bracket closes that `text` begins with.
-// [Object [AxiosHeaders]]
-fn matching_bracket(text: &str) -> Option<usize> {
-    let mut open = 0usize;
-    text.bytes().position(|c| {
-        match c {
-            b'[' => open += 1,
-            b']' => open -= 1,
-            _ => {}
-        }
-        open == 0
-    })
-}
-
 /// `code: 'X',`
 fn is_property(line: &str) -> bool {
     let name = line.len() - line.trim_start_matches(|c: char| c.is_alphanumeric() || "_$[]'".contains(c)).len();
@@ -374,112 +357,6 @@ fn is_property(line: &str) -> bool {
 /// Leading blanks of a line.
 pub(crate) fn indent_of(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '\t']).len()
-}
-
-fn scalar(word: &str) -> Value {
-    match word {
-        "null" | "undefined" | "" => Value::Null,
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        _ => match serde_json::from_str(word.strip_suffix('n').unwrap_or(word)) {
-            Ok(Value::Number(number)) => Value::Number(number),
-            _ => Value::String(word.to_owned()),
-        },
-    }
-}
-
-/// The text of the error that begins at a place and has calls; `indent` is that of its surroundings.
-pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> ErrorText {
-    let mut stack = lines[line].get(at..).unwrap_or("").trim_end().to_owned();
-    let mut in_calls = matches!(stack::part(&stack), Part::Call(_));
-    let mut quiet = false;
-    let mut index = line + 1;
-    while index < lines.len() {
-        let text = lines[index];
-        let part = stack::part(text);
-        let is_call = matches!(part, Part::Call(_) | Part::Elided(_));
-        in_calls |= is_call;
-        if in_calls && !is_call && part != Part::Caused {
-            if text.trim_start().starts_with("Emitted 'error' event ") {
-                quiet = true;
-                index += 1;
-                continue;
-            }
-            if !is_junk(text, lines.get(index + 1)) {
-                break;
-            }
-        }
-        let own = text.get(indent.min(indent_of(text))..).unwrap_or("");
-        let own = if is_call { stack::call_text(own) } else { own.trim_end_matches('\r') };
-        if !quiet {
-            stack.push('\n');
-            stack.push_str(own);
-        }
-        if is_call {
-            let tail = text.trim_end();
-            if let Some(open) = tail.find(" {\"").or_else(|| tail.ends_with(" {").then(|| tail.len() - 2)) {
-                return ErrorText { stack, end: (index, open + 1), opens: true };
-            }
-            if tail.ends_with(',') {
-                index += 1;
-                break;
-            }
-        }
-        index += 1;
-    }
-    ErrorText { stack, end: (index, 0), opens: false }
-}
-
-/// A line between calls that is none: kept if it can be nothing else, and calls follow it.
-fn is_junk(line: &str, next: Option<&&str>) -> bool {
-    let text = line.trim();
-    if head::at_start(text, false).is_some() {
-        return false;
-    }
-    let is_bare = text.strip_prefix("at ").is_some_and(|name| !name.contains([' ', ':']));
-    !text.is_empty()
-        && (is_bare || !text.starts_with(|c: char| c.is_alphanumeric() || "[{}]'\"`<(".contains(c)))
-        && next.is_some_and(|next| matches!(stack::part(next), Part::Call(_)))
-}
-
-/// A quoted text with its escapes resolved, and its length in the line.
-fn quoted(text: &str) -> Option<(String, usize)> {
-    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"' | '`'))?;
-    let mut out = String::new();
-    let mut chars = text.char_indices().skip(1);
-    while let Some((at, c)) = chars.next() {
-        if c == quote {
-            return Some((out, at + 1));
-        }
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        let Some((at, escape)) = chars.next() else { break };
-        match escape {
-            'n' => out.push('\n'),
-            't' => out.push('\t'),
-            'r' => out.push('\r'),
-            'b' => out.push('\u{8}'),
-            'f' => out.push('\u{c}'),
-            'v' => out.push('\u{b}'),
-            'x' | 'u' => {
-                let digits = if escape == 'x' { 2 } else { 4 };
-                let code = text.get(at + 1..at + 1 + digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-                match code.and_then(char::from_u32) {
-                    Some(c) => {
-                        out.push(c);
-                        for _ in 0..digits {
-                            chars.next();
-                        }
-                    }
-                    None => out.push_str(&text[at - 1..=at]),
-                }
-            }
-            other => out.push(other),
-        }
-    }
-    Some((out, text.len()))
 }
 
 #[cfg(test)]

@@ -121,8 +121,7 @@ fn head_of(line: &str, loose: bool) -> Option<Head<'_>> {
 
 fn read_body(stack: &mut Stack, body: &str) {
     let mut in_message = true;
-    let mut lines = body.split(['\n', '\r']).peekable();
-    while let Some(line) = lines.next() {
+    for line in body.split(['\n', '\r']) {
         match part(line) {
             Part::Call(frame) => {
                 in_message = false;
@@ -176,5 +175,48 @@ fn quoted_trace(stack: &mut Stack) {
             stack.message.push_str("\n    at ");
             stack.message.push_str(frame.raw.as_deref().unwrap_or(""));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_and_calls() {
+        let stack = parse("TypeError [ERR_X]: one\n  two\n\n    at f (/a.js:1:2)\n    at g (/a.js:3:4)", None);
+        assert_eq!((stack.kind.as_str(), stack.code.as_deref()), ("TypeError", Some("ERR_X")));
+        assert_eq!((stack.message.as_str(), stack.frames.len()), ("one\n  two", 2));
+    }
+
+    #[test]
+    fn a_known_message_may_look_like_calls() {
+        let text = "Error: remote said\n    at x (/r.js:1:2)\n    at f (/a.js:1:2)";
+        let stack = parse(text, Some("remote said\n    at x (/r.js:1:2)"));
+        assert_eq!((stack.message.lines().count(), stack.frames.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_quoted_trace_is_the_message_s() {
+        let stack = parse("Error: peer: Error: b\n    at x (r.js:1:2)\n    at f (/srv/a.js:1:2)", None);
+        assert_eq!(stack.message, "peer: Error: b\n    at x (r.js:1:2)");
+        assert_eq!(stack.frames.len(), 1);
+    }
+
+    #[test]
+    fn causes_that_a_logger_appends() {
+        let stack = parse(
+            "A: x\n    at f (/a.js:1:2)\ncaused by: B: y\n    at g (/a.js:3:4)\ncaused by: C: z\n    at h (/a.js:5:6)",
+            None,
+        );
+        let causes: Vec<(&str, usize)> =
+            stack.causes.iter().map(|cause| (cause.kind.as_str(), cause.frames.len())).collect();
+        assert_eq!((stack.frames.len(), causes), (1, vec![("B", 1), ("C", 1)]));
+    }
+
+    #[test]
+    fn an_error_that_borrows_its_cause_s_words() {
+        let stack = parse("PoolError\n  Caused by: NetError: refused\n    at f (/a.js:1:2)", None);
+        assert_eq!((stack.kind.as_str(), stack.message.as_str(), stack.is_borrowed), ("PoolError", "refused", true));
     }
 }

@@ -13,8 +13,10 @@ pub(super) enum By {
     /// `php.fatal`: an error at which PHP ended that is no exception (memory, time, parse), or Laravel's and Symfony's
     /// `FatalError` made of one. Unhandled.
     PhpFatal,
-    /// `php.error_log`: the exception's own text, given to `error_log()` or printed. Handled.
+    /// `php.error_log`: the exception's own text, printed or given to `error_log()`. Handled.
     PhpErrorLog,
+    /// `php.text`: the exception's own text in an entry of a logger that is not known. Unknown.
+    PhpText,
     /// `laravel.handler`: the message is the exception's own. Unhandled where the context is the handler's: the
     /// exception comes last, or only the user and the request stand beside it; else unknown.
     LaravelHandler,
@@ -47,6 +49,7 @@ impl By {
             By::PhpUncaught => "php.uncaught",
             By::PhpFatal => "php.fatal",
             By::PhpErrorLog => "php.error_log",
+            By::PhpText => "php.text",
             By::LaravelHandler => "laravel.handler",
             By::LaravelQueue => "laravel.queue",
             By::LaravelSchedule => "laravel.schedule",

@@ -144,8 +144,9 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
     if let Some(thrown) = thrown {
         take(&mut record, thrown);
         mechanism::of_monolog(&mut record, laravel, &keys);
-    } else if let Some(found) = error_handler(&record, parts.as_ref()) {
+    } else if let Some(found) = error_handler(&record, parts.as_ref()).or_else(|| listener(bare(lines[0]))) {
         record.exceptions.push(found);
+        record.message.get_or_insert_with(|| bare(lines[0]).to_owned());
         mechanism::of_monolog(&mut record, laravel, &keys);
     } else {
         header?;
@@ -259,6 +260,28 @@ fn parts_at(text: &str, at: usize) -> Option<(Parts, bool, usize)> {
 fn error_handler(record: &Record, parts: Option<&Parts>) -> Option<Exception> {
     let context = &parts?.context;
     fatal(record.message.as_deref()?, context)
+}
+
+/// A message without the context and extra behind it, where these are empty: ` {} []`.
+fn bare(line: &str) -> &str {
+    line.trim_end_matches([' ', '[', ']', '{', '}'])
+}
+
+/// What Symfony's and Monolog's handlers say of an exception that no context holds.
+// Uncaught PHP Exception RuntimeException: "no stock" at /srv/src/Shop.php line 12
+fn listener(message: &str) -> Option<Exception> {
+    let words = ["Uncaught PHP Exception ", "Uncaught Exception "];
+    let text = words.iter().find_map(|words| message.strip_prefix(words))?;
+    let (kind, rest) = text.split_once(": \"")?;
+    let (own, place) = rest.rsplit_once("\" at ")?;
+    let (file, line) = place.rsplit_once(" line ")?;
+    Some(Exception {
+        kind: kind.to_owned(),
+        message: own.to_owned(),
+        file: Some(file.to_owned()),
+        line: Some(line.trim_end().parse().ok()?),
+        ..Exception::default()
+    })
 }
 
 /// The exception of a `Fatal Error (E_…): …` entry.

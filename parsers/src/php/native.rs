@@ -4,10 +4,10 @@
 //! their lines. Invariant: each line is read a bounded number of times. Does not claim a warning, nor a frame
 //! without a header.
 
-use super::frame;
 use super::object::{MAX_CHAIN, previous_of};
+use super::{fatal, frame};
 use crate::header;
-use crate::record::{Exception, Frame, Level, Request};
+use crate::record::{Exception, Level, Request};
 
 /// What PHP printed.
 #[derive(Debug, Default)]
@@ -106,7 +106,7 @@ fn start(lines: &[&str], hit: usize) -> Option<usize> {
     (0..title).rev().find(named)
 }
 
-fn is_title(line: &str) -> bool {
+pub(super) fn is_title(line: &str) -> bool {
     line.trim() == "Stack trace:"
 }
 
@@ -137,7 +137,7 @@ pub(super) fn read(lines: &[&str], first: usize, line: &str) -> Option<Printed> 
     };
     let mut printed = match (uncaught, &severity) {
         (Some(text), _) => Printed { how: How::Uncaught, ..chain(lines, first, text, true)? },
-        (None, Some(severity)) if severity.fatal => fatal(lines, first, severity)?,
+        (None, Some(severity)) if severity.fatal => fatal::read(lines, first, severity)?,
         (None, Some(_)) => return None,
         (None, None) => chain(lines, first, text, false)?,
     };
@@ -197,7 +197,7 @@ fn on_line(text: &str) -> Option<((&str, u32), &str)> {
 }
 
 // " while reading response header from upstream, client: 192.0.2.7, server: _, request: "GET /cart HTTP/1.1", host: …
-fn nginx_request(tail: &str) -> Option<Request> {
+pub(super) fn nginx_request(tail: &str) -> Option<Request> {
     let (_, request) = tail.split_once("request: \"")?;
     let mut words = request.split(['"', ' ']);
     let method = words.next()?;
@@ -253,7 +253,7 @@ pub(super) fn has_place(line: &str) -> bool {
 }
 
 /// A place at the end of a line in either form: `in /srv/a.php:3`, `in /srv/a.php on line 3`.
-fn ends(line: &str) -> Option<(usize, (&str, u32))> {
+pub(super) fn ends(line: &str) -> Option<(usize, (&str, u32))> {
     place(line).or_else(|| {
         let at = line.rfind(" in ")?;
         let (place, tail) = on_line(&line[at + 4..])?;
@@ -308,77 +308,6 @@ fn own_message<'a>(kind: &str, message: &'a str) -> &'a str {
         Some(own) if matches!(kind, "TypeError" | "ArgumentCountError") && own.contains(", called in ") => own,
         _ => message,
     }
-}
-
-/// A fatal error that is no exception: one text and a place; xdebug adds the calls.
-// PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried to allocate 20480 bytes) in /srv/a.php on line 7
-fn fatal(lines: &[&str], first: usize, severity: &Severity<'_>) -> Option<Printed> {
-    let line = |index: usize| if index == first { severity.rest } else { lines[index] };
-    let last = (first..lines.len().min(first + 20)).find(|index| ends(line(*index)).is_some())?;
-    let mut text = severity.rest.to_owned();
-    for line in &lines[first + 1..=last] {
-        text.push('\n');
-        text.push_str(line);
-    }
-    let (end, (file, number)) = ends(&text)?;
-    let mut exception = Exception {
-        kind: severity.name.to_owned(),
-        message: text[..end].to_owned(),
-        file: Some(file.to_owned()),
-        line: Some(number),
-        ..Exception::default()
-    };
-    let mut printed = Printed { how: How::Fatal, end: last + 1, ..Printed::default() };
-    let at = text.rfind(" on line ").map_or(end, |at| at + 9);
-    printed.request = nginx_request(&text[at..]);
-    xdebug(lines, &mut exception, &mut printed.end);
-    // PHP 8.5 and later print a trace with fatal errors.
-    if lines.get(printed.end).is_some_and(|line| is_title(line)) {
-        let frames = frame::frames(lines[printed.end + 1..].iter().copied());
-        printed.end += 1 + frames.lines;
-        exception.frames = frames.frames;
-        printed.unparsed = frames.unparsed;
-    }
-    printed.chain.push(exception);
-    Some(printed)
-}
-
-/// The calls that xdebug prints below an error, the outermost first.
-// PHP Stack trace:
-// PHP   1. {main}() /srv/a.php:0
-// PHP   2. App\Rows->load($from = 3) /srv/a.php:12
-fn xdebug(lines: &[&str], exception: &mut Exception, end: &mut usize) {
-    let blank = lines.get(*end).is_some_and(|line| line.trim().is_empty());
-    let title = *end + usize::from(blank);
-    if !lines.get(title).is_some_and(|line| matches!(undated(line).trim(), "PHP Stack trace:" | "Call Stack:")) {
-        return;
-    }
-    let mut frames: Vec<Frame> = lines[title + 1..].iter().map_while(|line| xdebug_frame(line)).collect();
-    *end = title + 1 + frames.len();
-    frames.retain(|frame| frame.function.as_deref() != Some("{main}"));
-    frames.reverse();
-    exception.frames = frames;
-}
-
-/// A line without the time that PHP's log puts before each.
-fn undated(line: &str) -> &str {
-    match line.split_once("] ") {
-        Some((time, rest)) if time.starts_with('[') && time.len() < 48 => rest,
-        _ => line,
-    }
-}
-
-//     0.0012     391216   2. App\Rows->load($from = 3) /srv/a.php:12
-fn xdebug_frame(line: &str) -> Option<Frame> {
-    let line = undated(line);
-    let text = line.strip_prefix("PHP").unwrap_or(line).trim_start();
-    let (before, rest) = text.split_once(". ")?;
-    if !before.bytes().all(|c| c.is_ascii_digit() || matches!(c, b' ' | b'.')) {
-        return None;
-    }
-    let (called, place) = rest.rsplit_once(' ')?;
-    let (file, line) = frame::file_and_line(place)?;
-    Some(frame::call(called, Some(file), Some(line)))
 }
 
 #[cfg(test)]
@@ -438,18 +367,6 @@ mod tests {
             read(text).chain[0].message,
             "f(): Argument #1 ($a) must be of type int, string given, called in /srv/b.php on line 10"
         );
-    }
-
-    #[test]
-    fn fatal_errors_without_an_exception() {
-        let printed = read("PHP Parse error:  syntax error, unexpected token \";\" in /srv/a.php on line 3");
-        assert_eq!(told(&printed), [("Parse error", "syntax error, unexpected token \";\"", 0)]);
-        assert_eq!((printed.how, printed.chain[0].line), (How::Fatal, Some(3)));
-        let printed = read(
-            "PHP Fatal error:  Maximum execution time of 30 seconds exceeded in /srv/a.php on line 7\nPHP Stack trace:\nPHP   1. {main}() /srv/a.php:0\nPHP   2. App\\Rows->load($from = 3) /srv/a.php:12",
-        );
-        assert_eq!(told(&printed)[0].2, 1);
-        assert_eq!(printed.chain[0].frames[0].function.as_deref(), Some("load"));
     }
 
     #[test]

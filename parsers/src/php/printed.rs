@@ -14,6 +14,10 @@ const MESSAGE: &str = "PHP message: ";
 
 /// What stands around line `hit`: one record, or those of all messages that the region's lines hold.
 pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
+    // An entry of JSON says what it says; text quoted in it is none of PHP's.
+    if lines[hit].starts_with("{\"") && lines[hit].trim_end().ends_with('}') {
+        return Vec::new();
+    }
     let split = lines.iter().any(|line| begins_inside(line).is_some());
     if split {
         return messages(lines, header).into_iter().filter(|found| found.lines.end > hit).collect();
@@ -21,7 +25,7 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
     let Some(printed) = native::parse(lines, hit) else { return Vec::new() };
     let lines = printed.first..printed.end;
     let has_header = header.is_some() && lines.start == 0;
-    vec![Found { record: record(printed, header), lines, has_header }]
+    vec![Found { record: record(printed, header.filter(|_| has_header)), lines, has_header }]
 }
 
 /// Where inside a line a message begins.
@@ -62,7 +66,8 @@ fn messages(lines: &[&str], header: Option<&Header>) -> Vec<Found> {
         let printed = native::read(&texts, 0, texts.first()?)?;
         let lines = first..first + printed.end;
         let has_header = header.is_some() && first == 0;
-        Some(Found { record: record(printed, header), lines, has_header })
+        // Behind FastCGI's words or a server's, no header of the region's is a logger's.
+        Some(Found { record: record(printed, None), lines, has_header })
     };
     messages.into_iter().filter_map(read).collect()
 }
@@ -80,11 +85,13 @@ fn record(printed: Printed, header: Option<&Header>) -> Record {
     match printed.how {
         How::Uncaught => mechanism::found(&mut record, By::PhpUncaught, Some(false)),
         How::Fatal => mechanism::found(&mut record, By::PhpFatal, Some(false)),
-        How::Text => {
+        // What no logger put a header before, a script printed: PHP itself would say `Uncaught`.
+        How::Text if header.is_none_or(|header| header.format == Some("php-error")) => {
             mechanism::found(&mut record, By::PhpErrorLog, Some(true));
-            if header.is_none_or(|header| header.format != Some("php-error")) {
-                record.format = String::new();
-            }
+        }
+        How::Text => {
+            mechanism::found(&mut record, By::PhpText, None);
+            record.format = String::new();
         }
     }
     record

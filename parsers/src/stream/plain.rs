@@ -215,7 +215,7 @@ impl Plain {
                     return None;
                 }
             };
-            if let Some(wrapper) = self.unwrapped_by(&open, end, limit) {
+            if let Some(wrapper) = self.unwrapped_by(&open) {
                 return Some(wrapper);
             }
             if !self.finish(&open, end, ends, options, found) {
@@ -256,16 +256,16 @@ impl Plain {
         Ok(None)
     }
 
-    /// The wrapper that a line of the region shows, or the line behind it: where only the frames prove it.
-    fn unwrapped_by(&self, open: &Open, end: usize, limit: usize) -> Option<Wrapper> {
+    /// The wrapper that a line of the region shows, or the line that ended it: where only the frames prove it.
+    fn unwrapped_by(&self, open: &Open) -> Option<Wrapper> {
         if !self.unwraps {
             return None;
         }
-        let end = if end < limit { line_end(&self.window.bytes[..limit], end) } else { end };
-        let mut at = line_end(&self.window.bytes[..end], open.hit);
-        while at < end {
-            let stop = line_end(&self.window.bytes[..end], at);
-            if let Some(wrapper) = unwrap::detect(trim_break(&self.window.bytes[at..stop])) {
+        let bytes = &self.window.bytes[..open.looked];
+        let mut at = line_end(bytes, open.hit);
+        while at < bytes.len() {
+            let stop = line_end(bytes, at);
+            if let Some(wrapper) = unwrap::detect(trim_break(&bytes[at..stop])) {
                 return Some(wrapper);
             }
             at = stop;

@@ -25,6 +25,8 @@ pub(super) struct Open {
     pub hit: usize,
     /// The line that comes next.
     pub cursor: usize,
+    /// The end of the last line that was looked at, which may be the one behind the region.
+    pub looked: usize,
     /// The end of its head, which is kept when it grows above the limit.
     head: usize,
     /// Lines behind the hit, and at how many it is parsed.
@@ -75,6 +77,7 @@ impl Open {
             start,
             hit: start,
             cursor: end,
+            looked: end,
             head: end,
             lines: 0,
             try_at: 0,
@@ -100,6 +103,7 @@ impl Open {
             let cut = window.shorten(self.cursor, end, options.max_record_bytes);
             *limit -= cut;
             let end = end - cut;
+            self.looked = end;
             let text = text::clean(trim_break(&window.bytes[self.cursor..end]));
             if let Some(extent) = self.step(&window.bytes[self.start..self.hit], &text, end) {
                 return extent;
@@ -119,6 +123,7 @@ impl Open {
         self.start -= count;
         self.hit -= count;
         self.cursor -= count;
+        self.looked -= count;
         self.head -= count;
         self.breaks = self.breaks.map(|at| at - count);
     }
@@ -183,6 +188,7 @@ impl Open {
         let head = self.head.min(tail);
         let cut = window.cut_out(head, tail);
         self.cursor -= cut;
+        self.looked -= cut;
         self.breaks = self.breaks.map(|at| if at >= tail { at - cut } else { at.min(head) });
         cut
     }

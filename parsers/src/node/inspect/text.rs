@@ -1,0 +1,72 @@
+//! The text of one error among lines: message, calls, and where they end.
+//!
+//! In: lines and the place where the error begins. Out: its text, and whether properties follow. Invariant: linear;
+//! a line that another error begins with is not taken. Does not read properties.
+
+use super::{Place, indent_of};
+use crate::node::head;
+use crate::node::stack::{self, Part};
+
+/// The text of an error, and what follows it.
+pub(crate) struct ErrorText {
+    /// As the error's own `stack`, without the indentation of its surroundings.
+    pub stack: String,
+    /// The line and byte behind it, where its properties begin if it has any.
+    pub end: Place,
+    /// Whether properties follow in braces.
+    pub opens: bool,
+}
+
+/// The text of the error that begins at a place and has calls; `indent` is that of its surroundings.
+pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> ErrorText {
+    let mut stack = lines[line].get(at..).unwrap_or("").trim_end().to_owned();
+    let mut in_calls = matches!(stack::part(&stack), Part::Call(_));
+    let mut quiet = false;
+    let mut index = line + 1;
+    while index < lines.len() {
+        let text = lines[index];
+        let part = stack::part(text);
+        let is_call = matches!(part, Part::Call(_) | Part::Elided(_));
+        in_calls |= is_call;
+        if in_calls && !is_call && part != Part::Caused {
+            if text.trim_start().starts_with("Emitted 'error' event ") {
+                quiet = true;
+                index += 1;
+                continue;
+            }
+            if !is_junk(text, lines.get(index + 1)) {
+                break;
+            }
+        }
+        let own = text.get(indent.min(indent_of(text))..).unwrap_or("");
+        let own = if is_call { stack::call_text(own) } else { own.trim_end_matches('\r') };
+        if !quiet {
+            stack.push('\n');
+            stack.push_str(own);
+        }
+        if is_call {
+            let tail = text.trim_end();
+            if let Some(open) = tail.find(" {\"").or_else(|| tail.ends_with(" {").then(|| tail.len() - 2)) {
+                return ErrorText { stack, end: (index, open + 1), opens: true };
+            }
+            if tail.ends_with(',') {
+                index += 1;
+                break;
+            }
+        }
+        index += 1;
+    }
+    ErrorText { stack, end: (index, 0), opens: false }
+}
+
+/// A line between calls that is none: kept if it can be nothing else, and calls follow it.
+fn is_junk(line: &str, next: Option<&&str>) -> bool {
+    let text = line.trim();
+    if head::at_start(text, false).is_some() {
+        return false;
+    }
+    let is_bare = text.strip_prefix("at ").is_some_and(|name| !name.contains([' ', ':']));
+    !text.is_empty()
+        && (is_bare || !text.starts_with(|c: char| c.is_alphanumeric() || "[{}]'\"`<(".contains(c)))
+        && next.is_some_and(|next| matches!(stack::part(next), Part::Call(_)))
+}

@@ -1,0 +1,138 @@
+//! Kills at random moments; and how soon an error is sent by an agent that lives.
+//!
+//! In: the real binary. Out: a failure where an error is lost, or has two event ids, or comes late.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::receiver::Receiver;
+use crate::writer::{Random, Rotation, Writer, append, laravel};
+
+pub fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+pub fn agent(directory: &Path, state: &str, receiver: &Receiver, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_errtail"))
+        .arg("run")
+        .args(arguments)
+        .args(["--config", "errtail.toml", "--state-dir", state, "logs/*.log"])
+        .current_dir(directory)
+        .env("SENTRY_DSN", format!("http://0123456789abcdef0123456789abcdef@{}/1", receiver.address))
+        .env("ERRTAIL_LOG", "off")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+pub fn prepare() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("logs")).unwrap();
+    // Each occurrence is sent, so that each can be missed.
+    let config = "dedupe = \"off\"\n[store]\nevents_per_hour = 0\n[delivery]\ntimeout_seconds = 1\n\
+                  [tail]\nrotated_timeout_ms = 1000\nrescan_interval_ms = 5000\n";
+    fs::write(directory.path().join("errtail.toml"), config).unwrap();
+    directory
+}
+
+/// Waits until the agent ends by itself.
+pub fn terminate(agent: &mut Child) {
+    let id = rustix::process::Pid::from_raw(i32::try_from(agent.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert!(agent.wait().unwrap().success());
+}
+
+#[test]
+fn nothing_is_lost_and_nothing_has_two_ids() {
+    let kills = number("ERRTAIL_CRASH_KILLS", 8);
+    let seed = number("ERRTAIL_CRASH_SEED", 1);
+    println!("{kills} kills, seed {seed}");
+    let directory = prepare();
+    let receiver = Receiver::start(seed, true);
+    let writers = [
+        Writer::start(directory.path().join("logs/app.log"), "a", Rotation::Rename, seed),
+        Writer::start(directory.path().join("logs/web.log"), "b", Rotation::CopyTruncate, seed + 1),
+        Writer::start(directory.path().join("logs/job.log"), "c", Rotation::Never, seed + 2),
+    ];
+    let mut random = Random(seed);
+    let mut copies = 0;
+    // An agent that has never committed cannot tell what it had seen.
+    let mut running = agent(directory.path(), "state", &receiver, &[]);
+    while receiver.ids_of_markers().len() < 3 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    for kill in 0..kills {
+        let mut running = agent(directory.path(), "state", &receiver, &[]);
+        std::thread::sleep(Duration::from_millis(80 + random.below(700)));
+        if kill % 16 == 3 {
+            // As after a power cut: the files of the store as they are at this moment.
+            copies += 1;
+            copy_state(directory.path(), &format!("cut-{copies}"));
+        }
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+    let written: Vec<String> = writers.into_iter().flat_map(Writer::stop).collect();
+    receiver.faults.store(false, Ordering::Relaxed);
+    let mut running = agent(directory.path(), "state", &receiver, &[]);
+    let deadline = Instant::now() + Duration::from_secs(240);
+    while !receiver.missing(&written).is_empty() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    terminate(&mut running);
+
+    let lost = receiver.missing(&written);
+    let twice: BTreeMap<String, usize> = receiver.ids_of_markers().into_iter().filter(|(_, ids)| *ids > 1).collect();
+    println!("{} written, {} lost, {} under two ids, {}", written.len(), lost.len(), twice.len(), receiver.tally());
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    assert!(twice.is_empty(), "under two ids: {twice:?}");
+    for copy in 1..=copies {
+        let mut again = agent(directory.path(), &format!("cut-{copy}"), &receiver, &["--once"]);
+        assert!(again.wait().unwrap().success(), "a copy of the store does not open");
+    }
+    let twice: BTreeMap<String, usize> = receiver.ids_of_markers().into_iter().filter(|(_, ids)| *ids > 1).collect();
+    println!("{copies} copies of the store opened; {} of their events have other ids", twice.len());
+}
+
+fn copy_state(directory: &Path, to: &str) {
+    let to = directory.join(to);
+    fs::create_dir(&to).unwrap();
+    for entry in fs::read_dir(directory.join("state")).into_iter().flatten().flatten() {
+        // The log of the database before the database: a page is never older than its log says.
+        let _ = fs::copy(entry.path(), to.join(entry.file_name()));
+    }
+}
+
+#[test]
+fn an_error_is_sent_at_once() {
+    let directory = prepare();
+    let receiver = Receiver::start(1, false);
+    let path = directory.path().join("logs/app.log");
+    append(&path, "[2026-11-25 00:00:00] production.INFO: up\n");
+    let mut running = agent(directory.path(), "state", &receiver, &[]);
+    let count = number("ERRTAIL_LATENCY_COUNT", 20);
+    let mut times = Vec::new();
+    for index in 0..=count {
+        let marker = format!("m-z{index:06}");
+        let started = Instant::now();
+        append(&path, &laravel(&marker));
+        while !receiver.missing(std::slice::from_ref(&marker)).is_empty() {
+            assert!(started.elapsed() < Duration::from_secs(20), "{marker} does not arrive");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        // The first one waits for the program's start.
+        times.extend((index > 0).then(|| started.elapsed()));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    terminate(&mut running);
+    times.sort_unstable();
+    println!("append to request: p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
+    assert!(times[times.len() / 2] < Duration::from_millis(500), "{times:?}");
+}

@@ -1,0 +1,13 @@
+//! The real binary, killed at random moments while writers append and rotate and the receiver fails.
+//!
+//! In: `ERRTAIL_CRASH_KILLS` (default 8) and `ERRTAIL_CRASH_SEED` (default 1). Out: a failure where a written error did
+//! not arrive, or arrived under two event ids. Nothing of the agent is replaced: real files, real store, real HTTP.
+
+#[cfg(test)]
+mod idle;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod writer;

@@ -1,0 +1,134 @@
+//! A receiver of envelopes that fails in every way: answers 429 and 500, hangs, takes an event and loses the answer.
+//!
+//! In: HTTP requests on a loopback port. Out: the event ids under which each marker came. Invariant: an event counts
+//! as taken when it was answered with 200, or its answer was lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::writer::Random;
+
+pub struct Receiver {
+    pub address: SocketAddr,
+    pub faults: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Event ids by marker.
+    taken: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    answers: Mutex<BTreeMap<&'static str, usize>>,
+}
+
+impl Receiver {
+    pub fn start(seed: u64, faults: bool) -> Receiver {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let faults = Arc::new(AtomicBool::new(faults));
+        let shared = Arc::new(Shared::default());
+        let (failing, told) = (Arc::clone(&faults), Arc::clone(&shared));
+        std::thread::spawn(move || {
+            for (index, stream) in listener.incoming().flatten().enumerate() {
+                let (failing, told) = (Arc::clone(&failing), Arc::clone(&told));
+                let random = Random(seed.wrapping_mul(1_000_003).wrapping_add(index as u64));
+                std::thread::spawn(move || serve(&stream, &told, &failing, random));
+            }
+        });
+        Receiver { address, faults, shared }
+    }
+
+    /// The markers of which no event came.
+    pub fn missing(&self, markers: &[String]) -> Vec<String> {
+        let taken = self.shared.taken.lock().unwrap();
+        markers.iter().filter(|marker| !taken.contains_key(*marker)).cloned().collect()
+    }
+
+    pub fn ids_of_markers(&self) -> BTreeMap<String, usize> {
+        let taken = self.shared.taken.lock().unwrap();
+        taken.iter().map(|(marker, ids)| (marker.clone(), ids.len())).collect()
+    }
+
+    pub fn tally(&self) -> String {
+        format!("answers {:?}", self.shared.answers.lock().unwrap())
+    }
+}
+
+/// One connection, request after request.
+fn serve(stream: &TcpStream, shared: &Shared, faults: &AtomicBool, mut random: Random) {
+    let mut reader = BufReader::new(stream);
+    while let Some(body) = request(&mut reader) {
+        let dice = if faults.load(Ordering::Relaxed) { random.below(100) } else { 100 };
+        let (name, answer, takes) = match dice {
+            0..6 => ("limited", Some("429 Too Many Requests\r\nRetry-After: 1"), false),
+            6..14 => ("failed", Some("500 Internal Server Error"), false),
+            14..18 => ("hung", None, false),
+            18..30 => ("lost", None, true),
+            _ => ("taken", Some("200 OK"), true),
+        };
+        *shared.answers.lock().unwrap().entry(name).or_default() += 1;
+        if takes {
+            take(&body, shared);
+        }
+        if name == "hung" {
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+        let Some(answer) = answer else { return };
+        let text = format!("HTTP/1.1 {answer}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}");
+        if (&mut &*stream).write_all(text.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// The body of the next request, unpacked.
+fn request(reader: &mut BufReader<&TcpStream>) -> Option<Vec<u8>> {
+    let mut length = 0;
+    let mut packed = false;
+    let mut begun = false;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() && begun {
+            break;
+        }
+        begun = true;
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        packed |= line.starts_with("content-encoding:") && line.contains("gzip");
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    if packed {
+        let mut whole = Vec::new();
+        flate2::read::MultiGzDecoder::new(body.as_slice()).read_to_end(&mut whole).ok()?;
+        body = whole;
+    }
+    Some(body)
+}
+
+/// Notes the markers in the exceptions of an envelope's events, each with the event's id.
+fn take(envelope: &[u8], shared: &Shared) {
+    for line in envelope.split(|byte| *byte == b'\n') {
+        let Ok(event) = serde_json::from_slice::<Value>(line) else { continue };
+        let Some(values) = event.pointer("/exception/values").and_then(Value::as_array) else { continue };
+        let id = event["event_id"].as_str().unwrap_or_default().to_owned();
+        for value in values {
+            let text = value["value"].as_str().unwrap_or_default();
+            if let Some(at) = text.find("m-") {
+                let marker = text[at..].chars().take(9).collect::<String>();
+                shared.taken.lock().unwrap().entry(marker).or_default().insert(id.clone());
+            }
+        }
+    }
+}
