@@ -164,7 +164,7 @@ impl Builder {
         let file = record.source.path.rsplit('/').next().unwrap_or("");
         let known = [("category", category.unwrap_or("")), ("file", file), ("format", record.format.as_str())];
         let known = known.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let origin = record.origin.iter().filter(|(name, _)| name != "time").cloned();
+        let origin = record.origin.iter().filter(|(name, _)| !matches!(name.as_str(), "time" | "file_id")).cloned();
         let own = self.settings.tags.clone().into_iter().chain(verdict.effects.tags.clone());
         for (name, value) in known.chain(origin).chain(own) {
             let name: String = name
