@@ -6,6 +6,7 @@
 mod check;
 mod events;
 mod issues;
+mod listen;
 mod parse;
 mod pretty;
 mod run;
