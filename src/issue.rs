@@ -10,4 +10,4 @@ mod window;
 
 pub use fingerprint::{Fingerprint, by_rule, fingerprint};
 pub use settings::{Report, Settings};
-pub use window::{Counted, Decision, History, MAX_AGE, Occurrence, Pending, Repeats, State, Why, closes, decide};
+pub use window::{Counted, Decision, History, MAX_AGE, Occurrence, Pending, Repeats, State, Why, decide};

@@ -29,7 +29,7 @@ pub use aside::Failed;
 pub use board::{Filter, IssuePage, IssueRow, Place, Sort};
 pub use commit::{Built, Committed};
 pub use open::OpenError;
-pub use outbox::{ClientReport, Discarded, Fill, Outcome, Outgoing};
+pub use outbox::{ClientReport, Fill, Outcome, Outgoing};
 pub use sample::{Breadcrumb, Sample, SampleException, SampleFrame};
 pub use settings::Settings;
 pub use status::{Agent, Destination, OutcomeCount, Status};
@@ -52,6 +52,8 @@ pub struct Store {
     data_version: i64,
     /// Rows of the outbox that are being sent.
     leased: HashSet<i64>,
+    /// When the tables were last cut to their bounds.
+    tidied_at: Timestamp,
 }
 
 /// A transaction failed: nothing of it is in the store.
@@ -63,13 +65,6 @@ pub struct StoreError {
     /// Why.
     #[source]
     error: rusqlite::Error,
-}
-
-impl StoreError {
-    /// Whether the disk, or its owner's share of it, is full: waiting may help.
-    pub fn is_disk_full(&self) -> bool {
-        self.error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
-    }
 }
 
 impl Store {
@@ -99,6 +94,7 @@ impl Store {
             known: Known::default(),
             data_version: -1,
             leased: HashSet::new(),
+            tidied_at: Timestamp::MIN,
         }
     }
 
@@ -130,6 +126,7 @@ impl Store {
             Ok(_) => self.known.forget_many(),
             Err(_) => self.known.clear(),
         }
+        self.tidy(now)?;
         result
     }
 

@@ -18,7 +18,7 @@ use super::ConfigOption;
 use super::pretty::visible;
 use crate::issue::State;
 use crate::state_dir;
-use crate::store::{Filter, IssueRow, OpenError, Sort, Store, StoreError};
+use crate::store::{Filter, IssueRow, Sort, Store, StoreError};
 
 /// Characters of a message in the table.
 const MESSAGE_CHARS: usize = 90;
@@ -150,7 +150,9 @@ impl StoreOption {
     pub(super) fn open(&self) -> Result<Store, ExitCode> {
         let config = self.config.load().map_err(|error| super::usage_error(&error))?;
         let configured = self.state_dir.as_deref().or(config.state_dir.as_deref());
-        Store::open_shared(&state_dir::resolve(configured)).map_err(|error: OpenError| super::usage_error(&error))
+        let store = Store::open_shared(&state_dir::resolve(configured));
+        let store = store.map_err(|error| super::usage_error(&error))?;
+        Ok(store.with(config.store, config.dedupe))
     }
 }
 

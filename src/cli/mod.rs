@@ -7,6 +7,7 @@ mod check;
 mod events;
 mod explain;
 mod issues;
+mod listen;
 mod parse;
 mod pretty;
 mod rules;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use sentry::types::Dsn;
 
+use super::listen::ListenOption;
 use super::{ConfigOption, pretty};
 use crate::agent::{self, Hooks, Parts};
 use crate::config::Config;
@@ -45,6 +46,8 @@ pub(super) struct Arguments {
     /// Leave out what the log dates before so long: `24h`, `7d`
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     since: Option<SignedDuration>,
+    #[command(flatten)]
+    listen: ListenOption,
     #[command(flatten)]
     config: ConfigOption,
 }
@@ -104,6 +107,7 @@ fn prepare(arguments: &Arguments) -> Result<(Parts, Store, Option<Sender>), Box<
     let hooks = hooks(&config, dsn.as_ref(), arguments.since)?;
     let state_dir = state_dir::resolve(arguments.state_dir.as_deref().or(config.state_dir.as_deref()));
     let store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
+    arguments.listen.start(&state_dir, &config)?;
     let current = std::env::current_dir()?;
     let own = vec![std::path::absolute(&state_dir)?];
     let mut tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;

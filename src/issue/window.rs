@@ -189,11 +189,6 @@ pub fn decide(history: &mut History, occurrence: &Occurrence<'_>, now: Timestamp
     }
 }
 
-/// Whether what was counted has waited long enough to go out by itself.
-pub fn closes(history: &History, now: Timestamp, settings: &Settings) -> bool {
-    history.pending.occurrences > 0 && history.sent_at.is_none_or(|sent| now.duration_since(sent) >= settings.interval)
-}
-
 impl History {
     /// An ignored issue stays so until its time or its count is over.
     fn is_ignored(&mut self, now: Timestamp) -> bool {

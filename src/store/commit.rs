@@ -98,7 +98,7 @@ impl Work<'_> {
         let dsn = finding.dsn_key.as_deref().unwrap_or("");
         let seen = seen_at(&finding.record, &state.settings.timezone, self.now);
         let user = user_hash(&finding.record);
-        let in_budget = self.budget(dsn, state.settings.events_per_hour)?.left > 0;
+        let in_budget = self.budget(dsn, state.settings.budget(state.dedupe.report))?.left > 0;
         let occurrence = Occurrence {
             time: seen,
             new_user: false,

@@ -76,7 +76,7 @@ pub struct ClientReport {
 
 /// Why an event was given up, in Sentry's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Discarded {
+pub(super) enum Discarded {
     /// It waited too long, or was pushed out of what is kept aside.
     CacheOverflow,
     /// Sentry refused it.

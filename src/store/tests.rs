@@ -253,7 +253,7 @@ fn the_files_are_their_owners_alone() {
 #[test]
 fn the_budget_of_an_hour_is_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { events_per_hour: 3, ..Settings::default() };
+    let settings = Settings { events_per_hour: Some(3), ..Settings::default() };
     let mut store = Store::open(dir.path()).unwrap().with(settings, issue::Settings::default());
     let names = ["A", "B", "C", "D", "E"];
     let committed = commit(&mut store, names.iter().zip(0..).map(|(name, n)| finding(name, 1, n)).collect(), at(0));
@@ -436,7 +436,7 @@ fn issues_are_bounded_those_not_seen_for_longest_go_first() {
         finding.record.timestamp = Some(at(second - 100).to_string());
         commit(&mut store, vec![finding], at(second));
     }
-    store.tick(at(10), false).unwrap();
+    store.tidy(at(1000)).unwrap();
     let kinds: Vec<_> = store.issues(&Filter::default(), at(10)).unwrap().into_iter().map(|row| row.kind).collect();
     assert_eq!(kinds, ["Shop\\C", "Shop\\B"]);
     commit(&mut store, vec![finding("A", 1, 9)], at(11));

@@ -8,30 +8,47 @@ use rusqlite::{Connection, params};
 
 use super::commit::Built;
 use super::outbox::{Discarded, Queued, budget_left, fill, hour, move_outcome, push, report, take_budget};
-use super::{Settings, Store, StoreError, before, millis};
+use super::{Settings, State, Store, StoreError, before, millis};
+
+/// How often the tables are cut to their bounds.
+const TIDY_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
 impl Store {
-    /// What is due by time alone: windows that close, events that waited too long, tables that grew too far. To be
-    /// called every few seconds, and with `stopping` at the end: then all that was counted goes out. How many
-    /// events were queued.
+    /// What is due by time alone: windows that close, events that waited too long. To be called every few seconds,
+    /// and with `stopping` at the end: then all that was counted goes out. How many events were queued.
     ///
     /// # Errors
     /// The database refuses.
     pub fn tick(&mut self, now: Timestamp, stopping: bool) -> Result<u64, StoreError> {
         self.in_transaction(|state, db| {
             let due = if stopping { Timestamp::MAX } else { before(now, state.dedupe.interval) };
-            let queued = close_windows(db, due, now, state.settings)?;
+            let queued = close_windows(db, due, now, state)?;
             expire(db, now, state.settings)?;
-            if tidy(db, now, state.settings)? || queued > 0 {
+            if queued > 0 {
                 state.known.clear();
             }
             Ok(queued)
         })
     }
+
+    /// Cuts the tables to their bounds, once in a while.
+    pub(super) fn tidy(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if now.duration_since(self.tidied_at) < TIDY_INTERVAL {
+            return Ok(());
+        }
+        self.tidied_at = now;
+        self.in_transaction(|state, db| {
+            if tidy(db, now, state.settings)? {
+                state.known.clear();
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Queues the last event of each issue that has occurrences which no event told of.
-fn close_windows(db: &Connection, due: Timestamp, now: Timestamp, settings: &Settings) -> rusqlite::Result<u64> {
+fn close_windows(db: &Connection, due: Timestamp, now: Timestamp, state: &State<'_>) -> rusqlite::Result<u64> {
+    let limit = state.settings.budget(state.dedupe.report);
     let mut query = db.prepare_cached(
         "SELECT id, dsn_key, event_id, body FROM issue JOIN sample ON sample.issue = issue.id
          WHERE pending > 0 AND held = 1 AND state != 'ignored' AND dsn_key != '' AND ifnull(sent_at, 0) <= ?1
@@ -43,7 +60,7 @@ fn close_windows(db: &Connection, due: Timestamp, now: Timestamp, settings: &Set
     let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
     let mut queued = 0;
     for (issue, dsn, event) in rows {
-        if budget_left(db, &dsn, settings.events_per_hour, now)? == 0 || fill(db, settings)?.is_full {
+        if budget_left(db, &dsn, limit, now)? == 0 || fill(db, state.settings)?.is_full {
             continue;
         }
         if matches!(push(db, &dsn, Some(issue), &event, now)?, Queued::New) {
@@ -77,7 +94,7 @@ fn tidy(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Resul
         .execute([hour(now) - 24 * i64::from(settings.history_days)])?;
     let gone = db
         .prepare_cached(
-            "DELETE FROM issue WHERE id IN (SELECT id FROM issue WHERE pending = 0 ORDER BY last_seen
+            "DELETE FROM issue WHERE id IN (SELECT id FROM issue WHERE pending = 0 OR dsn_key = '' OR state = 'ignored' ORDER BY last_seen
              LIMIT max(0, (SELECT count(*) FROM issue) - ?1))",
         )?
         .execute([settings.max_issues.cast_signed()])?;
