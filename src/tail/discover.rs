@@ -310,7 +310,7 @@ impl Tail {
         }
         let copy_of = if known.is_none() { self.original_of(path, &head) } else { None };
         let key = self.insert(path, target, metadata, &head);
-        self.begin_at(key, known, metadata);
+        self.begin_at(key, known, metadata, !wanted);
         let Some(tailed) = self.files.get_mut(&key) else { return };
         tailed.copy_of = copy_of;
         tailed.after = self.parted.get(path).copied();
@@ -366,7 +366,7 @@ impl Tail {
     }
 
     /// Sets where the file is read from: the checkpoint, or what the settings say of files that were there before.
-    fn begin_at(&mut self, key: Key, known: Option<Checkpoint>, metadata: &Metadata) {
+    fn begin_at(&mut self, key: Key, known: Option<Checkpoint>, metadata: &Metadata, rotated: bool) {
         let from_end = !self.started && self.settings.from == From::End && !self.is_younger_than_the_store(metadata);
         let Some(file) = self.files.get_mut(&key) else { return };
         match known {
@@ -375,6 +375,8 @@ impl Tail {
                 file.ledger = known.ledger.clone();
                 file.last = Some(known);
             }
+            // Its checkpoint comes before its successor's: behind that one, nobody would look for it.
+            None if rotated => self.steps.push_front(Step::Skipped(key)),
             None if from_end && metadata.len() > 0 => {
                 file.start = Position { offset: metadata.len(), ..Position::beginning() };
                 file.ledger.bytes_skipped = metadata.len();

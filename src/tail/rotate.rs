@@ -13,6 +13,8 @@ use super::rest::{self, Packing};
 use super::tailed::{EDGE_BYTES, Edge, Handle, Tailed, before};
 use super::{AWAY_INTERVAL, Checkpoint, Key, Step, Tail, hash, unix};
 
+/// So many first bytes tell a file apart of which nothing is settled yet.
+const MIN_HEAD_BYTES: u32 = 16;
 /// A deleted file frees its space when it is closed: it is not kept open for long.
 const DELETED_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -220,7 +222,7 @@ impl Tail {
     ) -> Option<Checkpoint> {
         let found = self.sought.iter().position(|known| {
             known.path.parent() == path.parent()
-                && known.offset > 0
+                && (known.offset > 0 || known.file.head_bytes >= MIN_HEAD_BYTES)
                 && match packing {
                     None => rest::holds(file, head, known),
                     Some(packing) => rest::holds_packed(file, packing, head, known),

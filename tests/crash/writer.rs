@@ -10,9 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Rotated files that are kept.
-const KEPT: u32 = 20;
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {
     Rename,
@@ -32,6 +29,7 @@ impl Writer {
         let thread = std::thread::spawn(move || {
             let mut random = Random(seed);
             let mut written = Vec::new();
+            let mut rotations = 0;
             while !stopped.load(Ordering::Relaxed) {
                 let marker = format!("m-{name}{:06}", written.len());
                 let text = if name == "b" { dotnet(&marker) } else { laravel(&marker) };
@@ -42,7 +40,8 @@ impl Writer {
                 append(&path, &text[cut..]);
                 written.push(marker);
                 if random.below(40) == 0 {
-                    rotate(&path, rotation);
+                    rotations += 1;
+                    rotate(&path, rotation, rotations);
                 }
                 std::thread::sleep(Duration::from_millis(2 + random.below(20)));
             }
@@ -58,19 +57,16 @@ impl Writer {
     }
 }
 
-fn rotate(path: &Path, rotation: Rotation) {
-    if rotation == Rotation::Never {
-        return;
-    }
-    let numbered = |index: u32| PathBuf::from(format!("{}.{index}", path.display()));
-    for index in (1..KEPT).rev() {
-        let _ = fs::rename(numbered(index), numbered(index + 1));
-    }
-    if rotation == Rotation::Rename {
-        fs::rename(path, numbered(1)).unwrap();
-    } else {
-        fs::copy(path, numbered(1)).unwrap();
-        OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
+/// Rotated files are kept: what is deleted while the agent is dead could not be asked for.
+fn rotate(path: &Path, rotation: Rotation, count: u32) {
+    let rotated = PathBuf::from(format!("{}.{count}", path.display()));
+    match rotation {
+        Rotation::Never => {}
+        Rotation::Rename => fs::rename(path, rotated).unwrap(),
+        Rotation::CopyTruncate => {
+            fs::copy(path, rotated).unwrap();
+            OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use errtail::tail::{Checkpoint, Key, Position, Settings, Step, Tail};
 use tempfile::TempDir;
 
 /// How long the system may take to tell of a change.
-const NOTICE: Duration = Duration::from_millis(40);
+const NOTICE: Duration = Duration::from_millis(80);
 
 /// The lines of one file that have no end yet.
 #[derive(Default)]

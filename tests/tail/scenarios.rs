@@ -620,3 +620,16 @@ fn what_linemux_sees_is_what_we_see() {
     assert_eq!(theirs.len(), 147);
     assert_eq!(reader.committed.lines, theirs);
 }
+
+#[test]
+fn a_line_is_ended_then_copied_and_truncated_and_rotated_between_two_looks() {
+    let mut reader = Reader::new(&["app.log"]);
+    reader.write("app.log", "one\ntwo\nthree");
+    reader.read();
+    reader.write("app.log", "\n");
+    reader.copy_truncate("app.log", "app.log.1");
+    reader.rename("app.log.1", "app.log.2");
+    reader.rename("app.log", "app.log.1");
+    reader.read();
+    reader.assert_lines(&["one", "two", "three"]);
+}
