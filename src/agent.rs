@@ -7,6 +7,7 @@ mod delivery;
 mod reader;
 
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -65,7 +66,8 @@ where
     let control = Arc::new(Control::default());
     let rung = Arc::new(Notify::new());
     let waker = parts.tail.waker();
-    let delivery = Delivery { store: Arc::clone(&store), rung: Arc::clone(&rung), room: waker.clone() };
+    let delivery = Delivery::new(Arc::clone(&store), Arc::clone(&rung), waker.clone());
+    let sends = send.is_some();
     let mut told = parts.hooks.committed;
     parts.hooks.committed = Box::new(move |batch, committed| {
         if committed.queued > 0 {
@@ -83,22 +85,28 @@ where
         let _ = done.send(());
     })?;
 
+    // One future from the first event to the last: an attempt that is under way is never broken off.
+    let mut sending = pin!(deliver(&delivery, send));
     let mut ended = tokio::select! {
         ended = &mut read => Some(ended),
         () = signals.next() => None,
-        () = deliver(&delivery, send.clone(), None) => None,
+        () = &mut sending => None,
     };
     let limit = if ended.is_some() { ONCE_TIMEOUT } else { STOP_TIMEOUT };
     control.stop.store(true, Ordering::Relaxed);
     waker.wake();
     if ended.is_none() {
-        ended = timeout(STOP_TIMEOUT, read).await.ok();
+        let read = timeout(STOP_TIMEOUT, read);
+        ended = tokio::select! {
+            ended = read => ended.ok(),
+            () = &mut sending => None,
+        };
     }
-    if send.is_some() {
+    if sends {
         delivery.tick(true);
-        let last = deliver(&delivery, send, Some(Instant::now() + limit));
+        delivery.end(Instant::now() + limit);
         tokio::select! {
-            _ = timeout(limit, last) => {}
+            _ = timeout(limit, sending) => {}
             () = signals.next() => {}
         }
     }
@@ -109,13 +117,13 @@ where
     }
 }
 
-/// Sends what is due; without a way to send, does nothing, for ever.
-async fn deliver<F>(delivery: &Delivery, send: Option<F>, until: Option<Instant>)
+/// Sends what is due, until the delivery is told to end; without a way to send, does nothing, for ever.
+async fn deliver<F>(delivery: &Delivery, send: Option<F>)
 where
     F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
 {
     match send {
-        Some(send) => delivery.run(send, until).await,
+        Some(send) => delivery.run(send).await,
         None => std::future::pending().await,
     }
 }

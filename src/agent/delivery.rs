@@ -3,6 +3,7 @@
 //! In: what is due. Out: each event's outcome, told to the store. Invariants: an event leaves the outbox by its outcome
 //! alone; so many requests run at a time, and no more. Does not build events or speak HTTP.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,11 +31,24 @@ pub struct Delivery {
     pub rung: Arc<Notify>,
     /// Rung here when the outbox got room.
     pub room: Waker,
+    /// Once it is to end: until when it waits for what is due.
+    until: Cell<Option<Instant>>,
 }
 
 impl Delivery {
-    /// Sends what is due, for ever, or until nothing waits that is due before `until`.
-    pub async fn run<F>(&self, send: F, until: Option<Instant>)
+    /// The sending side of `store`'s agent.
+    pub fn new(store: Arc<Mutex<Store>>, rung: Arc<Notify>, room: Waker) -> Delivery {
+        Delivery { store, rung, room, until: Cell::new(None) }
+    }
+
+    /// `run` is over once nothing is under way, and nothing waits that is due before `until`.
+    pub fn end(&self, until: Instant) {
+        self.until.set(Some(until));
+        self.rung.notify_one();
+    }
+
+    /// Sends what is due, until it is told to end.
+    pub async fn run<F>(&self, send: F)
     where
         F: AsyncFn(&Outgoing, &[ClientReport]) -> Outcome + Clone + 'static,
     {
@@ -52,7 +66,7 @@ impl Delivery {
                 running.spawn_local(async move { (outgoing.id, send(&outgoing, &reports).await) });
             }
             let next = self.next_due();
-            if let Some(until) = until
+            if let Some(until) = self.until.get()
                 && running.is_empty()
                 && next.is_none_or(|next| next > until)
             {

@@ -3,9 +3,11 @@
 //! In: the configuration, findings. Out: one JSON event a line. Does not send.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use errtail_parsers::Record;
 use jiff::Timestamp;
 
 use crate::config::Config;
@@ -14,6 +16,7 @@ use crate::pipeline::Finding;
 use crate::policy::Action;
 use crate::scrub::Scrubber;
 use crate::source::Sources;
+use crate::tail::{self, FileId};
 
 /// The maker of events that a configuration asks for.
 pub(crate) fn builder(config: &Config) -> Result<Builder, Box<dyn Error>> {
@@ -36,11 +39,21 @@ pub(super) fn print(out: &mut impl Write, builder: &Builder, finding: &Finding, 
         Action::Duplicate => false,
     };
     if printed {
-        let event = builder.event(&finding.record, &finding.verdict, None, Timestamp::now());
+        let mut record = finding.record.clone();
+        record.origin.extend(content_id(&record).map(|id| ("file_id".to_owned(), format!("{id:016x}"))));
+        let event = builder.event(&record, &finding.verdict, None, Timestamp::now());
         serde_json::to_writer(&mut *out, &event)?;
         out.write_all(b"\n")?;
     }
     Ok(())
+}
+
+/// What `run` would call the content that holds a record, so that its event has the same id.
+fn content_id(record: &Record) -> Option<u64> {
+    let path = std::path::absolute(&record.source.path).ok()?;
+    let mut head = Vec::new();
+    File::open(&path).ok()?.take(FileId::HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
+    Some(tail::content_id(&path, &head, record.source.offset))
 }
 
 fn hostname() -> Option<String> {

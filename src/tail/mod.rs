@@ -264,12 +264,7 @@ impl Tail {
     /// for another file's. It is of the path before any rotation, and of the file's first bytes before the record.
     pub fn content_id(&self, key: Key, offset: u64) -> u64 {
         let Some(file) = self.files.get(&key) else { return 0 };
-        let before = usize::try_from(offset).unwrap_or(usize::MAX);
-        let first = file.first.bytes();
-        let mut name = file.family.as_os_str().as_encoded_bytes().to_vec();
-        name.push(b'\n');
-        name.extend_from_slice(&first[..first.len().min(before)]);
-        hash(&name)
+        content_name(&file.family, file.first.bytes(), offset)
     }
 
     /// Checkpoints whose files are gone for good; told once.
@@ -483,4 +478,18 @@ impl Tail {
             tracing::warn!("{}: cannot be read: {problem}; it is tried again", path.display());
         }
     }
+}
+
+/// What `Tail::content_id` gives for a record at `offset` of a file that lies at the absolute `path` and begins with
+/// `head`.
+pub fn content_id(path: &Path, head: &[u8], offset: u64) -> u64 {
+    content_name(&rotate::family(path), &head[..head.len().min(tailed::EDGE_BYTES)], offset)
+}
+
+fn content_name(family: &Path, first: &[u8], offset: u64) -> u64 {
+    let before = usize::try_from(offset).unwrap_or(usize::MAX);
+    let mut name = family.as_os_str().as_encoded_bytes().to_vec();
+    name.push(b'\n');
+    name.extend_from_slice(&first[..first.len().min(before)]);
+    hash(&name)
 }
