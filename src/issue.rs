@@ -5,9 +5,11 @@
 mod fingerprint;
 mod message;
 mod names;
+mod place;
 mod settings;
 mod window;
 
 pub use fingerprint::{Fingerprint, by_rule, fingerprint};
+pub use place::culprit;
 pub use settings::{Report, Settings};
 pub use window::{Counted, Decision, History, MAX_AGE, Occurrence, Pending, Repeats, State, Why, decide};

@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use errtail_parsers::{Exception, Frame, Platform, Record};
+use errtail_parsers::{Exception, Record};
 
+use crate::issue;
 use crate::pipeline::Finding;
 use crate::policy::Action;
 
@@ -54,8 +55,8 @@ pub(super) fn chain(out: &mut impl Write, record: &Record) -> io::Result<()> {
     for (index, exception) in record.exceptions.iter().enumerate() {
         let (label, style) = if index == 0 { ("", RED) } else { ("caused by ", BOLD) };
         writeln!(out, "{label}{style}{}{style:#}{}", visible(&exception.kind), message(exception))?;
-        if let Some(place) = place_of(record.platform, exception) {
-            writeln!(out, "    {place}")?;
+        if let Some(place) = issue::culprit(exception, record.platform) {
+            writeln!(out, "    at {}", visible(&place))?;
         }
     }
     writeln!(out, "  {DIM}{}{DIM:#}", about(record))?;
@@ -76,37 +77,6 @@ fn message(exception: &Exception) -> String {
     match lines.count() {
         0 => {}
         more => drop(write!(text, "\n    {DIM}… {more} lines more{DIM:#}")),
-    }
-    text
-}
-
-/// The first frame of one's own, else the throw site, else the first frame.
-fn place_of(platform: Platform, exception: &Exception) -> Option<String> {
-    let frames = &exception.frames;
-    let own = frames.iter().position(|frame| frame.in_app);
-    if platform == Platform::Php {
-        // PHP names what is called at a place: the function that the place is in is the next frame's.
-        let site = exception.file.as_deref().filter(|file| !file.contains("/vendor/"));
-        return match (site, own) {
-            (Some(file), _) => Some(at(frames.first(), Some(file), exception.line)),
-            (None, Some(own)) => Some(at(frames.get(own + 1), frames[own].file.as_deref(), frames[own].line)),
-            (None, None) => Some(at(frames.first(), exception.file.as_deref(), exception.line)),
-        };
-    }
-    let frame = frames.get(own.unwrap_or(0))?;
-    Some(at(Some(frame), frame.file.as_deref(), frame.line))
-}
-
-fn at(frame: Option<&Frame>, file: Option<&str>, line: Option<u32>) -> String {
-    let mut text = String::from("at");
-    if let Some(frame) = frame {
-        let module = frame.module.as_deref().map(|module| format!("{}.", visible(module))).unwrap_or_default();
-        let function = visible(frame.function.as_deref().unwrap_or("?"));
-        let _ = write!(text, " {module}{BOLD}{function}{BOLD:#}");
-    }
-    if let Some(file) = file {
-        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-        let _ = write!(text, " {DIM}{}{line}{DIM:#}", visible(file));
     }
     text
 }

@@ -11,6 +11,7 @@ use errtail_parsers::{CauseOf, Exception, Platform, Record};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::place::places;
 use super::{message, names};
 
 /// The first byte of each fingerprint: another rule is another number, so that no failure changes its group unsaid.
@@ -88,46 +89,6 @@ fn row(exception: &Exception, platform: Platform, only_app: bool) -> [u8; 32] {
         hash.update(message::shape(&exception.message).as_bytes());
     }
     hash.finalize().into()
-}
-
-/// A function, and the place that it was executing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place<'a> {
-    module: Option<&'a str>,
-    function: Option<&'a str>,
-    file: Option<&'a str>,
-    line: Option<u32>,
-    column: Option<u32>,
-    in_app: bool,
-}
-
-/// The calls of an exception, innermost first. PHP prints beside each call the place of its caller: there a function
-/// belongs to the place of the entry before it, the first one to the throw site.
-fn places(exception: &Exception, platform: Platform) -> impl Iterator<Item = Place<'_>> {
-    let shifted = platform == Platform::Php && (exception.file.is_some() || !exception.frames.is_empty());
-    let frames = &exception.frames;
-    (0..frames.len() + usize::from(shifted)).map(move |index| {
-        let called = frames.get(index);
-        let mut place = Place {
-            module: called.and_then(|frame| frame.module.as_deref()),
-            function: called.and_then(|frame| frame.function.as_deref()),
-            file: exception.file.as_deref(),
-            line: exception.line,
-            column: None,
-            in_app: exception.file.as_deref().is_some_and(|file| !is_package(file)),
-        };
-        let entry = if shifted { index.checked_sub(1).map(|index| &frames[index]) } else { called };
-        if let Some(frame) = entry {
-            place.file = frame.file.as_deref();
-            (place.line, place.column, place.in_app) = (frame.line, frame.column, frame.in_app);
-        }
-        place
-    })
-}
-
-/// Whether a throw site lies in a package; frames say it of themselves.
-fn is_package(file: &str) -> bool {
-    file.split(['/', '\\']).any(|part| part == "vendor")
 }
 
 /// The rows that count. Of a group of exceptions: one of each kind of its members, and the group itself; where all

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use errtail_parsers::Record;
+use errtail_parsers::{Exception, Record};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, params};
@@ -326,23 +326,11 @@ fn host(record: &Record) -> Option<&str> {
         .map(|(_, value)| value.as_str())
 }
 
-/// The first frame of the application's own code, outermost exception first; else the first frame.
+/// The first place of the application's own, in the outermost exception that has one.
 fn culprit(record: &Record) -> Option<String> {
-    let frames = || record.exceptions.iter().flat_map(|exception| &exception.frames);
-    let frame = frames().find(|frame| frame.in_app).or_else(|| frames().next())?;
-    let name = match (&frame.module, &frame.function) {
-        (Some(module), Some(function)) => Some(format!("{module}.{function}")),
-        (module, function) => module.clone().or_else(|| function.clone()),
-    };
-    let place = frame.file.as_ref().map(|file| match frame.line {
-        Some(line) => format!("{file}:{line}"),
-        None => file.clone(),
-    });
-    let text = match (name, place) {
-        (Some(name), Some(place)) => format!("{name} ({place})"),
-        (name, place) => name.or(place)?,
-    };
-    Some(shorten(&text, 500))
+    let own = |exception: &&Exception| exception.frames.iter().any(|frame| frame.in_app);
+    let exception = record.exceptions.iter().find(own).or(record.exceptions.first())?;
+    Some(shorten(&issue::culprit(exception, record.platform)?, 500))
 }
 
 fn shorten(text: &str, bytes: usize) -> String {
