@@ -19,6 +19,8 @@ pub struct Config {
     pub dsn: Option<String>,
     /// A file that holds the DSN, for mounted secrets.
     pub dsn_file: Option<PathBuf>,
+    /// Where the agent's own crashes go; nowhere without one.
+    pub self_dsn: Option<String>,
     /// The environment of logs that do not say theirs.
     pub environment: Option<String>,
     /// The application's release.

@@ -101,17 +101,22 @@ pub fn dsn_key(dsn: &Dsn) -> String {
     format!("{}/{}#{:02x}{:02x}{:02x}", dsn.host(), dsn.project_id(), mark[0], mark[1], mark[2])
 }
 
+/// Chooses the cryptography that TLS uses, once for the process.
+pub fn install_tls() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Another part of the program may have installed one: then that one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
 impl Sender {
     /// A sender to `dsns`; `authorities` is the content of `ca_file`. Proxies come from `HTTPS_PROXY`, `NO_PROXY`, ….
     ///
     /// # Errors
     /// The authorities are no PEM certificates, or TLS cannot be set up.
     pub fn new(dsns: &[Dsn], settings: &Settings, authorities: Option<&[u8]>) -> Result<Sender, Error> {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // Another part of the program may have installed one: then that one serves.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
+        install_tls();
         let mut client = Client::builder()
             .user_agent(AGENT)
             .connect_timeout(Duration::from_secs(settings.connect_timeout_seconds.max(1)))

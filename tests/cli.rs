@@ -66,7 +66,10 @@ fn usage_and_configuration_are_status_2() {
         let output = run(&[command, &log, "--config", &config]);
         assert_eq!(output.status.code(), Some(2), "{command}");
         let said = complaint(&output);
-        assert!(said.ends_with("errtail.toml:2:1: unknown field `exclud`: `exclud`; did you mean `exclude`?"), "{said}");
+        assert!(
+            said.ends_with("errtail.toml:2:1: unknown field `exclud`: `exclud`; did you mean `exclude`?"),
+            "{said}"
+        );
     }
     let output = errtail(&["run", "--once", &log]).env("SENTRY_DSN", "sentry.example.com/1").output().unwrap();
     assert_eq!(output.status.code(), Some(2));

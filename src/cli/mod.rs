@@ -4,6 +4,7 @@
 //! where and what to do. Does not do the work of any room.
 
 mod check;
+mod crashes;
 mod events;
 mod explain;
 mod issues;

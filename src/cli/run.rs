@@ -10,10 +10,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use sentry::ClientInitGuard;
 use sentry::types::Dsn;
 
 use super::listen::ListenOption;
-use super::{ConfigOption, pretty};
+use super::{ConfigOption, crashes, pretty};
 use crate::agent::{self, Hooks, Parts};
 use crate::config::Config;
 use crate::deliver::{self, Sender};
@@ -31,6 +32,9 @@ pub(super) struct Arguments {
     /// Files, directories and globs, in place of the configuration's; `-` reads standard input
     #[arg(value_name = "PATH")]
     paths: Vec<String>,
+    /// Globs of what is not read, besides the configuration's
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
     /// Read what is there to the end, deliver, and exit
     #[arg(long)]
     once: bool,
@@ -69,7 +73,7 @@ fn parse_time(text: &str) -> Result<SignedDuration, String> {
 /// Runs `errtail run`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     start_log();
-    let (parts, store, sender) = match prepare(arguments) {
+    let Prepared { parts, store, sender, crashes: _crashes } = match prepare(arguments) {
         Ok(prepared) => prepared,
         Err(error) => return super::usage_error(error.as_ref()),
     };
@@ -89,14 +93,25 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
+/// What the agent is made of.
+struct Prepared {
+    parts: Parts,
+    store: Store,
+    sender: Option<Sender>,
+    /// Reports the agent's own crashes while it lives.
+    crashes: Option<ClientInitGuard>,
+}
+
 /// All that can be wrong is found here.
-fn prepare(arguments: &Arguments) -> Result<(Parts, Store, Option<Sender>), Box<dyn Error>> {
+fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
     let mut config = arguments.config.load()?;
+    let crashes = crashes::report(config.self_dsn.as_deref())?;
     if !arguments.paths.is_empty() {
         config.tail.paths.clone_from(&arguments.paths);
     }
     let wants_stdin = config.tail.paths.iter().any(|path| path == "-");
     config.tail.paths.retain(|path| path != "-");
+    config.tail.exclude.extend(arguments.exclude.iter().cloned());
     if config.tail.paths.is_empty() && !wants_stdin && arguments.journald.is_empty() {
         return Err("nothing to read: name files, directories or globs, or set `paths` in the configuration".into());
     }
@@ -118,7 +133,8 @@ fn prepare(arguments: &Arguments) -> Result<(Parts, Store, Option<Sender>), Box<
         let started = tail.add_journal(&arguments.journald, arguments.once);
         started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
     }
-    Ok((Parts { tail, settings: config.tail, policy, hooks, once: arguments.once }, store, sender))
+    let parts = Parts { tail, settings: config.tail, policy, hooks, once: arguments.once };
+    Ok(Prepared { parts, store, sender, crashes })
 }
 
 pub(super) fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
