@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use crate::config::Config;
+use crate::metrics::Counters;
 use crate::store::Store;
 use crate::web::{self, Web};
 
@@ -30,11 +31,16 @@ impl ListenOption {
     ///
     /// # Errors
     /// The address is refused, the token cannot be read, or the store cannot be opened.
-    pub(super) fn start(&self, state_dir: &Path, config: &Config) -> Result<(), Box<dyn Error>> {
+    pub(super) fn start(
+        &self,
+        state_dir: &Path,
+        config: &Config,
+        counters: &Arc<Counters>,
+    ) -> Result<(), Box<dyn Error>> {
         let Some(address) = self.listen else { return Ok(()) };
         let token = self.listen_token_file.as_deref().map(token).transpose()?;
         let store = Store::open_shared(state_dir)?.with(config.store.clone(), config.dedupe.clone());
-        let web = Arc::new(Web::new(store, Arc::default(), Arc::new(AtomicBool::new(true)), token));
+        let web = Arc::new(Web::new(store, Arc::clone(counters), Arc::new(AtomicBool::new(true)), token));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime.block_on(web::bind(address, &web))?;
         tracing::info!("the page is at http://{}/", listener.local_addr()?);

@@ -20,10 +20,11 @@ use crate::config::Config;
 use crate::deliver::{self, Sender};
 use crate::event::Builder;
 use crate::issue::Repeats;
+use crate::metrics::Counters;
 use crate::pipeline::{Batch, Finding};
 use crate::policy::Action;
 use crate::state_dir;
-use crate::store::{Built, ClientReport, Committed, Filter, Outgoing, Store};
+use crate::store::{Built, ClientReport, Committed, Filter, Outcome, Outgoing, Store};
 use crate::tail::{From, Tail};
 
 /// Arguments of `errtail run`.
@@ -73,13 +74,17 @@ fn parse_time(text: &str) -> Result<SignedDuration, String> {
 /// Runs `errtail run`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     start_log();
-    let Prepared { parts, store, sender, crashes: _crashes } = match prepare(arguments) {
+    let Prepared { parts, store, sender, counters, crashes: _crashes } = match prepare(arguments) {
         Ok(prepared) => prepared,
         Err(error) => return super::usage_error(error.as_ref()),
     };
     let send = sender.map(|sender| {
         let sender = Arc::new(sender);
-        async move |event: &Outgoing, reports: &[ClientReport]| sender.send(event, reports, Timestamp::now()).await
+        async move |event: &Outgoing, reports: &[ClientReport]| {
+            let outcome = sender.send(event, reports, Timestamp::now()).await;
+            counters.add("errtail_requests_total", "outcome", word(&outcome), 1);
+            outcome
+        }
     });
     match agent::run(parts, store, send) {
         Ok(store) => {
@@ -93,11 +98,22 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
+/// An outcome as the metrics name it.
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Sent => "sent",
+        Outcome::Retry { .. } => "retry",
+        Outcome::Hold { .. } => "hold",
+        Outcome::Failed { .. } => "failed",
+    }
+}
+
 /// What the agent is made of.
 struct Prepared {
     parts: Parts,
     store: Store,
     sender: Option<Sender>,
+    counters: Arc<Counters>,
     /// Reports the agent's own crashes while it lives.
     crashes: Option<ClientInitGuard>,
 }
@@ -122,7 +138,8 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
     let hooks = hooks(&config, dsn.as_ref(), arguments.since)?;
     let state_dir = state_dir::resolve(arguments.state_dir.as_deref().or(config.state_dir.as_deref()));
     let store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
-    arguments.listen.start(&state_dir, &config)?;
+    let counters = Arc::default();
+    arguments.listen.start(&state_dir, &config, &counters)?;
     let current = std::env::current_dir()?;
     let own = vec![std::path::absolute(&state_dir)?];
     let mut tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
@@ -134,7 +151,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
         started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
     }
     let parts = Parts { tail, settings: config.tail, policy, hooks, once: arguments.once };
-    Ok(Prepared { parts, store, sender, crashes })
+    Ok(Prepared { parts, store, sender, counters, crashes })
 }
 
 pub(super) fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
