@@ -3,6 +3,11 @@
 //! In: a line from its `at ` on. Out: a `Frame`, or none. Invariant: a frame has a place that only JavaScript
 //! prints, so that no frame of Java, .NET or PHP and no sentence is taken for one. Does not look at other lines.
 
+use nom::bytes::complete::{is_not, tag, take_until};
+use nom::combinator::{map_opt, opt};
+use nom::sequence::preceded;
+use nom::{IResult, Parser};
+
 use crate::Frame;
 
 /// The frame that a line (trimmed, beginning with `at `) holds.
@@ -81,19 +86,30 @@ fn file_only(file: &str) -> Frame {
     Frame { file: Some(file.to_owned()), ..Frame::default() }
 }
 
-// eval at evalRule (/srv/a/rules.js:114:12), <anonymous>:1:65 · eval at <anonymous> (eval at sub (https://a.example/x.js:5:2))
-fn eval(origin: &str) -> Option<Frame> {
-    let inner = origin.rsplit_once("), ").and_then(|(_, place)| file_line_column(place));
-    let outer = || {
-        let from = origin.rfind(" (").map_or(0, |at| at + 2);
-        let text = &origin[from..];
-        file_line_column(&text[..text.find(')').unwrap_or(text.len())])
-    };
-    match inner {
+/// Evals within evals that are followed; V8 prints no more than a few.
+const MAX_EVALS: u8 = 16;
+
+/// The frame of evaluated code: its own place, or where it was evaluated.
+fn eval(text: &str) -> Option<Frame> {
+    let (_, (outer, own)) = origin(text, 0).ok()?;
+    match own {
         // A browser's page names its script; the code of a server's eval has only its own place.
-        Some(inner) if !origin.contains("://") => Some(inner),
-        inner => outer().or(inner),
+        Some(own) if !text.contains("://") => Some(own),
+        _ => Some(outer),
     }
+}
+
+// evalRule (/srv/a/rules.js:114:12), <anonymous>:1:65 · <anonymous> (eval at sub (https://a.example/x.js:5:2))
+/// Where code was evaluated, in the innermost of nested evals, and the code's own place behind it.
+fn origin(text: &str, depth: u8) -> IResult<&str, (Frame, Option<Frame>)> {
+    let (text, _) = (take_until(" ("), tag(" (")).parse(text)?;
+    let (text, outer) = match text.strip_prefix("eval at ").filter(|_| depth < MAX_EVALS) {
+        Some(nested) => origin(nested, depth + 1).map(|(rest, (outer, _))| (rest, outer))?,
+        None => map_opt(take_until(")"), file_line_column).parse(text)?,
+    };
+    let (text, _) = tag(")").parse(text)?;
+    let (text, own) = opt(preceded(tag(", "), map_opt(is_not(")"), file_line_column))).parse(text)?;
+    Ok((text, (outer, own)))
 }
 
 /// `file:line:column` or `file:line`.
