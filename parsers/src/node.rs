@@ -4,6 +4,7 @@
 //! printed them (`evidence` lists the mechanisms). Invariants: only V8's and the browsers' calls are claimed; all
 //! work is linear in the region. Does not read the common fields of a header or an object.
 
+mod access;
 mod crash;
 mod entry;
 mod error;
@@ -159,15 +160,25 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     }
     let by_logger = || header.and_then(|header| header.logger.as_deref()).and_then(evidence::in_logger);
     let by_words = || words.as_deref().and_then(evidence::in_words);
-    let is_bare = words.is_none() && found.around.is_none() && header.is_none();
-    let by_shape = || {
-        is_bare.then(|| evidence::in_bare_stack(&found.exceptions[0], inspect::indent_of(lines[found.head]))).flatten()
+    let own_words = words.as_deref().filter(|words| *words != found.exceptions[0].message);
+    let is_alone = own_words.is_none() && found.around.is_none();
+    let is_bare = is_alone && header.is_none();
+    let by_shape =
+        || is_bare.then(|| evidence::in_bare_stack(&found.exceptions, inspect::indent_of(lines[found.head]))).flatten();
+    let is_severe = record.level.is_none_or(|level| level >= Level::Error);
+    let by_answer = || {
+        let time = header.and_then(|header| header.timestamp.as_deref());
+        let above = found.lines.start.checked_sub(1).filter(|_| is_bare).map(|above| lines[above]);
+        (is_alone && is_severe).then(|| evidence::in_answers(above, &lines[found.lines.end..], time)).flatten()
     };
+    let surely_shaped = || by_shape().filter(|by| by.handled.is_some());
     record.mechanism = record
         .mechanism
         .or_else(by_logger)
         .or_else(|| evidence::in_mark(lines[found.head]))
         .or_else(by_words)
+        .or_else(surely_shaped)
+        .or_else(by_answer)
         .or_else(by_shape);
     record.message = words.or(record.message);
     record.exceptions = found.exceptions;
@@ -215,13 +226,19 @@ fn format_of(object: &Object) -> &'static str {
         "tslog"
     } else if has("context") && has("pid") || has("pid") && has("timestamp") && has("level") {
         "nest"
-    } else if has("requestId") && has("timestamp") {
+    } else if has("requestId") && has("timestamp") && is_lambda(object) {
         "lambda"
     } else if has("level") && has("message") {
         "winston"
     } else {
         "json"
     }
+}
+
+/// Lambda's runtime spells levels in capitals; the text format's objects have none.
+fn is_lambda(object: &Object) -> bool {
+    let level = object.get("level").and_then(Value::as_str);
+    level.is_none_or(|level| level.bytes().all(|c| c.is_ascii_uppercase()))
 }
 
 /// The lines without what stands before each of them, where the call at `hit` has something before it.

@@ -125,7 +125,7 @@ impl Policy {
 
 /// Node's servers print what they answer with a 4xx; outside of a server nobody answers.
 fn is_answered(record: &Record, category: Category) -> bool {
-    const SERVERS: [&str; 6] = ["express.", "koa.", "fastify.", "nest.", "pino_http", "node.bare_stack"];
+    const SERVERS: [&str; 7] = ["express.", "koa.", "fastify.", "nest.", "pino_http", "node.bare_", "node.answered"];
     let mechanism = record.mechanism.as_ref().map_or("node.bare_stack", |mechanism| mechanism.kind.as_str());
     record.platform == Platform::Node
         && category == Category::Http

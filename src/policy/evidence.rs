@@ -71,6 +71,8 @@ enum Report {
     Passing,
     /// The same, of a library that tries again by itself: it is dealt with unless a caller prints it too.
     Retrying,
+    /// It stands there without a word, as a last resort prints it: unhandled unless another print tells more.
+    Presumed,
 }
 
 /// The reporters and words of all lists.
@@ -128,6 +130,7 @@ impl Reporters {
             Report::Unhandled => (Some(false), Strength::Certain, "unhandled"),
             Report::Handled => (Some(true), Strength::Told, "handled"),
             Report::Passing => (None, Strength::Passing, "not known to be handled"),
+            Report::Presumed => (Some(false), Strength::Unknown, "unhandled unless another print tells more"),
             Report::Retrying => (Some(true), Strength::Passing, "handled unless a caller prints it too"),
         };
         let reason = format!("{meaning}: printed by {what} (reporter {name})");

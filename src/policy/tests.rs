@@ -284,6 +284,21 @@ fn one_failure_printed_by_several_layers_is_sent_once() {
 }
 
 #[test]
+fn a_stack_alone_is_unhandled_until_another_print_tells() {
+    let bare = |line| {
+        let mut found = logged(line, "", "", Level::Error, 3);
+        (found.platform, found.level, found.logger, found.message) = (Platform::Node, None, None, None);
+        last_resort(found, "node.bare_stack")
+    };
+    let alone = judge(policy(), vec![bare(1)]);
+    assert_eq!((alone[0].handled, alone[0].action), (Some(false), Action::Send));
+    let mut told = logged(9, "shop", "using cached prices", Level::Error, 3);
+    told.platform = Platform::Node;
+    let both = judge(policy(), vec![bare(1), told]);
+    assert!(both.iter().all(|verdict| verdict.handled == Some(true)), "{both:?}");
+}
+
+#[test]
 fn what_was_dealt_with_is_not_the_failure_that_followed() {
     let retried = logged(1, "Shop.Import", "Attempt 1 failed, retrying in 5 s", Level::Error, 4);
     let crash = last_resort(logged(9, "", "", Level::Fatal, 6), "dotnet.crash");

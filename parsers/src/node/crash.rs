@@ -38,12 +38,31 @@ pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
         found.lines.start = found.head - 1;
         found.mechanism = Some(Mechanism { kind: "hapi.default_handler".to_owned(), handled: Some(false) });
     }
+    if found.mechanism.is_none() && found.lines.start == found.head {
+        announced(lines, found);
+    }
     let version = version_below(lines, found.lines.end);
     if let Some(version) = version {
         found.lines.end = version + 1;
         let kind = "node.uncaught_exception";
         found.mechanism.get_or_insert_with(|| Mechanism { kind: kind.to_owned(), handled: Some(false) });
     }
+}
+
+/// A global handler's line above the error.
+// Exception origin: uncaughtException · … The promise rejected with the reason:
+fn announced(lines: &[&str], found: &mut Trace) {
+    let above = |number: usize| found.head.checked_sub(number).and_then(|line| lines.get(line)).copied().unwrap_or("");
+    let by_node = above(1).starts_with("This error originated either by throwing inside of an async function");
+    let origin = above(1).strip_prefix("Exception origin: ").map(str::trim);
+    let rejected = by_node || origin == Some("unhandledRejection");
+    if !rejected && origin != Some("uncaughtException") {
+        return;
+    }
+    let lines_above = if origin.is_some() && above(2).starts_with("Caught exception: ") { 2 } else { 1 };
+    let kind = if rejected { "node.unhandled_rejection" } else { "node.uncaught_exception" };
+    found.mechanism = Some(Mechanism { kind: kind.to_owned(), handled: Some(false) });
+    found.lines.start = found.head - lines_above;
 }
 
 // (Use `node --trace-warnings ...` to show where the warning was created)

@@ -18,12 +18,18 @@
 //! | `pino_http` | false | `err`, `res` and `responseTime` in one entry (true below 500) |
 //! | `lambda.invoke` | false | `Invoke Error`, or `errorType` in the entry |
 //! | `lambda.uncaught` | false | `Uncaught Exception` of the Lambda runtime |
-//! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or any `console.error(error)` |
+//! | `node.answered` | by it | the access log's lines beside an error without words: false with a 5xx, true with another of the same second |
+//! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or `console.error(error.stack)` |
+//! | `node.bare_error` | none | the same with the error's properties, as `console.error(error)` prints them |
 
 use serde_json::Value;
 
+use super::access;
 use crate::json::Object;
 use crate::{Exception, Mechanism};
+
+/// Bytes of a time as far as its second.
+const SECOND_BYTES: usize = "2026-03-04T05:06:07".len();
 
 fn mechanism(kind: &str, handled: Option<bool>) -> Option<Mechanism> {
     Some(Mechanism { kind: kind.to_owned(), handled })
@@ -68,7 +74,8 @@ pub(crate) fn in_logger(logger: &str) -> Option<Mechanism> {
 }
 
 /// From a stack that stands alone: no words, no header.
-pub(crate) fn in_bare_stack(first: &Exception, indent: usize) -> Option<Mechanism> {
+pub(crate) fn in_bare_stack(chain: &[Exception], indent: usize) -> Option<Mechanism> {
+    let first = chain.first()?;
     if first.properties.iter().any(|(key, _)| key == "digest") {
         return mechanism("next.handler", Some(false));
     }
@@ -84,7 +91,24 @@ pub(crate) fn in_bare_stack(first: &Exception, indent: usize) -> Option<Mechanis
     if through_express && first.properties.is_empty() {
         return mechanism("express.default_handler", Some(false));
     }
-    mechanism("node.bare_stack", None)
+    let kind = if first.properties.is_empty() { "node.bare_stack" } else { "node.bare_error" };
+    mechanism(kind, None)
+}
+
+/// From the access log's lines around an error that stands without words: those right behind it, and the one right
+/// `above` it, as Express prints what nobody caught when it has answered. Requests overlap: a failed one counts
+/// wherever it stands, one that went well only if it ended in the second of the error's own `time`.
+pub(crate) fn in_answers(above: Option<&str>, behind: &[&str], time: Option<&str>) -> Option<Mechanism> {
+    let mut answers = behind.iter().map_while(|line| Some((*line, access::status(line)?)));
+    let failed = above.and_then(access::status).is_some_and(|status| status >= 500)
+        || answers.clone().any(|(_, status)| status >= 500);
+    if failed {
+        return mechanism("node.answered", Some(false));
+    }
+    let second = time?.get(..SECOND_BYTES)?;
+    let (line, _) = answers.find(|(line, _)| !access::is_probe(line))?;
+    let is_near = access::time(line).is_some_and(|time| time.get(..SECOND_BYTES) == Some(second));
+    is_near.then(|| mechanism("node.answered", Some(true))).flatten()
 }
 
 /// From the fields of an entry that is an object.

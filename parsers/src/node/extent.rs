@@ -4,6 +4,7 @@
 //! function of the lines alone; constant work and memory a line, but for a comparison with the region's beginning
 //! once a record. Does not parse: the parser decides what of the region is the record.
 
+use super::access;
 use super::inspect::indent_of;
 use super::stack::{self, Part};
 use crate::browser;
@@ -24,6 +25,9 @@ const BLANK_LINES: u8 = 3;
 /// Lines above the hit in which an object may begin that holds the error.
 const ABOVE_LINES: usize = 60;
 
+/// Lines of an access log behind a trace that may tell how the request was answered.
+const ANSWER_LINES: u8 = 3;
+
 /// The extent of one region.
 #[derive(Debug, Default)]
 pub(crate) struct Extent {
@@ -38,6 +42,8 @@ pub(crate) struct Extent {
     /// Properties of the error are being printed.
     open: bool,
     blanks: u8,
+    /// Answers that follow the trace.
+    answers: u8,
 }
 
 impl Extent {
@@ -64,6 +70,19 @@ impl Extent {
     /// Whether properties are being printed, of which there may be any number.
     pub(crate) fn is_open(&self) -> bool {
         self.open || self.object
+    }
+
+    /// Takes a line that tells how a request was answered, right behind the trace; none where the line is none.
+    pub(crate) fn answer(&mut self, line: &[u8]) -> Option<Step> {
+        if self.base.is_none() || self.is_open() {
+            return None;
+        }
+        let answers = std::str::from_utf8(line).is_ok_and(|text| access::status(text).is_some());
+        if answers && self.answers < ANSWER_LINES {
+            self.answers += 1;
+            return Some(Step::On);
+        }
+        (self.answers > 0).then_some(Step::Before)
     }
 
     /// Takes the next line; `before` is the region before its first call.

@@ -143,8 +143,25 @@ pub(crate) fn head_above(lines: &[&str], call: usize) -> Option<(usize, usize)> 
 fn loose_head(lines: &[&str], call: usize) -> Option<(usize, usize)> {
     let line = (call.saturating_sub(2)..call).rev().find(|index| !lines[*index].trim().is_empty());
     let Some(line) = line else { return Some((call, 0)) };
-    let at = head::at_start(lines[line], true).map_or(indent_of(lines[line]), |head| head.start);
+    let text = lines[line];
+    let at = head::at_start(text, true).map_or_else(|| indent_of(text) + own_words(text.trim_start()), |h| h.start);
     Some((line, at))
+}
+
+/// Bytes of what a logger printed before a message without a type: as far as the message shows where it begins.
+// unhandledRejection fetch failed · lookup failed, using the last rates ENOENT: no such file or directory, open '/x'
+fn own_words(text: &str) -> usize {
+    for event in ["unhandledRejection", "uncaughtException"] {
+        if text.strip_prefix(event).is_some_and(|rest| rest.starts_with([' ', ':'])) {
+            return text.len() - text[event.len()..].trim_start_matches([':', ' ']).len();
+        }
+    }
+    let is_code = |word: &str| word.len() > 3 && word.starts_with('E') && word.bytes().all(|c| c.is_ascii_uppercase());
+    let codes = text.match_indices(": ").filter_map(|(colon, _)| {
+        let start = text[..colon].rfind(' ').map_or(0, |blank| blank + 1);
+        is_code(&text[start..colon]).then_some(start)
+    });
+    codes.min().unwrap_or(0)
 }
 
 fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<Trace> {
@@ -241,7 +258,8 @@ fn properties_here(lines: &[&str], line: usize, indent: usize) -> Option<Trace> 
     let end = behind(lines, reader.place());
     let exceptions = entry::find(&around)?.exceptions;
     let first = line.saturating_sub(1);
-    Some(Trace { exceptions, lines: first..end, head: first, around: Some(around), ..Trace::default() })
+    let before = (line > 0).then(|| words_before(lines[first])).flatten();
+    Some(Trace { exceptions, lines: first..end, head: first, before, around: Some(around), ..Trace::default() })
 }
 
 /// The line behind a place: a line that holds something after the place is still one of the record.

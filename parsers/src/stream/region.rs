@@ -146,6 +146,14 @@ impl Open {
             self.cursor = end;
             return self.breaks.filter(|at| end - at > FOREIGN_BYTES).map(Extent::Ends);
         }
+        match self.calls.answer(text).filter(|_| !self.crash && self.breaks.is_none()) {
+            Some(node::Step::On) => {
+                self.cursor = end;
+                return None;
+            }
+            Some(_) => return Some(Extent::Ends(self.cursor)),
+            None => {}
+        }
         match line::kind(text) {
             Kind::Begin if self.crash && self.asides < MAX_ASIDES && dotnet::is_aside(text) => {
                 self.breaks = self.breaks.or(Some(self.cursor));

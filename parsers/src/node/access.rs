@@ -1,0 +1,66 @@
+//! What a server answered, as access logs tell it on a line of their own.
+//!
+//! In: one line, without colours. Out: the answer's status and time. Invariant: linear in the line; only a method, a path and a status in this
+//! order are an answer. Does not say whose answer it is.
+
+use crate::header::is_access_log;
+use crate::time;
+
+/// Methods that access logs name.
+const METHODS: [&str; 7] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD ", "OPTIONS "];
+
+/// The status that an access log's line tells.
+// 10.0.0.7 - - [04/Mar/2026:05:06:07 +0000] "GET /carts/7 HTTP/1.1" 500 31 "-" "-" · POST /carts 201 12.4 ms - 31
+pub(crate) fn status(line: &str) -> Option<u16> {
+    if line.starts_with([' ', '\t']) {
+        return None;
+    }
+    let path = METHODS.iter().find_map(|method| {
+        let at = line.find(method).filter(|at| !line[..*at].ends_with(|c: char| c.is_alphanumeric()))?;
+        line[at + method.len()..].strip_prefix('/')
+    })?;
+    let (_, rest) = path.split_once(' ')?;
+    let rest = match rest.strip_prefix("HTTP/") {
+        Some(version) => version.split_once(' ')?.1,
+        None => rest.trim_start_matches("-> ").trim_start_matches("- "),
+    };
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let ends = rest[digits..].is_empty() || rest[digits..].starts_with([' ', ',']);
+    rest[..digits].parse().ok().filter(|status| ends && (100..600).contains(status))
+}
+
+/// The line's time, local to the log.
+pub(crate) fn time(line: &str) -> Option<String> {
+    let stamp = match line.split_once(" [") {
+        Some((_, text)) if is_access_log(line) => time::at_start(text),
+        _ => time::at_start(line),
+    };
+    stamp?.value
+}
+
+/// Whether a machine asked how the service is: its answer tells nothing of another request.
+pub(crate) fn is_probe(line: &str) -> bool {
+    ["/health", "/ready", "/live", "/ping", "/metrics", "/status"].iter().any(|path| line.contains(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::status;
+
+    #[test]
+    fn answers() {
+        for (line, found) in [
+            (r#"10.0.0.7 - - [04/Mar/2026:05:06:07 +0000] "GET /carts/7?a=b HTTP/1.1" 500 31 "-" "-""#, Some(500)),
+            ("POST /carts 201 12.4 ms - 31", Some(201)),
+            ("[5:06:07 AM] info: GET /carts/7 404 2ms", Some(404)),
+            ("GET /carts/7 -> 429 Too Many Requests", Some(429)),
+            ("    at GET /carts 500", None),
+            ("BUDGET /carts 500", None),
+            ("could not GET /carts", None),
+            ("GET /carts 5000", None),
+            ("GET http://partner.example/quotes 500", None),
+        ] {
+            assert_eq!(status(line), found, "{line}");
+        }
+    }
+}
