@@ -63,9 +63,11 @@ fn nothing_is_lost_and_nothing_has_two_ids() {
     let mut copies = 0;
     // An agent that has never committed cannot tell what it had seen.
     let mut running = agent(directory.path(), "state", &receiver, &[]);
-    while receiver.ids_of_markers().len() < 3 {
+    let first: Vec<String> = ["a", "b", "c"].iter().map(|name| format!("m-{name}000000")).collect();
+    while !receiver.missing(&first).is_empty() {
         std::thread::sleep(Duration::from_millis(5));
     }
+    writers.iter().for_each(|writer| writer.rotates.store(true, Ordering::Relaxed));
     running.kill().unwrap();
     running.wait().unwrap();
     for kill in 0..kills {
