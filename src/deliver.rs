@@ -30,6 +30,8 @@ const AGENT: &str = concat!("errtail/", env!("CARGO_PKG_VERSION"));
 const ANSWER_BYTES: usize = 2048;
 /// Longest pause after failures in a row.
 const MAX_BACKOFF: Duration = Duration::from_secs(15 * 60);
+/// Longest pause of one event, while others of its DSN are answered.
+const MAX_EVENT_BACKOFF: Duration = Duration::from_secs(60);
 /// How long a DSN rests after Sentry refused its key.
 const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
 
@@ -232,9 +234,12 @@ impl Destination {
                 Outcome::Hold { until: limit.until, why: limit.why.clone() }
             }
             Answer::Unavailable(why) => {
-                let at = after(now, backoff(state.failures.max(event.attempts + 1), &event.event_id));
-                state.hold(at, why);
-                tracing::warn!(dsn = event.dsn_key, until = %at, "Sentry cannot be reached, events wait: {why}");
+                let held = after(now, backoff(state.failures, &event.event_id));
+                state.hold(held, why);
+                // An event that alone is never answered does not hold the others; what an outage held comes soon after.
+                let own = backoff(event.attempts + 1, &event.event_id).min(MAX_EVENT_BACKOFF);
+                let at = held.max(after(now, own));
+                tracing::warn!(dsn = event.dsn_key, until = %held, "Sentry cannot be reached, events wait: {why}");
                 Outcome::Retry { at, why: why.clone() }
             }
             Answer::TooLarge(why) | Answer::Rejected(why) => {

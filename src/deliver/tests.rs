@@ -151,6 +151,17 @@ async fn outages_are_tried_by_one_event_with_growing_pauses() {
 }
 
 #[tokio::test]
+async fn an_event_that_often_failed_does_not_hold_the_others() {
+    let failed = "HTTP/1.1 500 Internal Server Error\nContent-Length: 0\nConnection: close\n\n";
+    let (dsn, _received) = server(vec![Step::Answer(failed), Step::Answer(OK)]);
+    let sender = sender(&dsn);
+    let often = Outgoing { attempts: 9, ..event(&dsn) };
+    let Outcome::Retry { at: next, .. } = sender.send(&often, &[], at(0)).await else { panic!("no retry") };
+    assert!(next > at(5) && next <= at(60), "{next}");
+    assert_eq!(sender.send(&event(&dsn), &[], at(5)).await, Outcome::Sent);
+}
+
+#[tokio::test]
 async fn a_refused_event_is_set_aside_and_a_refused_key_stops_the_dsn() {
     let (dsn, received) = server(vec![
         Step::Answer(

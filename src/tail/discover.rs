@@ -353,6 +353,7 @@ impl Tail {
             queued: false,
             away: false,
             copy_of: None,
+            same: 0,
             after: None,
             replaced: false,
             ledger: Ledger::default(),

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use super::pattern::is_rotated;
 use super::rest::{self, Packing};
-use super::tailed::{EDGE_BYTES, Edge, Handle, Tailed, before};
+use super::tailed::{Edge, FIRST_BYTES, Handle, Tailed, before};
 use super::{AWAY_INTERVAL, Checkpoint, Key, Step, Tail, hash, unix};
 
 /// So many first bytes tell a file apart of which nothing is settled yet.
 const MIN_HEAD_BYTES: u32 = 16;
+/// Bytes of a copy and its original that are compared at a time.
+const COMPARED_BYTES: usize = 64 * 1024;
 /// A deleted file frees its space when it is closed: it is not kept open for long.
 const DELETED_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -106,7 +108,9 @@ impl Tail {
                 self.queue(original);
                 return false;
             }
-            if is_copy(copy, of) {
+            let same = common_bytes(copy, of);
+            if let Some(copy) = self.files.get_mut(&key).filter(|_| same.is_some()) {
+                copy.same = same.unwrap_or_default();
                 return false;
             }
         }
@@ -122,13 +126,18 @@ impl Tail {
         let family = self.families.get(&family(path))?;
         family.iter().copied().find(|key| {
             let Some(original) = self.files.get(key) else { return false };
+            let base = original.path.file_name().and_then(|base| base.to_str()).unwrap_or("");
+            if is_rotated(base, name) {
+                // What was rotated away is not written to the old name again.
+                return false;
+            }
             let first = original.first.bytes();
             let length = first.len().min(head.len());
             if length > 0 {
                 return first[..length] == head[..length];
             }
             // Nothing to compare yet: its name must tell.
-            original.path.file_name().and_then(|base| base.to_str()).is_some_and(|base| is_rotated(name, base))
+            is_rotated(name, base)
         })
     }
 
@@ -259,7 +268,8 @@ impl Tail {
                     file.ledger.gaps += 1;
                 }
             }
-            self.steps.push_back(Step::Ended(key));
+            let step = self.settle(key).unwrap_or(Step::Ended(key));
+            self.steps.push_back(step);
         } else {
             self.steps.push_back(Step::Moved { from: key, to: Key(last_key + 1) });
         }
@@ -278,17 +288,24 @@ impl Tail {
     }
 }
 
-/// Whether `copy` holds nothing but the beginning of what `original` holds now.
-fn is_copy(copy: &Tailed, original: &Tailed) -> bool {
+/// How many bytes `copy` holds, if they are the first ones of what `original` holds now. Each is compared once: logs of
+/// one writer can be alike at both ends and differ between.
+fn common_bytes(copy: &Tailed, original: &Tailed) -> Option<u64> {
+    let mut same = copy.same;
     let (Some(Handle::Plain(copy)), Some(Handle::Plain(original))) = (&copy.handle, &original.handle) else {
-        return true;
+        return Some(same);
     };
-    let end = copy.metadata().map_or(0, |metadata| metadata.len());
-    let mut begins = [[0; EDGE_BYTES]; 2];
-    let [begin, same] = &mut begins;
-    let (Ok(count), Ok(_)) = (unix::read_at(copy, begin, 0), unix::read_at(original, same, 0)) else { return true };
-    begin[..count] == same[..count]
-        && before(copy, end).is_ok_and(|edge| before(original, end).is_ok_and(|same| same == edge))
+    let (mut piece, mut other) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
+    loop {
+        let count = unix::read_at(copy, &mut piece, same).unwrap_or(0);
+        if count == 0 {
+            return Some(same);
+        }
+        if unix::read_at(original, &mut other[..count], same).ok() != Some(count) || piece[..count] != other[..count] {
+            return None;
+        }
+        same += count as u64;
+    }
 }
 
 /// How what may be a copy stands to what was read of its original, which is gone.
@@ -309,7 +326,8 @@ fn compare(copy: &Tailed, original: &Tailed) -> Likeness {
         return Likeness::Differs;
     }
     if size < original.read {
-        return Likeness::Shorter;
+        // What was not compared while it could be is rather read twice, under the same ids, than not at all.
+        return if copy.same >= size { Likeness::Shorter } else { Likeness::Differs };
     }
     match before(file, original.read) {
         Ok(edge) if edge == original.edge.bytes() => Likeness::Holds,
@@ -331,7 +349,7 @@ impl Tailed {
     fn pass(&mut self) {
         let Some(Handle::Plain(file)) = &self.handle else { return };
         let end = file.metadata().map_or(0, |metadata| metadata.len());
-        let mut first = vec![0; EDGE_BYTES.min(usize::try_from(end).unwrap_or(EDGE_BYTES))];
+        let mut first = vec![0; FIRST_BYTES.min(usize::try_from(end).unwrap_or(FIRST_BYTES))];
         if let (Ok(_), Ok(edge)) = (unix::read_at(file, &mut first, 0), before(file, end)) {
             self.first = Edge::first(&first);
             self.edge = Edge::last(&edge);

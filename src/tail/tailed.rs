@@ -13,42 +13,44 @@ use std::time::Instant;
 use super::unix::{self, Place};
 use super::{Checkpoint, FileId, Key, Ledger, Position, hash};
 
-/// So many bytes are compared at the beginning, and before the place of reading.
+/// So many bytes are compared before the place of reading,
 pub(super) const EDGE_BYTES: usize = 64;
+/// and so many at the beginning: a log's first lines are the same at each start of its writer, but for their time.
+pub(super) const FIRST_BYTES: usize = 256;
 
 /// So many NULs in a row are no text.
 const HOLE_BYTES: usize = 16;
 
 /// A few bytes, to be compared.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Edge {
-    length: u8,
-    bytes: [u8; EDGE_BYTES],
+pub(super) struct Edge<const BYTES: usize> {
+    length: u16,
+    bytes: [u8; BYTES],
 }
 
-impl Edge {
-    pub(super) fn first(bytes: &[u8]) -> Edge {
-        Edge::copy(&bytes[..bytes.len().min(EDGE_BYTES)])
+impl<const BYTES: usize> Edge<BYTES> {
+    pub(super) fn first(bytes: &[u8]) -> Self {
+        Edge::copy(&bytes[..bytes.len().min(BYTES)])
     }
 
-    pub(super) fn last(bytes: &[u8]) -> Edge {
-        Edge::copy(&bytes[bytes.len().saturating_sub(EDGE_BYTES)..])
+    pub(super) fn last(bytes: &[u8]) -> Self {
+        Edge::copy(&bytes[bytes.len().saturating_sub(BYTES)..])
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
 
-    fn copy(from: &[u8]) -> Edge {
-        let mut bytes = [0; EDGE_BYTES];
+    fn copy(from: &[u8]) -> Self {
+        let mut bytes = [0; BYTES];
         bytes[..from.len()].copy_from_slice(from);
-        Edge { length: from.len() as u8, bytes }
+        Edge { length: from.len() as u16, bytes }
     }
 
-    /// The last `EDGE_BYTES` of what this edge ends, and of `more`.
+    /// The last bytes of what this edge ends, and of `more`.
     fn push(&mut self, more: &[u8]) {
         let mut joined = self.bytes().to_vec();
-        joined.extend_from_slice(&more[more.len().saturating_sub(EDGE_BYTES)..]);
+        joined.extend_from_slice(&more[more.len().saturating_sub(BYTES)..]);
         *self = Edge::last(&joined);
     }
 }
@@ -86,8 +88,8 @@ pub(super) struct Tailed {
     pub read: u64,
     /// Where the parser begins.
     pub start: Position,
-    pub first: Edge,
-    pub edge: Edge,
+    pub first: Edge<FIRST_BYTES>,
+    pub edge: Edge<EDGE_BYTES>,
     /// Size and time of the last look.
     pub size: u64,
     pub modified: i64,
@@ -98,6 +100,8 @@ pub(super) struct Tailed {
     pub away: bool,
     /// It looks like a copy of this file, and is not read as long as it does.
     pub copy_of: Option<Key>,
+    /// So many first bytes were seen to be those of the original.
+    pub same: u64,
     /// The file that stood at its path before it; that one is read first.
     pub after: Option<Key>,
     /// Its content was replaced: its place belongs to another generation.
@@ -158,7 +162,7 @@ impl Tailed {
                 Ok(self.take(&buffer[known..known + count], known))
             }
             Some(Handle::Plain(file)) => {
-                let mut first = [0; EDGE_BYTES];
+                let mut first = [0; FIRST_BYTES];
                 let first = &mut first[..usize::from(self.first.length)];
                 let count = unix::read_at(file, buffer, self.read - known as u64)?;
                 if count < known
@@ -197,9 +201,13 @@ impl Tailed {
         if fresh.is_empty() {
             return Got::Nothing;
         }
-        if self.first.bytes().len() < EDGE_BYTES && self.first.bytes().len() as u64 == self.read {
+        let length = self.first.bytes().len();
+        if length < FIRST_BYTES
+            && let Some(known) = (length as u64).checked_sub(self.read)
+            && let Some(more) = fresh.get(known as usize..)
+        {
             let mut first = self.first.bytes().to_vec();
-            first.extend_from_slice(&fresh[..fresh.len().min(EDGE_BYTES)]);
+            first.extend_from_slice(&more[..more.len().min(FIRST_BYTES)]);
             self.first = Edge::first(&first);
         }
         self.read += fresh.len() as u64;

@@ -18,6 +18,8 @@ pub enum Rotation {
 }
 
 pub struct Writer {
+    /// Whether it rotates yet. What is rotated before the first agent's first look is not asked for.
+    pub rotates: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<String>>,
 }
@@ -26,6 +28,8 @@ impl Writer {
     pub fn start(path: PathBuf, name: &'static str, rotation: Rotation, seed: u64) -> Writer {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let rotates = Arc::new(AtomicBool::new(false));
+        let rotating = Arc::clone(&rotates);
         let thread = std::thread::spawn(move || {
             let mut random = Random(seed);
             let mut written = Vec::new();
@@ -39,7 +43,7 @@ impl Writer {
                 std::thread::sleep(Duration::from_micros(random.below(3000)));
                 append(&path, &text[cut..]);
                 written.push(marker);
-                if random.below(40) == 0 {
+                if random.below(40) == 0 && rotating.load(Ordering::Relaxed) {
                     rotations += 1;
                     rotate(&path, rotation, rotations);
                 }
@@ -47,7 +51,7 @@ impl Writer {
             }
             written
         });
-        Writer { stop, thread }
+        Writer { rotates, stop, thread }
     }
 
     /// What was written.

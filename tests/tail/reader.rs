@@ -12,9 +12,6 @@ use std::time::{Duration, Instant};
 use errtail::tail::{Checkpoint, Key, Position, Settings, Step, Tail};
 use tempfile::TempDir;
 
-/// How long the system may take to tell of a change.
-const NOTICE: Duration = Duration::from_millis(80);
-
 /// The lines of one file that have no end yet.
 #[derive(Default)]
 struct Open {
@@ -36,6 +33,8 @@ pub struct Reader {
     pub settings: Settings,
     pub tail: Tail,
     pub committed: Committed,
+    /// How long the system may take to tell of a change.
+    pub notice: Duration,
     open: HashMap<Key, Open>,
     pending: Committed,
     buffer: Vec<u8>,
@@ -64,6 +63,7 @@ impl Reader {
             settings,
             tail,
             committed: Committed::default(),
+            notice: Duration::from_millis(80),
             open: HashMap::new(),
             pending: Committed::default(),
             buffer: Vec::new(),
@@ -106,9 +106,9 @@ impl Reader {
 
     /// Reads until the system had time to tell everything.
     pub fn read_without_commit(&mut self) {
-        let mut deadline = Instant::now() + NOTICE;
+        let mut deadline = Instant::now() + self.notice;
         while self.step(deadline) {
-            deadline = Instant::now() + NOTICE;
+            deadline = Instant::now() + self.notice;
         }
     }
 

@@ -446,6 +446,39 @@ fn equal_beginnings_are_two_files() {
     assert!((2..=3).contains(&lines(banner.trim_end_matches('\n'))), "a copy of a whole file cannot be told from it");
 }
 
+/// What a writer logs at one second: alike at both ends, and as long.
+fn alike(line: &str) -> String {
+    format!("{}\n{line}\n{}\n", "same start ".repeat(9), "same end ".repeat(9))
+}
+
+#[test]
+fn a_file_that_is_like_its_predecessor_at_both_ends_is_no_copy() {
+    let mut reader = Reader::new(&["app.log"]);
+    reader.write("app.log", alike("one"));
+    reader.read();
+    reader.rename("app.log", "app.log.1");
+    reader.write("app.log", &alike("two")[..20]);
+    reader.read();
+    reader.write("app.log", &alike("two")[20..]);
+    reader.read_for(Duration::from_millis(400));
+    assert!(["one", "two"].iter().all(|line| reader.committed.lines.iter().any(|came| came == line)));
+}
+
+#[test]
+fn a_file_made_and_rotated_between_two_looks_is_no_copy_of_one_like_it() {
+    let mut reader = Reader::new(&["app.log"]);
+    reader.write("app.log", alike("one"));
+    reader.read();
+    reader.rename("app.log", "app.log.1");
+    reader.write("app.log", alike("two"));
+    reader.rename("app.log", "app.log.2");
+    reader.write("app.log", alike("six"));
+    reader.read_for(Duration::from_millis(400));
+    for line in ["one", "two", "six"] {
+        assert_eq!(reader.committed.lines.iter().filter(|came| *came == line).count(), 1, "{line}");
+    }
+}
+
 #[test]
 fn replaced_atomically() {
     let mut reader = Reader::new(&["app.log"]);
