@@ -8,6 +8,7 @@ use std::fs;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use crate::reader::Reader;
 
