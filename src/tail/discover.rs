@@ -374,7 +374,12 @@ impl Tail {
             Some(known) => {
                 file.start = known.position();
                 file.ledger = known.ledger.clone();
-                file.last = Some(known);
+                let moved = (known.file.device, known.file.inode) != file.place();
+                file.last = Some(Checkpoint { file: file.id, path: file.path.clone(), ..known });
+                if moved {
+                    // A copy goes on with its original's place: it is known by its own from now on, read or not.
+                    self.steps.push_front(Step::Skipped(key));
+                }
             }
             // Its checkpoint comes before its successor's: behind that one, nobody would look for it.
             None if rotated => self.steps.push_front(Step::Skipped(key)),

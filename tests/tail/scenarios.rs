@@ -446,6 +446,23 @@ fn equal_beginnings_are_two_files() {
     assert!((2..=3).contains(&lines(banner.trim_end_matches('\n'))), "a copy of a whole file cannot be told from it");
 }
 
+#[test]
+fn a_copy_of_what_was_read_is_not_read_when_it_is_seen_again() {
+    let mut reader = Reader::with(&["app.log"], |settings| {
+        settings.rotated_timeout_ms = 30;
+        settings.rescan_interval_ms = 10;
+    });
+    reader.write("app.log", "one, which is long enough to be known\n");
+    reader.read();
+    reader.kill();
+    reader.copy_truncate("app.log", "app.log.1");
+    reader.start();
+    reader.read_for(Duration::from_millis(300));
+    reader.restart();
+    reader.read_for(Duration::from_millis(300));
+    reader.assert_lines(&["one, which is long enough to be known"]);
+}
+
 /// What a writer logs at one second: alike at both ends, and as long.
 fn alike(line: &str) -> String {
     format!("{}\n{line}\n{}\n", "same start ".repeat(9), "same end ".repeat(9))
