@@ -46,7 +46,8 @@ impl Tail {
         let Some((path, target)) = self.files.get(&key).map(|file| (file.path.clone(), file.target.clone())) else {
             return Step::Ended(key);
         };
-        for sibling in siblings(target.as_ref().unwrap_or(&path), is_rotated) {
+        // It may have been renamed meanwhile, and then its copy's name is not made of its own.
+        for sibling in siblings(target.as_ref().unwrap_or(&path), shares_stem) {
             self.visit(&sibling);
         }
         let step = self.settle(key).unwrap_or(Step::Ended(key));
