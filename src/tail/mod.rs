@@ -483,7 +483,7 @@ impl Tail {
 /// What `Tail::content_id` gives for a record at `offset` of a file that lies at the absolute `path` and begins with
 /// `head`.
 pub fn content_id(path: &Path, head: &[u8], offset: u64) -> u64 {
-    content_name(&rotate::family(path), &head[..head.len().min(tailed::EDGE_BYTES)], offset)
+    content_name(&rotate::family(path), &head[..head.len().min(tailed::FIRST_BYTES)], offset)
 }
 
 fn content_name(family: &Path, first: &[u8], offset: u64) -> u64 {
