@@ -5,7 +5,6 @@
 //! Touches neither the store nor the network.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +14,7 @@ use jiff::Timestamp;
 
 use super::pretty::{self, visible};
 use super::status::plain_table;
-use super::{ConfigOption, events, parse};
+use super::{ConfigOption, parse};
 use crate::event::Builder;
 use crate::pipeline::Finding;
 use crate::policy::{Action, Category};
@@ -35,8 +34,7 @@ pub(super) struct Arguments {
 
 /// Runs `errtail explain`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let config = arguments.config.load().map_err(Box::<dyn Error>::from);
-    let (policy, builder) = match config.and_then(|config| Ok((super::policy(&config)?, events::builder(&config)?))) {
+    let (policy, builder) = match arguments.config.policy_and_builder() {
         Ok(made) => made,
         Err(error) => return super::usage_error(error.as_ref()),
     };

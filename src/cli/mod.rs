@@ -25,6 +25,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ConfigError};
+use crate::event::Builder;
 use crate::policy::Policy;
 
 /// Tails application logs, finds the unhandled exceptions in them and sends those to Sentry.
@@ -92,6 +93,12 @@ impl ConfigOption {
     /// The configuration that this option names, or the defaults; the environment stands in where it is set.
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref())
+    }
+
+    /// What judges records, and what makes events of them, as that configuration asks for.
+    fn policy_and_builder(&self) -> Result<(Arc<Policy>, Builder), Box<dyn Error>> {
+        let config = self.load()?;
+        Ok((policy(&config)?, events::builder(&config)?))
     }
 }
 

@@ -3,7 +3,6 @@
 //! In: files, compressed or not, or standard input. Out: one line or block a record, in file order. Invariant: a
 //! file that cannot be read costs exit status 1 and nothing of the others. Does not touch the store or the network.
 
-use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -39,8 +38,7 @@ pub(super) struct Arguments {
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let config = arguments.config.load().map_err(Box::<dyn Error>::from);
-    let (policy, builder) = match config.and_then(|config| Ok((super::policy(&config)?, events::builder(&config)?))) {
+    let (policy, builder) = match arguments.config.policy_and_builder() {
         Ok(made) => made,
         Err(error) => return super::usage_error(error.as_ref()),
     };

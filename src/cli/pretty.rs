@@ -39,7 +39,7 @@ pub(super) fn print(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Some(false) => "unhandled",
         None => "handled or not: the log does not tell",
     };
-    let category = format!("{:?}", verdict.category).to_lowercase();
+    let category = verdict.category.name();
     writeln!(out, "  {style}{word}{style:#} · {category} · {handled} · {DIM}{}{DIM:#}", finding.fingerprint.0)?;
     for reason in &verdict.reasons {
         writeln!(out, "    {DIM}{}{DIM:#}", visible(reason))?;

@@ -17,7 +17,7 @@ use super::outbox::{self, Fill, Queued};
 use super::{IssueRow, State, board, millis};
 use crate::issue::{self, Counted, Decision, History, Occurrence, Repeats, Why};
 use crate::pipeline::{Batch, Finding};
-use crate::policy::{Action, Category};
+use crate::policy::Action;
 use crate::tail::{Checkpoint, FileId};
 
 /// A built event.
@@ -64,7 +64,7 @@ pub(super) fn commit(
     for (index, finding) in batch.findings.iter().enumerate() {
         match finding.verdict.action {
             Action::Send => work.take(state, index, finding)?,
-            Action::Drop => work.tally.add("dropped", word(finding.verdict.category)),
+            Action::Drop => work.tally.add("dropped", finding.verdict.category.name()),
             Action::Duplicate => work.tally.add("duplicate", "print"),
         }
     }
@@ -268,7 +268,7 @@ fn insert(db: &Connection, dsn: &str, finding: &Finding, event: &Built, seen: Ti
         finding.fingerprint.0,
         dsn,
         spelling(&finding.record.platform),
-        word(finding.verdict.category),
+        finding.verdict.category.name(),
         finding.record.level.as_ref().map(spelling),
         shorten(&kind.unwrap_or_default(), 300),
         shorten(&value.unwrap_or_default(), 1000),
@@ -343,19 +343,6 @@ fn shorten(text: &str, bytes: usize) -> String {
 /// A word's spelling in the outward contract.
 fn spelling(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn word(category: Category) -> &'static str {
-    match category {
-        Category::Defect => "defect",
-        Category::Infra => "infra",
-        Category::Integration => "integration",
-        Category::Http => "http",
-        Category::Validation => "validation",
-        Category::Business => "business",
-        Category::Cancelled => "cancelled",
-        Category::None => "none",
-    }
 }
 
 fn counted(why: Counted) -> &'static str {
