@@ -43,6 +43,7 @@ mod frame;
 mod head;
 mod in_app;
 mod json;
+mod layout;
 mod line;
 mod mechanism;
 mod request;

@@ -19,10 +19,13 @@ pub(super) fn parse(lines: &[&str], anchor: usize, has_header: bool) -> Option<F
     let mut at = start;
     while let Some(line) = lines.get(at) {
         if !block.take(line) {
-            let blank = line.trim().is_empty() && lines.get(at + 1).is_some_and(|next| label(next).is_some());
-            if !blank {
-                break;
+            let next = lines[at..].iter().position(|line| !line.trim().is_empty()).map(|blanks| at + blanks);
+            let goes_on = next.filter(|next| *next > at && (label(lines[*next]).is_some() || is_nested(lines[*next])));
+            match goes_on {
+                Some(next) => at = next,
+                None => break,
             }
+            continue;
         }
         at += 1;
         if !line.trim().is_empty() {
@@ -71,6 +74,10 @@ impl Block {
         }
         if let Some((field, value)) = label(text) {
             self.begin(field, value);
+            return true;
+        }
+        if is_nested(text) {
+            self.begin(Field::Inner, "");
             return true;
         }
         match (self.field, line::piece(text)) {
@@ -184,11 +191,12 @@ impl Block {
 /// The topmost label of the block around `anchor`; none when there are too few labels to make one.
 fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
     let (mut top, mut said, mut stack) = (None, false, false);
-    // A type's and a message's label may stand right above the frames.
-    if let Some(above) = anchor.checked_sub(2)
-        && let [Some((Field::Kind, _)), Some((Field::Message, _))] = [label(lines[above]), label(lines[above + 1])]
-    {
-        return Some(above);
+    // A type's and a message's label may stand right above the frames, and the source's below them.
+    let labels = lines[..anchor].iter().rev().take(3).map(|line| label(line).map(|(field, _)| field));
+    match labels.collect::<Vec<_>>().as_slice() {
+        [Some(Field::Message), Some(Field::Kind), ..] => return Some(anchor - 2),
+        [Some(Field::Other), Some(Field::Message), Some(Field::Kind)] => return Some(anchor - 3),
+        _ => {}
     }
     for at in (anchor.saturating_sub(LINES_ABOVE)..=anchor).rev() {
         match label(lines[at]) {
@@ -209,6 +217,12 @@ fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
         }
     }
     top.filter(|_| said && stack)
+}
+
+// Nested Exception
+/// A heading above the cause's own labels.
+fn is_nested(text: &str) -> bool {
+    matches!(text.trim(), "Nested Exception" | "Inner Exception")
 }
 
 // Exception Type: Shop.CartException · StackTrace:    at … · InnerException: (none)

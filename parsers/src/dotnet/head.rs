@@ -81,7 +81,20 @@ pub(super) fn at_start(text: &str) -> Option<Head<'_>> {
     } else {
         return None;
     };
+    if is_label(kind, message) {
+        return None;
+    }
     Some(Head { kind, code, message, strong })
+}
+
+// Exception: System.NullReferenceException: Object reference not set · InnerException: it failed
+/// Whether a word that could be a type's name only announces one.
+fn is_label(kind: &str, message: &str) -> bool {
+    let named = |text: &str| {
+        let name = &text[..text.find([':', ' ']).unwrap_or(text.len())];
+        is_strong(name) && name.contains('.') && type_length(name) == Some(name.len())
+    };
+    kind == "InnerException" || matches!(kind, "Exception" | "Error" | "LogRecord.Exception") && named(message.trim_start())
 }
 
 /// The first head inside of `text` whose name says that it is an exception, and where it begins.

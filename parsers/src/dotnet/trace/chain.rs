@@ -24,7 +24,13 @@ impl<'a> Reader<'a> {
         let index = self.trace.exceptions.len();
         let text = if parent.is_none() { head::after_banner(text).unwrap_or(text) } else { text };
         let text = text.trim_start_matches(' ');
-        let known = head::at_start(text).or_else(|| head::joined(text).filter(|_| parent.is_none()));
+        // A logger may name the type before the text that begins with it.
+        let again = |head: &head::Head<'_>| head::at_start(text.get(text.len() - head.message.len()..)?);
+        let known = head::at_start(text).map(|head| match again(&head) {
+            Some(same) if same.kind == head.kind => same,
+            _ => head,
+        });
+        let known = known.or_else(|| head::joined(text).filter(|_| parent.is_none()));
         let mut exception = match known {
             Some(head) => Exception {
                 kind: head.kind.to_owned(),
