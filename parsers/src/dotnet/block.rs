@@ -112,8 +112,9 @@ impl Block {
                 self.push(exception);
             }
             Field::Message => {
-                let again =
-                    self.exceptions.last().is_none_or(|last| !last.message.is_empty() || !last.frames.is_empty());
+                // A message may stand below the frames of the type that it belongs to.
+                let named = |last: &Exception| last.frames.is_empty() || !last.kind.is_empty();
+                let again = self.exceptions.last().is_none_or(|last| !last.message.is_empty() || !named(last));
                 if again || self.inner {
                     self.push(Exception::default());
                 }

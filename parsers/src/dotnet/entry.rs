@@ -239,6 +239,15 @@ pub(super) fn tail(record: &mut Record, text: &str) {
     }
 }
 
+/// Takes off the quotes of a field between commas: those around it, and the second of each within.
+pub(super) fn unquote(record: &mut Record) {
+    for exception in &mut record.exceptions {
+        let inner = exception.message.replace("\"\"", "\"");
+        exception.message = inner;
+    }
+    record.message = record.message.take().map(|text| text.trim_matches('"').replace("\"\"", "\""));
+}
+
 //     ProcessId=23115
 //     DateTime=2026-11-23T21:53:22.9900536Z
 /// What a trace listener prints below its entries; `end` moves behind it.

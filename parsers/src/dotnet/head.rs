@@ -102,7 +102,7 @@ pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let edge = at == 0 || matches!(bytes[at - 1], b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[');
+        let edge = at == 0 || matches!(bytes[at - 1], b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[' | b';' | b',');
         if edge
             && (bytes[at].is_ascii_alphabetic() || bytes[at] >= 0x80 || bytes[at] == b'_')
             && text.is_char_boundary(at)

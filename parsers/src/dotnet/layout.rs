@@ -3,6 +3,7 @@
 //! In: one line. Out: a `Header`. Invariant: `begins` holds for each line that `header` takes, and costs a few
 //! comparisons. Does not know what loggers of all languages print.
 
+use super::{otel, windows};
 use crate::header::{self, Header};
 use crate::time;
 
@@ -22,7 +23,8 @@ pub(super) fn begins(line: &[u8]) -> bool {
         Some(b'[') => head.get(1).is_some_and(u8::is_ascii_alphabetic) && level_and_source(&lossy(head)).is_some(),
         Some(b'0'..=b'9') => thread_first(&lossy(head)).is_some(),
         Some(b'M') => head.starts_with(b"ManagedPoolThread #") && thread_first(&lossy(head)).is_some(),
-        Some(b'E' | b'W' | b'I' | b'C') => event_viewer(&lossy(head)).is_some(),
+        Some(b'E' | b'W' | b'I' | b'C') => windows::begins(head) || event_viewer(&lossy(head)).is_some(),
+        Some(b'L') => otel::begins(head),
         _ => false,
     }
 }

@@ -110,6 +110,10 @@ impl<'a> Reader<'a> {
         let libraries =
             frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
         let cut = frames[..libraries].windows(2).position(|pair| same_call(&pair[0], &pair[1])).map_or(0, |at| at + 1);
+        // ASP.NET's pages throw their wrapper from a method of its own.
+        let pages = self.trace.exceptions[parent].kind == "System.Web.HttpUnhandledException";
+        let thrown = frames.iter().filter(|_| pages).position(is_page_error);
+        let cut = thrown.unwrap_or(cut);
         let mut outer = frames;
         if cut > 0 {
             let rest = outer.split_off(cut);
@@ -119,6 +123,10 @@ impl<'a> Reader<'a> {
         let own = std::mem::replace(&mut parent.frames, outer);
         parent.frames.extend(own);
     }
+}
+
+fn is_page_error(frame: &crate::record::Frame) -> bool {
+    frame.module.as_deref() == Some("System.Web.UI.Page") && frame.function.as_deref() == Some("HandleError")
 }
 
 fn same_call(one: &crate::record::Frame, other: &crate::record::Frame) -> bool {
