@@ -28,8 +28,7 @@ const LITERALS: &[&str] = &[
     "Fatal Error (E_",
     "Uncaught ",
     "\"class\":\"",
-    "nhandled exception",
-    "nhandled Exception",
+    "nhandled ",
     "UNHANDLED EXCEPTION",
     "nhandledPromiseRejection",
     "Stack overflow.",
@@ -56,7 +55,6 @@ const LITERALS: &[&str] = &[
     "   konum: ",
     "   in ",
     "   v ",
-    "   στο ",
     "   a következő helyen: ",
     "   於 ",
     "   위치: ",
@@ -65,6 +63,7 @@ const LITERALS: &[&str] = &[
     "(at ",
     ") at ",
     ":line ",
+    ".cs:",
     "   在 ",
     "   場所 ",
     "@http",
@@ -78,12 +77,16 @@ const LITERALS: &[&str] = &[
     "@[native code]",
 ];
 
+/// The same in a code page that is not UTF-8, for the traces that hold none of the others: Chinese frames in GBK.
+const ENCODED: &[&[u8]] = &[b"   \xD4\xDA "];
+
 /// Wrappers that escape the lines which they hold, and so the literals above, hold one of these on every line.
 const WRAPPERS: &[&str] = &["\"__REALTIME_TIMESTAMP\""];
 
 /// The literals as vectors, where the machine has them, else as an automaton.
 static FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new(|| {
-    let literals = || LITERALS.iter().chain(WRAPPERS);
+    let bytes = |texts: &'static [&'static str]| texts.iter().map(|text| text.as_bytes());
+    let literals = || bytes(LITERALS).chain(ENCODED.iter().copied()).chain(bytes(WRAPPERS));
     let packed = Config::new().builder().extend(literals()).build();
     let automaton = if packed.is_none() { AhoCorasick::new(literals()).ok() } else { None };
     (packed, automaton)
@@ -109,7 +112,7 @@ pub(crate) fn find(bytes: &[u8]) -> Option<Hit> {
         None => automaton.as_ref()?.find(bytes),
     }?;
     let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
-    Some(Hit { start, end: hit.end(), of_wrapper: hit.pattern().as_usize() >= LITERALS.len() })
+    Some(Hit { start, end: hit.end(), of_wrapper: hit.pattern().as_usize() >= LITERALS.len() + ENCODED.len() })
 }
 
 #[cfg(test)]
@@ -118,7 +121,8 @@ mod tests {
 
     #[test]
     fn literals_fit_the_vector_search() {
-        assert!(LITERALS.len() + WRAPPERS.len() <= 64, "{}", LITERALS.len() + WRAPPERS.len());
+        let count = LITERALS.len() + ENCODED.len() + WRAPPERS.len();
+        assert!(count <= 64, "{count}");
         assert!(LITERALS.iter().chain(WRAPPERS).all(|literal| literal.len() >= 4));
         #[cfg(target_arch = "x86_64")]
         assert!(FINDER.0.is_some());

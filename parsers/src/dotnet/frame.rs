@@ -221,9 +221,7 @@ fn is_name(name: &str) -> bool {
 // #=zQk1d==.#=zT8==(Object #=zPa==) · invisible marks and private characters
 /// Whether an obfuscator made the name of what no program's text begins with.
 fn is_obfuscated(name: &str) -> bool {
-    let invisible = |c: char| {
-        matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}')
-    };
+    let invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}');
     name.starts_with("#=") || name.starts_with(invisible)
 }
 

@@ -94,7 +94,8 @@ fn is_label(kind: &str, message: &str) -> bool {
         let name = &text[..text.find([':', ' ']).unwrap_or(text.len())];
         is_strong(name) && name.contains('.') && type_length(name) == Some(name.len())
     };
-    kind == "InnerException" || matches!(kind, "Exception" | "Error" | "LogRecord.Exception") && named(message.trim_start())
+    kind == "InnerException"
+        || matches!(kind, "Exception" | "Error" | "LogRecord.Exception") && named(message.trim_start())
 }
 
 /// The first head inside of `text` whose name says that it is an exception, and where it begins.
@@ -102,7 +103,8 @@ pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let edge = at == 0 || matches!(bytes[at - 1], b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[' | b';' | b',');
+        let edge =
+            at == 0 || matches!(bytes[at - 1], b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[' | b';' | b',');
         if edge
             && (bytes[at].is_ascii_alphabetic() || bytes[at] >= 0x80 || bytes[at] == b'_')
             && text.is_char_boundary(at)
@@ -194,8 +196,11 @@ pub(super) fn is_strong(kind: &str) -> bool {
     last.ends_with("Exception") || (last.ends_with("Error") || last.ends_with("Fault")) && last.len() < bare.len()
 }
 
-/// `0x80131904`, `111`, `-2147467259`.
+/// `0x80131904`, `111`, `-2147467259`; `00000005, 0xFFFDFFFF`.
 fn is_code(word: &str) -> bool {
+    if let Some((first, second)) = word.split_once(", ") {
+        return is_code(first) && is_code(second);
+    }
     let digits = word.strip_prefix("0x").map(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
     digits.unwrap_or_else(|| word.strip_prefix('-').unwrap_or(word).bytes().all(|b| b.is_ascii_digit()))
         && !word.is_empty()

@@ -263,6 +263,7 @@ const LIBRARIES: &[&str] = &[
     "OpenTelemetry",
     "OpenTK",
     "Oracle",
+    "OracleInternal",
     "OrchardCore",
     "Org.BouncyCastle",
     "Orleans",
@@ -477,7 +478,9 @@ mod tests {
 
     #[test]
     fn whole_names_only() {
-        for library in ["System", "system.Linq.Enumerable", "Volo.Abp.Http", "Nest`1", "global::NLog.Logger", "Google.Apis"] {
+        for library in
+            ["System", "system.Linq.Enumerable", "Volo.Abp.Http", "Nest`1", "global::NLog.Logger", "Google.Apis"]
+        {
             assert!(is_library(Some(library)), "{library}");
         }
         for own in ["Nestle.Shop", "MSales.Order", "Systematic", "Volo.Shop", "Org.Shop", "Program", "Ünit.Shop", ""] {

@@ -111,7 +111,10 @@ fn separated(line: &str) -> Option<Header> {
             None => return None,
         }
     };
-    let mut logger = before.get(4).or(before.get(3)).filter(|_| separator == '\t').map(|word| (*word).to_owned());
+    if separator == '\t' && before.is_empty() {
+        return bracketed(line, rest, stamp.value, level);
+    }
+    let mut logger = before.get(3).filter(|_| separator == '\t').map(|word| (*word).to_owned());
     if logger.is_none()
         && let Some((word, after)) = rest.split_once(separator)
         && is_name(word.trim().trim_matches('"'))
@@ -130,6 +133,19 @@ fn separated(line: &str) -> Option<Header> {
     })
 }
 
+// 2026-11-20T08:15:09.1234567+01:00<tab>FAIL<tab>[Harbor.Berths]<tab>[13]<tab>message (NReco's files)
+fn bracketed(line: &str, rest: &str, timestamp: Option<String>, level: crate::Level) -> Option<Header> {
+    let (source, rest) = rest.strip_prefix('[')?.split_once("]\t")?;
+    let (number, rest) = rest.strip_prefix('[')?.split_once("]\t")?;
+    number.bytes().all(|c| c.is_ascii_digit()).then(|| Header {
+        length: line.len() - rest.len(),
+        timestamp,
+        level: Some(level),
+        logger: Some(source.to_owned()),
+        ..Header::default()
+    })
+}
+
 /// The levels of SharePoint's unified logging that no other logger has.
 fn uls_level(word: &str) -> Option<crate::Level> {
     match word {
@@ -141,7 +157,8 @@ fn uls_level(word: &str) -> Option<crate::Level> {
 }
 
 fn is_name(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(|c| c.is_alphanumeric() || "._+`-".contains(c))
+    word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.chars().all(|c| c.is_alphanumeric() || "._+`-".contains(c))
 }
 
 // 2026-11-20 08:15:09 +01 - [Error-Harbor.Backup.Controller-Failed]: message
@@ -193,23 +210,51 @@ mod tests {
     #[test]
     fn layouts() {
         for (line, level, logger, message) in [
-            ("[ERROR][11/20/2026 08:15:09.123Z][Thread 0012][akka://h/user] x", Level::Error, Some("akka://h/user"), "x"),
+            (
+                "[ERROR][11/20/2026 08:15:09.123Z][Thread 0012][akka://h/user] x",
+                Level::Error,
+                Some("akka://h/user"),
+                "x",
+            ),
             ("[Error  : Unity Log] Exception: x", Level::Error, Some("Unity Log"), "Exception: x"),
             ("6724 08:15:10 ERROR x y", Level::Error, None, "x y"),
             ("ManagedPoolThread #7 2026:11:20 08:15:13 WARN  x", Level::Warning, None, "x"),
             ("1234 [12] FATAL Harbor.Berths (null) - x", Level::Fatal, Some("Harbor.Berths"), "x"),
             ("2026-11-20 08:15:09.9876;ERROR;Harbor.Berths;x;y", Level::Error, Some("Harbor.Berths"), "x;y"),
-            ("2026-11-20 08:15:09.9876,ERROR,Harbor.Berths,\"x, y\",\"", Level::Error, Some("Harbor.Berths"), "\"x, y\",\""),
-            ("11/20/2026 08:15:09.12 \tw3wp.exe (0x1A2B) \t0x0C4C\tSharePoint \tRuntime \ttkau\tUnexpected\tx", Level::Error, Some("Runtime"), "x"),
-            ("2026-11-20 08:15:09 +01 - [Warning-Harbor.Backup-Failed]: x", Level::Warning, Some("Harbor.Backup-Failed"), "x"),
-            ("Error\t11/20/2026 8:15:09 AM\t.NET Runtime\t1026\tNone\t\"Application: x", Level::Error, Some(".NET Runtime"), "Application: x"),
+            (
+                "2026-11-20 08:15:09.9876,ERROR,Harbor.Berths,\"x, y\",\"",
+                Level::Error,
+                Some("Harbor.Berths"),
+                "\"x, y\",\"",
+            ),
+            (
+                "11/20/2026 08:15:09.12 \tw3wp.exe (0x1A2B) \t0x0C4C\tSharePoint \tRuntime \ttkau\tUnexpected\tx",
+                Level::Error,
+                Some("Runtime"),
+                "x",
+            ),
+            ("2026-11-20T08:15:09.12+01:00\tFAIL\t[Harbor.Berths]\t[13]\tx", Level::Error, Some("Harbor.Berths"), "x"),
+            (
+                "2026-11-20 08:15:09 +01 - [Warning-Harbor.Backup-Failed]: x",
+                Level::Warning,
+                Some("Harbor.Backup-Failed"),
+                "x",
+            ),
+            (
+                "Error\t11/20/2026 8:15:09 AM\t.NET Runtime\t1026\tNone\t\"Application: x",
+                Level::Error,
+                Some(".NET Runtime"),
+                "Application: x",
+            ),
         ] {
             let header = header(line).unwrap_or_else(|| panic!("{line}"));
             assert_eq!((header.level, header.logger.as_deref()), (Some(level), logger), "{line}");
             assert_eq!(&line[header.length..], message, "{line}");
             assert!(crate::header::begins(line.as_bytes()), "{line}");
         }
-        for line in ["12 monkeys: ERROR", "3 [x] y", "[note: x] y", "Error, I think", "2026-11-20 08:15:09, then it broke"] {
+        for line in
+            ["12 monkeys: ERROR", "3 [x] y", "[note: x] y", "Error, I think", "2026-11-20 08:15:09, then it broke"]
+        {
             assert_eq!(header(line), None, "{line}");
         }
     }

@@ -90,7 +90,12 @@ pub(super) fn complete(record: &mut Record) {
         _ if message.starts_with("HTTP ") && message.contains(" responded ") => Some(("request_logging", None)),
         // The functions host's console prints each line as an entry of its own.
         _ if message.is_empty()
-            && record.before.iter().rev().take(LINES_BEFORE).any(|line| line.contains("Exception while executing function")) =>
+            && record
+                .before
+                .iter()
+                .rev()
+                .take(LINES_BEFORE)
+                .any(|line| line.contains("Exception while executing function")) =>
         {
             Some(("webjobs", Some(false)))
         }

@@ -57,5 +57,14 @@ fn bracketed(lines: &[&str], at: usize) -> Option<(Exception, usize)> {
     }
     let end = next + frames.len();
     let code = head.code.map(str::to_owned);
-    Some((Exception { kind: head.kind.to_owned(), message: head.message.to_owned(), code, frames, ..Exception::default() }, end))
+    Some((
+        Exception {
+            kind: head.kind.to_owned(),
+            message: head.message.to_owned(),
+            code,
+            frames,
+            ..Exception::default()
+        },
+        end,
+    ))
 }

@@ -19,7 +19,9 @@ pub(super) fn record(object: &Object) -> Option<Object> {
                     continue;
                 }
                 let mut flat = Object::new();
-                for pair in list(resource.get("resource").unwrap_or(&Value::Null), "attributes").iter().chain(&attributes) {
+                for pair in
+                    list(resource.get("resource").unwrap_or(&Value::Null), "attributes").iter().chain(&attributes)
+                {
                     if let (Some(name), Some(value)) = (name(pair), pair.get("value").and_then(plain)) {
                         flat.insert(name.to_owned(), value);
                     }

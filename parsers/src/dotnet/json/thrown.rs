@@ -252,8 +252,8 @@ fn anywhere(entry: &Object) -> Option<Thrown<'_>> {
         for value in object.values() {
             if let Value::String(text) = value
                 && text.contains(['\n', '('])
-                && let Some((exceptions, before)) =
-                    from_text(text, object).filter(|(found, _)| found.first().is_some_and(|first| !first.kind.is_empty()))
+                && let Some((exceptions, before)) = from_text(text, object)
+                    .filter(|(found, _)| found.first().is_some_and(|first| !first.kind.is_empty()))
             {
                 return Some(Thrown { exceptions, holder: Some(object), before: Some(before) });
             }
