@@ -67,6 +67,7 @@ pub struct Reader {
     store: Arc<Mutex<Store>>,
     hooks: Hooks,
     control: Arc<Control>,
+    reads: Reads,
     once: bool,
     jobs: HashMap<Key, Job>,
     /// When to look whether a job has gone quiet; each job is in it at most once.
@@ -82,10 +83,29 @@ pub struct Reader {
     full: bool,
 }
 
+/// Whether the inputs are read; no longer once the reader is gone, however it went.
+struct Reads(Arc<AtomicBool>);
+
+impl Reads {
+    fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn have_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Reads {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Reader {
     /// A reader that has read nothing.
     pub fn new(parts: Parts, store: Arc<Mutex<Store>>, control: Arc<Control>) -> Reader {
-        let Parts { tail, settings, policy, hooks, once, .. } = parts;
+        let Parts { tail, settings, policy, hooks, reads, once } = parts;
         Reader {
             tail,
             settings,
@@ -93,6 +113,7 @@ impl Reader {
             store,
             hooks,
             control,
+            reads: Reads(reads),
             once,
             jobs: HashMap::new(),
             quiet: BinaryHeap::new(),
@@ -112,10 +133,14 @@ impl Reader {
         self.full = lock(&self.store).is_full().unwrap_or(false);
         while !self.control.stop.load(Ordering::Relaxed) {
             if self.full {
+                self.reads.begin();
                 self.wait_for_room();
                 continue;
             }
-            let step = self.tail.next(&mut buffer, self.deadline());
+            // The first step does not wait: with it, the inputs were looked for.
+            let deadline = if self.reads.have_begun() { self.deadline() } else { Instant::now() };
+            let step = self.tail.next(&mut buffer, deadline);
+            self.reads.begin();
             let at_rest = matches!(step, Step::Quiet);
             self.take(step, &buffer);
             self.bring_to_rest();

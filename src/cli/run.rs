@@ -138,8 +138,8 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
     let hooks = hooks(&config, dsn.as_ref(), arguments.since)?;
     let state_dir = state_dir::resolve(arguments.state_dir.as_deref().or(config.state_dir.as_deref()));
     let store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
-    let counters = Arc::default();
-    arguments.listen.start(&state_dir, &config, &counters)?;
+    let (counters, reads) = Default::default();
+    arguments.listen.start(&state_dir, &config, &counters, &reads)?;
     let current = std::env::current_dir()?;
     let own = vec![std::path::absolute(&state_dir)?];
     let mut tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
@@ -150,7 +150,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
         let started = tail.add_journal(&arguments.journald, arguments.once);
         started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
     }
-    let parts = Parts { tail, settings: config.tail, policy, hooks, once: arguments.once };
+    let parts = Parts { tail, settings: config.tail, policy, hooks, reads, once: arguments.once };
     Ok(Prepared { parts, store, sender, counters, crashes })
 }
 

@@ -14,7 +14,6 @@ use serde_json::json;
 use super::issues::{Output, StoreOption, ago};
 use super::pretty::visible;
 use crate::store::{Agent, Destination, Status, Store};
-use crate::tail::Checkpoint;
 
 /// Arguments of `errtail status`.
 #[derive(Args)]
@@ -93,16 +92,10 @@ fn status(store: &Store, output: Output, now: Timestamp) -> Result<ExitCode, sup
     Ok(ExitCode::SUCCESS)
 }
 
-/// Bytes of a file that were not read yet; none where the file cannot be looked at.
-fn lag(checkpoint: &Checkpoint) -> Option<u64> {
-    let metadata = std::fs::metadata(&checkpoint.path).ok()?;
-    Some(metadata.len().saturating_sub(checkpoint.offset))
-}
-
 fn as_json(status: &Status, agent: &Agent) -> serde_json::Value {
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let files = status.checkpoints.iter().map(|file| {
-        json!({"path": file.path, "offset": file.offset, "line": file.line, "lag_bytes": lag(file), "ledger": file.ledger})
+        json!({"path": file.path, "offset": file.offset, "line": file.line, "lag_bytes": file.lag(), "ledger": file.ledger})
     });
     let destinations = status.destinations.iter().map(|to| {
         json!({
@@ -163,7 +156,7 @@ fn for_people(out: &mut impl Write, store: &Store, status: &Status, agent: &Agen
         let mut table = plain_table(&["file", "read", "lag", "records", "skipped", "gaps", "stalls"]);
         for file in &status.checkpoints {
             let ledger = &file.ledger;
-            let lag = lag(file).map_or_else(|| "gone".to_owned(), |bytes| bytes.to_string());
+            let lag = file.lag().map_or_else(|| "gone".to_owned(), |bytes| bytes.to_string());
             let mut row = vec![visible(&file.path.display().to_string()), file.offset.to_string(), lag];
             row.extend([ledger.records, ledger.bytes_skipped, ledger.gaps, ledger.stalls].map(|n| n.to_string()));
             table.add_row(row);

@@ -65,6 +65,17 @@ pub struct Fill {
     pub is_full: bool,
 }
 
+impl Fill {
+    /// With one event more.
+    pub(super) fn with(self, event: &Built, settings: &Settings) -> Fill {
+        Fill::of(self.events + 1, self.bytes + event.body.len() as u64, settings)
+    }
+
+    fn of(events: u64, bytes: u64, settings: &Settings) -> Fill {
+        Fill { events, bytes, is_full: events >= settings.max_outbox_events || bytes >= settings.max_outbox_bytes }
+    }
+}
+
 /// What was given up, for a client report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientReport {
@@ -117,8 +128,7 @@ pub(super) fn fill(db: &Connection, settings: &Settings) -> rusqlite::Result<Fil
     let (events, bytes) = db
         .prepare_cached("SELECT count(*), ifnull(sum(bytes), 0) FROM outbox WHERE failed IS NULL")?
         .query_row([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned())))?;
-    let is_full = events >= settings.max_outbox_events || bytes >= settings.max_outbox_bytes;
-    Ok(Fill { events, bytes, is_full })
+    Ok(Fill::of(events, bytes, settings))
 }
 
 pub(super) fn hour(now: Timestamp) -> i64 {
