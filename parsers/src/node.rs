@@ -80,7 +80,8 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
 // Trace: who calls audit() · (node:31330) [DEP0005] DeprecationWarning: Buffer() is deprecated
 fn is_warning(lines: &[&str], found: &Trace) -> bool {
     let text = lines[found.head].trim_start();
-    let traced = matches!(found.exceptions[0].kind.as_str(), "Trace" | "Warning");
+    let kind = found.exceptions[0].kind.as_str();
+    let traced = kind == "Trace" || kind.ends_with("Warning");
     let warns = text.starts_with("(node:") && text.contains("Warning: ");
     traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
 }
@@ -135,7 +136,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let crashed = found.mechanism.as_ref().is_some_and(|by| by.kind.starts_with("node."));
     let adjoins = lines.iter().take(found.head).skip(1).all(|line| line.trim().is_empty());
     // The entry's first line says what was done; the error stands on the next.
-    let answered = || access::status(lines[0]).is_some();
+    let answered = || access::status(lines[0]).is_some() || lines[0].contains("Exception while executing function");
     let announced = !crashed && owns && found.head > 0 && (adjoins || answered());
     let has_header = found.head == 0 || found.lines.start == 0 || announced;
     let start = if has_header { 0 } else { found.lines.start };

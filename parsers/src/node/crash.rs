@@ -3,6 +3,7 @@
 //! In: lines. Out: the crash's extent and mechanism. Invariant: only Node's own words are taken for a crash. Does
 //! not read the error itself.
 
+use super::evidence;
 use super::stack::{self, Part};
 use super::text::Trace;
 use crate::{Exception, Frame, Mechanism};
@@ -50,10 +51,23 @@ pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
     }
 }
 
+/// A longer line tells something else.
+const ANNOUNCEMENT_BYTES: usize = 80;
+
 /// A global handler's line above the error.
 // Exception origin: uncaughtException · … The promise rejected with the reason:
 fn announced(lines: &[&str], found: &mut Trace) {
     let above = |number: usize| found.head.checked_sub(number).and_then(|line| lines.get(line)).copied().unwrap_or("");
+    // Uncaught Exception: · UNHANDLED REJECTION! Shutting down...
+    let words = above(1).trim();
+    if found.before.is_none()
+        && words.len() < ANNOUNCEMENT_BYTES
+        && let Some(by) = evidence::in_words(words).filter(|_| stack::part(words) == Part::Other)
+    {
+        found.mechanism = Some(by);
+        found.lines.start = found.head - 1;
+        return;
+    }
     let by_node = above(1).starts_with("This error originated either by throwing inside of an async function");
     let origin = above(1).strip_prefix("Exception origin: ").map(str::trim);
     let rejected = by_node || origin == Some("unhandledRejection");

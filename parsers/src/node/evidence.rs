@@ -18,6 +18,7 @@
 //! | `sveltekit.handle_error` | false | `[500] GET /path` above the error (true below 500) |
 //! | `pino_http` | false | `err`, `res` and `responseTime` in one entry (true below 500) |
 //! | `lambda.invoke` | false | `Invoke Error`, or `errorType` in the entry |
+//! | `cloudflare.uncaught` | false | `outcome: exception` of a Worker |
 //! | `lambda.uncaught` | false | `Uncaught Exception` of the Lambda runtime |
 //! | `node.answered` | by it | the access log's lines beside an error without words: false with a 5xx, true with another of the same second |
 //! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or `console.error(error.stack)` |
@@ -137,6 +138,9 @@ pub(crate) fn in_entry(entry: &Object, first: &Exception) -> Option<Mechanism> {
         if let Some(found) = entry.get(key).and_then(Value::as_str).and_then(in_logger) {
             return Some(found);
         }
+    }
+    if entry.get("outcome").and_then(Value::as_str) == Some("exception") && entry.contains_key("scriptName") {
+        return mechanism("cloudflare.uncaught", Some(false));
     }
     let lambda =
         entry.contains_key("errorType") || entry.get("message").is_some_and(|inner| inner.get("errorType").is_some());

@@ -164,7 +164,9 @@ fn loose_head(lines: &[&str], call: usize) -> Option<(usize, usize)> {
 /// The line that the indented lines down to `line` belong to.
 // Internal server error: Failed to resolve import "./gone" ·   Plugin: vite:import-analysis ·   File: /srv/a.ts:1:22
 fn first_of(lines: &[&str], line: usize) -> usize {
-    let belongs = |line: usize| lines[line].starts_with(' ') || lines[line].trim_end().ends_with(':');
+    let belongs = |line: usize| {
+        lines[line].starts_with(' ') || lines[line].trim_end().ends_with(':') && lines[line].trim() != "Thrown at:"
+    };
     let mut first = line;
     while first > 0 && line - first < MESSAGE_LINES && belongs(first) && !lines[first - 1].trim().is_empty() {
         first -= 1;
@@ -277,7 +279,8 @@ fn words_before(text: &str) -> Option<String> {
     // Nest says how many members an object has that it prints.
     let counted = text.strip_prefix("Object(").and_then(|rest| rest.strip_suffix(')'));
     let is_count = counted.is_some_and(|count| count.bytes().all(|c| c.is_ascii_digit()));
-    (!text.is_empty() && !is_count).then(|| text.to_owned())
+    let is_label = ["stack", "stack trace", "stacktrace", "trace"].iter().any(|label| text.eq_ignore_ascii_case(label));
+    (!text.is_empty() && !is_count && !is_label).then(|| text.to_owned())
 }
 
 fn object_here(lines: &[&str], line: usize, at: usize) -> Option<Trace> {
