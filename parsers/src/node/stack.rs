@@ -182,7 +182,9 @@ fn excerpt(message: &str) -> usize {
     let (caret, source, rest) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""), lines.next());
     let points = caret.starts_with("    ") && caret.trim_start().bytes().all(|c| c == b'^');
     match rest {
-        Some(rest) if points && source.starts_with("    ") && !source[4..].starts_with(' ') => message.len() - rest.len(),
+        Some(rest) if points && source.starts_with("    ") && !source[4..].starts_with(' ') => {
+            message.len() - rest.len()
+        }
         _ => 0,
     }
 }
