@@ -48,8 +48,25 @@ pub(super) fn short<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwr
     Some(Unwrapped { key, text: control_characters(text, scratch), stamp, partial: false })
 }
 
+// 2026-11-23T21:53:06.123456+00:00 app[web.1]: text
+/// Heroku's log of an application: a dyno stands where syslog has host and process.
+pub(super) fn logplex(line: &[u8]) -> Option<Unwrapped<'_>> {
+    let length = prefix::stamp(line).filter(|_| line.get(10) == Some(&b'T'))?;
+    let (stamp, rest) = line.split_at(length);
+    let rest = rest.strip_prefix(b" ")?;
+    let source = ["app[", "heroku["].iter().find(|source| rest.starts_with(source.as_bytes()))?;
+    let dyno = prefix::name(&rest[source.len()..], b".-_");
+    let end = source.len() + dyno.len() + 1;
+    let text = rest.get(end - 1..)?.strip_prefix(b"]:").filter(|_| !dyno.is_empty())?;
+    Some(Unwrapped { key: &rest[..end], text: text.strip_prefix(b" ").unwrap_or(text), stamp, partial: false })
+}
+
 /// Host, process and process id out of a key of either form.
 pub(super) fn origin(key: &str) -> Vec<(String, String)> {
+    if let Some((process, dyno)) = key.split_once('[').filter(|_| !key.contains(' ')) {
+        let dyno = dyno.trim_end_matches(']').to_owned();
+        return vec![("process".to_owned(), process.to_owned()), ("dyno".to_owned(), dyno)];
+    }
     let mut words = key.split(' ');
     let host = words.next().unwrap_or("");
     let process = words.next().unwrap_or("");
@@ -165,6 +182,15 @@ mod tests {
         for not in ["2026-11-23 21:53:06 main Worker: x", "Nov 23 21:53:06 ERROR Worker: x", "Nov 23 21:53:06 x", ""] {
             assert_eq!(short(not.as_bytes(), &mut Vec::new()), None, "{not}");
         }
+    }
+
+    #[test]
+    fn of_dynos() {
+        let found = logplex(b"2026-11-23T21:53:06.123456+00:00 app[web.1]:     at X").unwrap();
+        assert_eq!((found.text, found.key), (&b"    at X"[..], &b"app[web.1]"[..]));
+        assert_eq!(origin("app[web.1]")[1], ("dyno".to_owned(), "web.1".to_owned()));
+        assert_eq!(logplex(b"2026-11-23T21:53:06Z app: text"), None);
+        assert_eq!(logplex(b"2026-11-23 21:53:06 app[web.1]: text"), None);
     }
 
     #[test]
