@@ -61,6 +61,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             let whispered = word.iter().all(u8::is_ascii_lowercase);
             (level_of(word).is_some()
                 && word != b"HTTP"
+                && !php::is_cause(line)
                 && (shouted && matches!(after, Some(b' ' | b':' | b'|'))
                     || whispered && line[word.len()..].starts_with(b": ")))
                 || php::begins(line)
