@@ -208,8 +208,9 @@ impl Tail {
             if now >= deadline {
                 return Step::Quiet;
             }
-            let again = self.again.peek().map_or(deadline, |Reverse((at, _))| *at);
-            until = deadline.min(self.next_scan).min(again);
+            let again = self.again.peek().map(|Reverse((at, _))| *at);
+            let again = again.into_iter().chain(self.pipes.iter().filter_map(Pipe::again)).min();
+            until = deadline.min(self.next_scan).min(again.unwrap_or(deadline));
         }
     }
 
@@ -326,7 +327,8 @@ impl Tail {
     }
 
     /// The bytes of `key` from `offset` on to where it was read, if they can be read again.
-    pub fn read_back(&self, key: Key, offset: u64) -> Option<Vec<u8>> {
+    pub fn read_back(&mut self, key: Key, offset: u64) -> Option<Vec<u8>> {
+        self.is_open(key);
         self.files.get(&key)?.read_back(offset)
     }
 
