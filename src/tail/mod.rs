@@ -112,6 +112,8 @@ pub struct Tail {
     forgotten: Vec<FileId>,
     /// When the files that the store knows had last been written to, by their path before any rotation.
     previous: HashMap<PathBuf, i64>,
+    /// The latest of these times.
+    newest: i64,
     /// Rotated files that are not read: those that were there before the agent, and those read to their ends.
     passed: HashMap<Place, Passed>,
     /// Files that this program writes.
@@ -162,6 +164,7 @@ impl Tail {
             sought: Vec::new(),
             forgotten: Vec::new(),
             previous: HashMap::new(),
+            newest: 0,
             passed: HashMap::new(),
             own: unix::own_outputs(),
             troubled: HashSet::new(),
