@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use errtail_parsers::Options;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{ConfigOption, Output, events, pretty};
+use crate::format::Tables;
 use crate::pipeline::{Finding, Pipeline};
 use crate::policy::Policy;
+use crate::tail::Position;
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -38,7 +41,7 @@ pub(super) struct Arguments {
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let (policy, builder) = match arguments.config.policy_and_builder() {
+    let (reading, builder) = match arguments.config.reading_and_builder() {
         Ok(made) => made,
         Err(error) => return super::usage_error(error.as_ref()),
     };
@@ -47,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let mut out = BufWriter::new(anstream::AutoStream::auto(stdout.lock()));
     let mut status = ExitCode::SUCCESS;
     for file in &arguments.files {
-        let read = read(file, &policy, |finding| match output {
+        let read = read(file, &reading, |finding| match output {
             Output::Sentry => events::print(&mut out, &builder, &finding, arguments.sent),
             _ => print(&mut out, output, &finding),
         });
@@ -80,17 +83,23 @@ fn print(out: &mut impl Write, output: Output, finding: &Finding) -> io::Result<
     }
 }
 
+/// How logs are read and judged.
+pub(super) struct Reading {
+    pub policy: Arc<Policy>,
+    pub formats: Tables,
+}
+
 /// Reads a log to its end and hands out what is found in it.
 ///
 /// # Errors
 /// The file cannot be opened or read, or `each` fails.
-pub(super) fn read(
-    path: &Path,
-    policy: &Arc<Policy>,
-    mut each: impl FnMut(Finding) -> io::Result<()>,
-) -> io::Result<()> {
+pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding) -> io::Result<()>) -> io::Result<()> {
     let (mut input, bar) = open(path)?;
-    let mut pipeline = Pipeline::new(path.display().to_string(), policy);
+    // A format may be one of files in some directory.
+    let formats = reading.formats.of(&std::path::absolute(path).unwrap_or_default().to_string_lossy());
+    let options = Options { formats, ..Options::default() };
+    let name = path.display().to_string();
+    let mut pipeline = Pipeline::resume(name, &reading.policy, options, Position::beginning());
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let count = match input.read(&mut chunk) {
