@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         io::ErrorKind::BrokenPipe => error,
         _ => io::Error::new(error.kind(), format!("{}: {}", path.display(), super::reason(&error))),
     });
-    let told = read.and_then(|()| match (arguments.summary, line) {
+    let told = read.and_then(|_| match (arguments.summary, line) {
         (true, _) => summary.print(&mut out),
         (false, Some(line)) if explained == 0 => {
             Err(io::Error::other(format!("{}: no exception stands at line {line}", path.display())))

@@ -13,6 +13,7 @@ mod parse;
 mod pretty;
 mod rules;
 mod run;
+mod stats;
 mod status;
 mod test;
 
