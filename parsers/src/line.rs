@@ -39,7 +39,7 @@ pub(crate) fn kind(line: &[u8]) -> Kind {
 }
 
 /// Words that begin a frame line of .NET's translations, Node and Java, each with the blank behind it.
-const AT: [&str; 22] = [
+pub(crate) const AT: [&str; 24] = [
     "at ",
     "bei ",
     "à ",
@@ -54,6 +54,7 @@ const AT: [&str; 22] = [
     "v ",
     "в ",
     "σε ",
+    "στο ",
     "konum: ",
     "a következő helyen: ",
     "在 ",
@@ -62,6 +63,7 @@ const AT: [&str; 22] = [
     "위치: ",
     "عند ",
     "ב- ",
+    "ב-",
 ];
 
 /// Whether a text can only be a stack frame as runtimes print them, with its own indentation.

@@ -9,6 +9,7 @@ mod job;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use crate::issue::Repeats;
 use crate::pipeline::{Batch, Finding, Pipeline};
 use crate::policy::Policy;
 use crate::store::{Built, Committed, Store};
-use crate::tail::{Key, Settings, Step, Tail};
+use crate::tail::{Cause, Gap, Key, Settings, Step, Tail};
 use job::{Job, JobState};
 
 /// A batch is committed at so many findings,
@@ -163,7 +164,7 @@ impl Reader {
     }
 
     fn is_empty(&self) -> bool {
-        self.batch.findings.is_empty() && self.moved.is_empty()
+        self.batch.is_empty() && self.moved.is_empty()
     }
 
     /// Until when there is nothing to do but to read.
@@ -171,7 +172,7 @@ impl Reader {
         let now = Instant::now();
         // What was found goes out as soon as there is nothing to read.
         let at_end = self.once && self.tail.pipes_ended();
-        if at_end || self.tail.is_exhausted() || !self.batch.findings.is_empty() || !self.batch.checkpoints.is_empty() {
+        if at_end || self.tail.is_exhausted() || !self.batch.is_empty() {
             return now;
         }
         let quiet = self.quiet.peek().map(|Reverse((at, _))| *at);
@@ -182,9 +183,18 @@ impl Reader {
     fn take(&mut self, step: Step, buffer: &[u8]) {
         match step {
             Step::Bytes { key, offset, range } => self.push(key, offset, &buffer[range]),
+            Step::Skipped(key) if self.jobs.contains_key(&key) => self.note(key),
             Step::Skipped(key) => {
                 let position = self.tail.start(key);
                 self.batch.checkpoints.extend(self.tail.checkpoint(key, position));
+                self.first_move.get_or_insert_with(Instant::now);
+            }
+            Step::Missing(checkpoint) => {
+                self.batch.checkpoints.push(*checkpoint);
+                self.first_move.get_or_insert_with(Instant::now);
+            }
+            Step::Gap(gap) => {
+                self.batch.gaps.push(gap);
                 self.first_move.get_or_insert_with(Instant::now);
             }
             Step::Moved { from, to } => {
@@ -242,7 +252,10 @@ impl Reader {
         let mut found = match found {
             Ok(found) => found,
             Err(_) => {
-                let end = job.next;
+                let (begin, end) = (job.known.offset, job.next);
+                let (path, bytes) = (PathBuf::from(&job.path), Some(end - begin));
+                self.first_move.get_or_insert_with(Instant::now);
+                self.batch.gaps.push(Gap { path, offset: begin, bytes, cause: Cause::Parser });
                 tracing::error!(
                     "{}: the parser failed before byte {end} and goes on behind it: please report it with those lines",
                     job.path
@@ -263,9 +276,14 @@ impl Reader {
         if !found.is_empty() {
             self.first_finding.get_or_insert_with(Instant::now);
         }
+        self.note(key);
+        self.batch.findings.append(&mut found);
+    }
+
+    /// The position of `key` is to be committed.
+    fn note(&mut self, key: Key) {
         self.first_move.get_or_insert_with(Instant::now);
         self.moved.insert(key);
-        self.batch.findings.append(&mut found);
     }
 
     fn is_due(&self, at_rest: bool) -> bool {
@@ -273,7 +291,7 @@ impl Reader {
         let found = self.batch.findings.len();
         found >= BATCH_FINDINGS
             || self.batch_bytes >= BATCH_BYTES
-            || (at_rest && (found > 0 || self.once || !self.batch.checkpoints.is_empty()))
+            || (at_rest && (self.once || !self.batch.is_empty()))
             || age(self.first_finding) >= BATCH_AGE
             || age(self.first_move) >= POSITIONS_AGE
     }
@@ -291,7 +309,7 @@ impl Reader {
         (self.batch_bytes, self.first_finding, self.first_move) = (0, None, None);
         self.batch.forgotten = self.tail.take_forgotten();
         let batch = std::mem::take(&mut self.batch);
-        if batch.findings.is_empty() && batch.checkpoints.is_empty() && batch.forgotten.is_empty() {
+        if batch.is_empty() {
             return;
         }
         let mut said = false;

@@ -117,6 +117,10 @@ fn as_json(status: &Status, agent: &Agent) -> serde_json::Value {
         "outbox": {"events": status.outbox.events, "bytes": status.outbox.bytes, "full": status.outbox.is_full,
                    "oldest": time(status.oldest), "failed": status.failed},
         "issues": status.issues.iter().map(|(state, count)| (state.clone(), json!(count))).collect::<serde_json::Map<_, _>>(),
+        "gaps": {
+            "totals": status.gap_totals.iter().map(|total| json!({"cause": total.cause, "gaps": total.gaps, "bytes": total.bytes})).collect::<Vec<_>>(),
+            "newest": status.gaps.iter().map(|gap| json!({"found": gap.found_at.to_string(), "path": gap.path, "offset": gap.offset, "bytes": gap.bytes, "cause": gap.cause})).collect::<Vec<_>>(),
+        },
         "files": files.collect::<Vec<_>>(),
         "destinations": destinations.collect::<Vec<_>>(),
         "outcomes": outcomes.collect::<Vec<_>>(),
@@ -160,6 +164,15 @@ fn for_people(out: &mut impl Write, store: &Store, status: &Status, agent: &Agen
             let mut row = vec![visible(&file.path.display().to_string()), file.offset.to_string(), lag];
             row.extend([ledger.records, ledger.bytes_skipped, ledger.gaps, ledger.stalls].map(|n| n.to_string()));
             table.add_row(row);
+        }
+        writeln!(out, "\n{table}")?;
+    }
+    if !status.gaps.is_empty() {
+        let mut table = plain_table(&["could not be read", "at byte", "bytes missing", "why", "found"]);
+        for gap in &status.gaps {
+            let bytes = gap.bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("at least {bytes}"));
+            let why = gap.cause.replace('_', " ");
+            table.add_row([visible(&gap.path), gap.offset.to_string(), bytes, why, ago(gap.found_at, now)]);
         }
         writeln!(out, "\n{table}")?;
     }

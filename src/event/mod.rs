@@ -10,6 +10,7 @@ mod dotnet;
 mod frames;
 mod limits;
 mod node;
+mod own;
 mod php;
 mod protocol;
 mod root;
@@ -33,6 +34,7 @@ use crate::scrub::Scrubber;
 use crate::source::SourceFile;
 
 pub use limits::{EVENT_BYTES, shrunk};
+pub use own::{Gaps, of_gaps};
 pub use protocol::{Breadcrumb, Event, Exception, Frame, LogEntry, Mechanism, Request, Stacktrace, User, Values};
 pub use root::guess as guess_root;
 

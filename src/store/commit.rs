@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::known::Issue;
 use super::outbox::{self, Fill, Queued};
-use super::{IssueRow, State, board, millis};
+use super::{IssueRow, State, board, gaps, millis};
 use crate::issue::{self, Counted, Decision, History, Occurrence, Repeats, Why};
 use crate::pipeline::{Batch, Finding};
 use crate::policy::Action;
@@ -95,6 +95,8 @@ pub(super) fn commit(
     work.write_budgets()?;
     work.tally.write(db)?;
     write_checkpoints(db, &batch.checkpoints, &batch.forgotten)?;
+    gaps::write(db, &batch.gaps, now)?;
+    work.queued += gaps::tell(db, now, state.settings)?;
     Ok(Committed {
         new: work.new.iter().map(|id| board::row(db, *id)).collect::<Result<_, _>>()?,
         regressed: work.regressed.iter().map(|id| board::row(db, *id)).collect::<Result<_, _>>()?,

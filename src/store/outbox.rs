@@ -232,10 +232,10 @@ impl Store {
         self.leased.remove(&id);
         self.in_transaction(|state, db| {
             let found = db
-                .prepare_cached("SELECT dsn_key FROM outbox WHERE id = ?1")?
-                .query_row([id], |row| row.get::<_, String>(0))
+                .prepare_cached("SELECT dsn_key, issue FROM outbox WHERE id = ?1")?
+                .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?)))
                 .optional()?;
-            let Some(dsn) = found else { return Ok(()) };
+            let Some((dsn, issue)) = found else { return Ok(()) };
             match outcome {
                 Outcome::Sent => sent(db, id, &dsn, now),
                 Outcome::Retry { at, why } => {
@@ -256,7 +256,9 @@ impl Store {
                     db.prepare_cached("UPDATE outbox SET attempts = attempts + 1, failed = ?2 WHERE id = ?1")?
                         .execute(params![id, why])?;
                     report(db, &dsn, Discarded::SendError, 1)?;
-                    move_outcome(db, ("queued", ""), ("failed", ""))?;
+                    if issue.is_some() {
+                        move_outcome(db, ("queued", ""), ("failed", ""))?;
+                    }
                     note_error(db, &dsn, why, now)?;
                     forget_failed(db, state.settings)
                 }
@@ -288,8 +290,9 @@ fn sent(db: &Connection, id: i64, dsn: &str, now: Timestamp) -> rusqlite::Result
          ON CONFLICT DO UPDATE SET sent = sent + 1, last_sent_at = ?2, held_until = NULL, held_why = NULL",
     )?
     .execute(params![dsn, millis(now)])?;
-    move_outcome(db, ("queued", ""), ("sent", ""))?;
+    // An event of the agent's own tells of no record.
     let Some(issue) = issue else { return Ok(()) };
+    move_outcome(db, ("queued", ""), ("sent", ""))?;
     let updated = db.prepare_cached("UPDATE issue SET sent = sent + 1 WHERE id = ?1")?.execute([issue])?;
     if updated == 0 {
         return Ok(());

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::commit::{Built, Held};
 use super::outbox::{Discarded, Queued, budget_left, fill, hour, move_outcome, push, report, take_budget};
-use super::{Settings, State, Store, StoreError, before, millis};
+use super::{Settings, State, Store, StoreError, before, gaps, millis};
 
 /// How often the tables are cut to their bounds.
 const TIDY_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
@@ -25,16 +25,17 @@ impl Store {
         let mut all = 0;
         loop {
             // Whoever commits a batch waits for no more than so many.
-            let queued = self.in_transaction(|state, db| {
+            let (queued, told) = self.in_transaction(|state, db| {
                 let due = if stopping { Timestamp::MAX } else { before(now, state.dedupe.interval) };
                 let queued = close_windows(db, due, now, state)?;
                 expire(db, now, state.settings)?;
+                let told = gaps::tell(db, now, state.settings)?;
                 if queued > 0 {
                     state.known.clear();
                 }
-                Ok(queued)
+                Ok((queued, told))
             })?;
-            all += queued;
+            all += queued + told;
             if queued < CLOSED_AT_ONCE {
                 return Ok(all);
             }
@@ -102,11 +103,14 @@ fn closing(db: &Connection, dsn: &str, due: Timestamp, limit: u64) -> rusqlite::
 fn expire(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Result<()> {
     let oldest = before(now, SignedDuration::from_hours(24 * i64::from(settings.max_outbox_days)));
     let mut query =
-        db.prepare_cached("DELETE FROM outbox WHERE failed IS NULL AND created_at < ?1 RETURNING dsn_key")?;
-    let dsns: Vec<String> = query.query_map([millis(oldest)], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for dsn in dsns {
+        db.prepare_cached("DELETE FROM outbox WHERE failed IS NULL AND created_at < ?1 RETURNING dsn_key, issue")?;
+    let rows = query.query_map([millis(oldest)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(String, Option<i64>)> = rows.collect::<Result<_, _>>()?;
+    for (dsn, issue) in rows {
         report(db, &dsn, Discarded::CacheOverflow, 1)?;
-        move_outcome(db, ("queued", ""), ("dropped", "expired"))?;
+        if issue.is_some() {
+            move_outcome(db, ("queued", ""), ("dropped", "expired"))?;
+        }
     }
     Ok(())
 }

@@ -29,6 +29,10 @@ pub struct Checkpoint {
     pub edge_bytes: u32,
     /// When the file had last been written to, in nanoseconds since 1970.
     pub modified: i64,
+    /// Bytes that the file was seen to have.
+    pub size: u64,
+    /// Since when no path that is wanted leads to the file, in seconds since 1970; 0 while one does.
+    pub missing_since: i64,
     /// The journal's own mark, for input from journald.
     pub cursor: Option<String>,
     /// What became of the file's bytes.

@@ -7,6 +7,8 @@
 mod checkpoint;
 mod discover;
 mod file_id;
+mod gap;
+mod known;
 mod pattern;
 mod pipe;
 mod rest;
@@ -20,6 +22,7 @@ mod watch;
 
 pub use checkpoint::{Checkpoint, Ledger, Position};
 pub use file_id::{FileId, hash};
+pub use gap::{Cause, Gap};
 pub use pattern::PatternError;
 pub use settings::{From, Settings};
 pub use watch::Waker;
@@ -31,6 +34,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use known::Passed;
 use pattern::Patterns;
 use pipe::Pipe;
 use tailed::Tailed;
@@ -67,6 +71,10 @@ pub enum Step {
     },
     /// Nothing more comes of this file. It is forgotten at the next step.
     Ended(Key),
+    /// A file that is known is not where it was: its checkpoint says so from now on.
+    Missing(Box<Checkpoint>),
+    /// Something could not be read.
+    Gap(Gap),
     /// Nothing to read until the deadline.
     Quiet,
     /// Someone woke the room.
@@ -104,8 +112,8 @@ pub struct Tail {
     forgotten: Vec<FileId>,
     /// When the files that the store knows had last been written to, by their path before any rotation.
     previous: HashMap<PathBuf, i64>,
-    /// Rotated files that were there before the agent.
-    passed: HashSet<Place>,
+    /// Rotated files that are not read: those that were there before the agent, and those read to their ends.
+    passed: HashMap<Place, Passed>,
     /// Files that this program writes.
     own: Vec<Place>,
     /// Paths of which it was said that they cannot be read.
@@ -154,7 +162,7 @@ impl Tail {
             sought: Vec::new(),
             forgotten: Vec::new(),
             previous: HashMap::new(),
-            passed: HashSet::new(),
+            passed: HashMap::new(),
             own: unix::own_outputs(),
             troubled: HashSet::new(),
             pipes: Vec::new(),
@@ -298,7 +306,12 @@ impl Tail {
         if let Some(pipe) = self.pipes.iter_mut().find(|pipe| pipe.key == key) {
             return pipe.checkpoint(position);
         }
-        self.files.get_mut(&key)?.checkpoint(position)
+        let mut checkpoint = self.files.get_mut(&key)?.checkpoint(position)?;
+        if self.ended.contains(&key) {
+            checkpoint.missing_since = known::seconds();
+            self.files.get_mut(&key)?.last = Some(checkpoint.clone());
+        }
+        Some(checkpoint)
     }
 
     /// Lets the next bytes of `key` begin at `position`, which is not behind what was read, so that its parser can be

@@ -8,6 +8,7 @@ use std::collections::hash_map::Entry;
 use std::io;
 use std::time::Instant;
 
+use super::known::Passed;
 use super::tailed::{Got, Handle};
 use super::{Key, Step, Tail, rest, unix};
 
@@ -40,6 +41,8 @@ impl Tail {
                 Some(Step::Bytes { key, offset, range })
             }
             Ok(Got::Nothing) => {
+                // What is left, if anything, are NULs.
+                file.seen = file.read;
                 if file.is_packed() {
                     file.handle = None;
                 }
@@ -55,7 +58,7 @@ impl Tail {
     }
 
     /// Sees to it that `key` has a descriptor; files over the limit are opened in turn.
-    fn is_open(&mut self, key: Key) -> bool {
+    pub(super) fn is_open(&mut self, key: Key) -> bool {
         let Some(file) = self.files.get(&key) else { return false };
         if file.handle.is_some() {
             return true;
@@ -90,7 +93,7 @@ impl Tail {
             return;
         }
         self.open.push_back(key);
-        while self.open.len() > self.settings.max_open_files.max(1) {
+        while self.open.len() > self.settings.max_open_files.max(2) {
             let Some(oldest) = self.open.pop_front() else { break };
             if oldest != key
                 && let Some(file) = self.files.get_mut(&oldest)
@@ -128,9 +131,16 @@ impl Tail {
                 }
             }
             self.parted.retain(|_, parted| *parted != key);
+            if let Some(Handle::Plain(handle)) = &file.handle
+                && let Ok(metadata) = handle.metadata()
+                && !file.replaced
+                && !unix::is_deleted(&metadata)
+            {
+                self.passed.insert(unix::place(&metadata), Passed::new(&metadata));
+            }
             if let Some(last) = file.last.filter(|_| !file.replaced) {
                 // It may come back under a name that is wanted.
-                self.known.insert((last.file.device, last.file.inode), last);
+                self.miss(last);
             }
         }
     }

@@ -51,6 +51,16 @@ pub(super) fn text(status: &Status, counters: &Counters, is_ready: bool, now: Ti
     for to in &status.destinations {
         text.sample(name, &[("dsn", &to.dsn_key)], u64::from(to.held.is_some()));
     }
+    let name = "errtail_gaps_total";
+    text.family(name, "counter", "Times that bytes of a log could not be read, or may have been lost, by cause.");
+    for total in &status.gap_totals {
+        text.sample(name, &[("cause", &total.cause)], total.gaps);
+    }
+    let name = "errtail_gap_bytes_total";
+    text.family(name, "counter", "Bytes of logs that are known to be lost, by cause.");
+    for total in &status.gap_totals {
+        text.sample(name, &[("cause", &total.cause)], total.bytes);
+    }
     files(&mut text, status);
     counters.write(&mut text);
     text.finish()
