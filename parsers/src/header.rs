@@ -35,14 +35,15 @@ pub fn header(line: &str) -> Option<Header> {
 pub(crate) fn begins(line: &[u8]) -> bool {
     let Some(&first) = line.first() else { return false };
     match first {
-        b'0'..=b'9' => begins_with_time(line),
+        b'0'..=b'9' => begins_with_time(line) || dotnet::begins(line),
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line),
             Some(_) => {
                 let word = word(&line[1..]);
-                line.get(1 + word.len()) == Some(&b']') && (level_of(word).is_some())
+                line.get(1 + word.len()) == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
                     || node::begins_nest(line)
+                    || dotnet::begins(line)
             }
             None => false,
         },
