@@ -26,6 +26,15 @@ const SCHEMES: [&str; 12] = [
 /// Marks in a line that are looked at: functions' names hold few.
 const MAX_MARKS: usize = 8;
 
+/// Whether a file is a page's, or an application's that a browser's engine runs.
+pub(crate) fn is_page(file: &str) -> bool {
+    SCHEMES.iter().any(|scheme| file.starts_with(scheme))
+        && !file.starts_with("file://")
+        && !file.starts_with("webpack://")
+        || file.ends_with(".bundle")
+        || file.ends_with(".jsbundle")
+}
+
 /// The call in a line, if it is one.
 // total/<@https://shop.example/app.js:2:52 · reduce@[native code] · eval code@ · @https://a.example/x.js line 15 > eval:1:1
 pub(crate) fn call(line: &str) -> Option<Frame> {
@@ -134,7 +143,8 @@ pub(crate) fn in_run(line: &str) -> Option<Option<Frame>> {
     if matches!(text, "[native code]" | "eval code") {
         return Some(None);
     }
-    let named = SCHEMES.iter().any(|scheme| text.starts_with(scheme)) || [".js:", "bundle:"].iter().any(|end| text.contains(end));
+    let named = SCHEMES.iter().any(|scheme| text.starts_with(scheme))
+        || [".js:", "bundle:"].iter().any(|end| text.contains(end));
     let frame = file_line_column(text).filter(|_| named && !text.contains(' '))?;
     let in_app = frame.file.as_deref().is_some_and(is_in_app);
     Some(Some(Frame { in_app, ..frame }))
@@ -200,8 +210,15 @@ mod tests {
             let got = (frame.function.as_deref(), frame.file.as_deref(), frame.line, frame.column);
             assert_eq!(got, (function, file, number, column), "{line}");
         }
-        for line in ["mail ops@example.com: 12", "user@host:22", "@param x", "see a@b", "http://a.example/x.js:1:2", "/srv/node_modules/@a/b.js:1", "/srv/.pnpm/a@1.2/b.js:1:2"]
-        {
+        for line in [
+            "mail ops@example.com: 12",
+            "user@host:22",
+            "@param x",
+            "see a@b",
+            "http://a.example/x.js:1:2",
+            "/srv/node_modules/@a/b.js:1",
+            "/srv/.pnpm/a@1.2/b.js:1:2",
+        ] {
             assert_eq!(call(line), None, "{line}");
         }
     }

@@ -64,7 +64,8 @@ pub(crate) fn part(line: &str) -> Part {
 /// A frame's line without what an inspected object puts behind it.
 pub(crate) fn call_text(text: &str) -> &str {
     let text = text.trim_end();
-    let text = text.strip_suffix(" {").or_else(|| text.strip_suffix(',')).unwrap_or(text);
+    let text =
+        text.strip_suffix(" {").or_else(|| text.strip_suffix(',')).or_else(|| text.strip_suffix(" }")).unwrap_or(text);
     match text.find(" {\"") {
         Some(at) => &text[..at],
         None => text,
@@ -182,7 +183,9 @@ fn excerpt(message: &str) -> usize {
     let (caret, source, rest) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""), lines.next());
     let points = caret.starts_with("    ") && caret.trim_start().bytes().all(|c| c == b'^');
     match rest {
-        Some(rest) if points && source.starts_with("    ") && !source[4..].starts_with(' ') => message.len() - rest.len(),
+        Some(rest) if points && source.starts_with("    ") && !source[4..].starts_with(' ') => {
+            message.len() - rest.len()
+        }
         _ => 0,
     }
 }
