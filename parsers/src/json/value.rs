@@ -51,7 +51,10 @@ pub(crate) fn parse_cut(text: &str) -> Map<String, Value> {
         }
         let rest = &text.as_bytes()[reader.at..];
         // A text that began before the gap ends where the next one begins.
-        if !matches!(rest.first(), Some(b',' | b'}' | b']')) && text[start..reader.at].ends_with('"') && tries < MAX_TRIES {
+        if !matches!(rest.first(), Some(b',' | b'}' | b']'))
+            && text[start..reader.at].ends_with('"')
+            && tries < MAX_TRIES
+        {
             tries += 1;
             reader.at -= 1;
             continue;
