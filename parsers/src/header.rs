@@ -43,9 +43,12 @@ pub(crate) fn begins(line: &[u8]) -> bool {
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line),
             Some(_) => {
-                let word = word(&line[1..]);
-                line.get(1 + word.len()) == Some(&b']') && (level_of(word).is_some() || word == b"Nest")
+                let blank = usize::from(line[1] == b' ');
+                let word = word(&line[1 + blank..]);
+                let after = line[1 + blank + word.len()..].trim_ascii_start();
+                after.first() == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
+                    || node::begins_nest(line)
                     || dotnet::begins(line)
             }
             None => false,
@@ -65,6 +68,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             let whispered = word.iter().all(u8::is_ascii_lowercase);
             (level_of(word).is_some()
                 && word != b"HTTP"
+                && !php::is_cause(line)
                 && (shouted && matches!(after, Some(b' ' | b':' | b'|'))
                     || whispered && line[word.len()..].starts_with(b": ")))
                 || php::begins(line)
@@ -162,8 +166,14 @@ fn common(line: &str) -> Option<Header> {
     for _ in 0..8 {
         let before = rest;
         rest = rest.trim_start_matches([' ', '\t', '|']);
+        rest = rest.strip_prefix("- ").filter(|_| found && header.level.is_none()).unwrap_or(rest);
         if let Some(after) = time_part(rest, &mut header).or_else(|| level_part(rest, &mut header)) {
             found = true;
+            rest = after;
+        } else if found
+            && header.level.is_none()
+            && let Some(after) = process_part(rest)
+        {
             rest = after;
         } else if found && let Some(after) = bracket_part(rest, &mut header) {
             rest = after;
@@ -232,12 +242,14 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         Some(inner) => (true, inner),
         None => (false, text),
     };
+    // `[ error ]`
+    let inner = if open { inner.strip_prefix(' ').unwrap_or(inner) } else { inner };
     let end = inner.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(inner.len());
     // `HTTP GET /orders responded 500` is a message.
     let found = level(&inner[..end]).filter(|_| &inner[..end] != "HTTP")?;
     let after = &inner[end..];
     let after = if open {
-        after.strip_prefix(']')?
+        after.trim_start_matches(' ').strip_prefix(']')?
     } else if (after.is_empty() || after.starts_with([' ', '|', ':'])) && !after.starts_with("://") {
         // A word of prose is no level: it is spelt in one case throughout.
         let word = &inner[..end];
@@ -253,6 +265,15 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     };
     header.level = Some(found);
     Some(after.strip_prefix(':').unwrap_or(after))
+}
+
+/// `4711 ERROR`: a process before a level.
+fn process_part(text: &str) -> Option<&str> {
+    let digits = text.bytes().take(8).take_while(u8::is_ascii_digit).count();
+    let rest = text[digits..].strip_prefix(' ').filter(|_| (1..8).contains(&digits))?;
+    let word = rest.trim_start_matches(['[', ' ']);
+    let word = &word[..word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len())];
+    level(word).map(|_| rest)
 }
 
 /// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`: a logger.
@@ -283,7 +304,7 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
 }
 
 // Harbor.Docking.Crane - message · default - message · Harbor.Docking.Crane [(null)] - message
-// Harbor.Docking.Crane: message · Harbor.Docking.Crane message
+// Harbor.Docking.Crane: message · Harbor.Docking.Crane message · node-7/CART: message
 /// A logger's name before the message.
 fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let end = text.find(' ').unwrap_or(text.len());
@@ -299,7 +320,9 @@ fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
             let bare = name.strip_suffix(':').unwrap_or(name);
             // Prose seldom begins with a name of three parts.
             let sure = bare.len() < name.len() || rest.is_empty() || bare.matches('.').count() > 1;
-            if header.logger.is_some() || !sure || !is_category(bare) {
+            // Moleculer: the node and the service.
+            let node = bare.len() < name.len() && bare.matches('/').count() == 1 && !bare.starts_with('/');
+            if header.logger.is_some() || !sure || !(is_category(bare) || node) {
                 return None;
             }
             (bare, rest.trim_start())

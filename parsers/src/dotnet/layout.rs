@@ -111,8 +111,15 @@ fn separated(line: &str) -> Option<Header> {
             None => return None,
         }
     };
+    // With fewer fields before the level it is another's line: Lambda's has one.
+    if separator == '\t' && (1..4).contains(&before.len()) {
+        return None;
+    }
     if separator == '\t' && before.is_empty() {
         return bracketed(line, rest, stamp.value, level);
+    }
+    if separator == '\t' && before.len() != 5 {
+        return None;
     }
     let mut logger = before.get(3).filter(|_| separator == '\t').map(|word| (*word).to_owned());
     if logger.is_none()
@@ -250,7 +257,7 @@ mod tests {
             let header = header(line).unwrap_or_else(|| panic!("{line}"));
             assert_eq!((header.level, header.logger.as_deref()), (Some(level), logger), "{line}");
             assert_eq!(&line[header.length..], message, "{line}");
-            assert!(crate::header::begins(line.as_bytes()), "{line}");
+            assert!(header::begins(line.as_bytes()), "{line}");
         }
         for line in
             ["12 monkeys: ERROR", "3 [x] y", "[note: x] y", "Error, I think", "2026-11-20 08:15:09, then it broke"]

@@ -157,6 +157,8 @@ impl<'a> Reader<'a> {
         while self.lines.get(next).is_some_and(|line| line.trim().is_empty()) {
             next += 1;
         }
+        // What is queued is the blank line itself.
+        self.queue.clear();
         let in_message = self.stack.last().is_some_and(|open| open.in_message);
         let goes_on = if in_message {
             self.trace_follows(next)

@@ -13,7 +13,7 @@ const MAX_FIELDS: usize = 64;
 /// Bytes kept of one field.
 const MAX_FIELD_BYTES: usize = 2048;
 
-const TIMES: [&str; 14] = [
+const TIMES: [&str; 16] = [
     "@timestamp",
     "timestamp",
     "time",
@@ -28,8 +28,10 @@ const TIMES: [&str; 14] = [
     "t",
     "Time",
     "timeStamp",
+    "eventTimestamp",
+    "startTime",
 ];
-const LEVELS: [&str; 11] = [
+const LEVELS: [&str; 12] = [
     "level_name",
     "level",
     "@l",
@@ -41,9 +43,24 @@ const LEVELS: [&str; 11] = [
     "levelname",
     "lvl",
     "loglevel",
+    "level.levelStr",
 ];
-const MESSAGES: [&str; 9] = ["message", "msg", "@m", "Message", "@mt", "RenderedMessage", "log.message", "event", "0"];
-const LOGGERS: [&str; 10] = [
+const MESSAGES: [&str; 13] = [
+    "message",
+    "msg",
+    "@m",
+    "Message",
+    "@mt",
+    "RenderedMessage",
+    "log.message",
+    "jsonPayload.message",
+    "properties.message",
+    "event",
+    "log",
+    "data.0",
+    "0",
+];
+const LOGGERS: [&str; 11] = [
     "logger",
     "log.logger",
     "loggerName",
@@ -52,12 +69,13 @@ const LOGGERS: [&str; 10] = [
     "Category",
     "category",
     "_meta.name",
+    "categoryName",
     "context",
     "label",
 ];
 const ENVIRONMENTS: [&str; 6] =
     ["environment", "env", "NODE_ENV", "service.environment", "deployment.environment", "Environment"];
-const METHODS: [&str; 11] = [
+const METHODS: [&str; 12] = [
     "req.method",
     "request.method",
     "http.request.method",
@@ -68,9 +86,10 @@ const METHODS: [&str; 11] = [
     "RequestMethod",
     "requestMethod",
     "http_method",
+    "event.request.method",
     "method",
 ];
-const URLS: [&str; 22] = [
+const URLS: [&str; 23] = [
     "req.originalUrl",
     "req.url",
     "request.originalUrl",
@@ -91,10 +110,11 @@ const URLS: [&str; 22] = [
     "originalUrl",
     "request_uri",
     "requestPath",
+    "event.request.url",
     "url",
     "path",
 ];
-const STATUSES: [&str; 13] = [
+const STATUSES: [&str; 14] = [
     "res.statusCode",
     "res.status",
     "response.statusCode",
@@ -107,6 +127,7 @@ const STATUSES: [&str; 13] = [
     "status_code",
     "responseStatus",
     "http_status",
+    "event.response.status",
     "status",
 ];
 const USER_IDS: [&str; 21] = [
@@ -228,13 +249,17 @@ fn fill_request(record: &mut Record, object: &Object) {
     record.request = Some(Request { method: method.map(|word| word.to_ascii_uppercase()), url, status });
 }
 
-/// The value at a dotted path; a key that holds the dots itself comes first.
+/// The value at a dotted path; a key that holds the dots itself comes first, members of an array are numbered.
 pub(crate) fn at<'a>(object: &'a Object, path: &str) -> Option<&'a Value> {
     if let Some(value) = object.get(path) {
         return Some(value);
     }
     let (first, rest) = path.split_once('.')?;
-    at(object.get(first)?.as_object()?, rest)
+    match object.get(first)? {
+        Value::Object(inner) => at(inner, rest),
+        Value::Array(members) => members.get(rest.parse::<usize>().ok()?),
+        _ => None,
+    }
 }
 
 fn first_text(object: &Object, paths: &[&str]) -> Option<String> {

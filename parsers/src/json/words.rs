@@ -13,7 +13,7 @@ pub(crate) fn fill_from_words(record: &mut Record, words: &str) {
     let mut tokens = words.split_ascii_whitespace().take(64).peekable();
     let mut found = Request::default();
     while let Some(token) = tokens.next() {
-        let bare = token.trim_matches(['[', ']', '(', ')', '"', ',']);
+        let bare = token.trim_matches(['[', ']', '(', ')', '"', ',', '.', ';']);
         if METHODS.contains(&bare) && found.url.is_none() {
             let Some(url) = tokens.peek().map(|url| url.trim_matches(['"', '\'', ',', ')', ']'])) else { break };
             if url.starts_with('/') || url.contains("://") {

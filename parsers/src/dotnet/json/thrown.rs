@@ -68,7 +68,8 @@ fn exceptions(value: &Value, entry: &Object) -> Option<Vec<Exception>> {
                 .iter()
                 .find_map(|key| from_text(object.get(*key)?.as_str()?, object))
                 .map(|(exceptions, _)| exceptions)
-                .or_else(|| (found.len() > 1).then_some(found))
+                // A chain without calls is .NET's, unless V8's own key holds the calls.
+                .or_else(|| (found.len() > 1 && !object.contains_key("stack")).then_some(found))
         }
         Value::Array(items) => listed(items),
         _ => None,
