@@ -39,11 +39,14 @@ pub struct Options {
     pub max_record_bytes: usize,
     /// Lines before a record that are handed on with it. Default 50.
     pub context_lines: usize,
+    /// The day (year, month, day) on which the log was last written to: a wrapper's times without a year lie in the
+    /// year before it. Without it, the default, they are left out.
+    pub written: Option<(i16, i8, i8)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_record_bytes: 1 << 20, context_lines: 50 }
+        Options { max_record_bytes: 1 << 20, context_lines: 50, written: None }
     }
 }
 

@@ -9,11 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use errtail_parsers::Options;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::{ConfigOption, Output, events, pretty};
 use crate::pipeline::{Finding, Pipeline};
 use crate::policy::Policy;
+use crate::tail::Position;
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -90,7 +94,8 @@ pub(super) fn read(
     mut each: impl FnMut(Finding) -> io::Result<()>,
 ) -> io::Result<()> {
     let (mut input, bar) = open(path)?;
-    let mut pipeline = Pipeline::new(path.display().to_string(), policy);
+    let options = Options { written: written(path), ..Options::default() };
+    let mut pipeline = Pipeline::resume(path.display().to_string(), policy, options, Position::beginning());
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let count = match input.read(&mut chunk) {
@@ -115,6 +120,13 @@ pub(super) fn read(
             return Ok(());
         }
     }
+}
+
+/// The day on which a file was last written to, in UTC.
+fn written(path: &Path) -> Option<(i16, i8, i8)> {
+    let modified = std::fs::metadata(path).and_then(|facts| facts.modified()).ok()?;
+    let day = TimeZone::UTC.to_datetime(Timestamp::try_from(modified).ok()?).date();
+    Some((day.year(), day.month(), day.day()))
 }
 
 /// Opens a log, or standard input, with a bar that shows itself only for long files and only on a terminal.
