@@ -35,7 +35,7 @@ pub fn header(line: &str) -> Option<Header> {
 pub(crate) fn begins(line: &[u8]) -> bool {
     let Some(&first) = line.first() else { return false };
     match first {
-        b'0'..=b'9' => begins_with_time(line),
+        b'0'..=b'9' => begins_with_time(line) || dotnet::begins(line),
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line),
             Some(_) => {
@@ -45,6 +45,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
                 after.first() == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
                     || node::begins_nest(line)
+                    || dotnet::begins(line)
             }
             None => false,
         },
@@ -63,6 +64,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             let whispered = word.iter().all(u8::is_ascii_lowercase);
             (level_of(word).is_some()
                 && word != b"HTTP"
+                && !php::is_cause(line)
                 && (shouted && matches!(after, Some(b' ' | b':' | b'|'))
                     || whispered && line[word.len()..].starts_with(b": ")))
                 || php::begins(line)

@@ -15,6 +15,7 @@
 mod assemble;
 mod browser;
 mod dotnet;
+mod format;
 mod header;
 mod json;
 mod line;
@@ -27,6 +28,7 @@ mod text;
 mod time;
 mod unwrap;
 
+pub use format::{Format, FormatError, Formats, GROUPS};
 pub use header::{Header, header};
 pub use record::{CauseOf, Exception, Frame, Level, Mechanism, Platform, Record, Request, Source, Trace, User};
 
@@ -39,6 +41,8 @@ pub struct Options {
     pub max_record_bytes: usize,
     /// Lines before a record that are handed on with it. Default 50.
     pub context_lines: usize,
+    /// How entries begin that no built-in grammar knows. Default none.
+    pub formats: Formats,
     /// The day (year, month, day) on which the log was last written to: a wrapper's times without a year lie in the
     /// year before it. Without it, the default, they are left out.
     pub written: Option<(i16, i8, i8)>,
@@ -46,7 +50,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_record_bytes: 1 << 20, context_lines: 50, written: None }
+        Options { max_record_bytes: 1 << 20, context_lines: 50, formats: Formats::default(), written: None }
     }
 }
 

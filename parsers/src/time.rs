@@ -208,11 +208,11 @@ fn named_offset(zone: &str, (year, month, day): (u32, u32, u32), clock: &Clock<'
     Some(format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))
 }
 
-// 2026-11-23 08:50:05 · 2026-11-23T08:50:05.702006+00:00 · 2026/11/23 08:50:05 · 2026-11-23 21:51:35,387
+// 2026-11-23 08:50:05 · 2026-11-23T08:50:05.702006+00:00 · 2026/11/23 08:50:05 · 2026-11-23 21:51:35,387 · 2026:11:23 08:50:05
 fn year_first(text: &str) -> Option<Stamp> {
     let mut cursor = Cursor::new(text);
     let year = cursor.number(4, 4)?;
-    let separator = cursor.one_of("-/.")?;
+    let separator = cursor.one_of("-/.:")?;
     let month = cursor.number(1, 2)?;
     cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
     let day = cursor.number(1, 2)?;

@@ -30,7 +30,9 @@ pub(super) fn short<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwr
     let (stamp, rest) = start.split_at(length);
     let writer = rest.strip_prefix(b" ")?;
     let (host, rest) = word(writer)?;
-    let tag = &rest[..rest.iter().position(|c| matches!(c, b' ' | b'[' | b':'))?];
+    // PHP-FPM's workers overwrite the beginning of their name, `php-fpm: pool www`: what is left holds a blank.
+    let blank = if rest.starts_with(b"ool ") { 4 } else { 0 };
+    let tag = &rest[..blank + rest[blank..].iter().position(|c| matches!(c, b' ' | b'[' | b':'))?];
     let process = rest[tag.len()..].strip_prefix(b"[").and_then(|rest| {
         let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
         rest[digits..].starts_with(b"]").then_some(digits + 2)
@@ -176,6 +178,7 @@ mod tests {
             short(b"Nov 23 21:53:06 web01 app: #011at a#012#11 b#0", &mut scratch).unwrap().text,
             b"\tat a\n#11 b#0"
         );
+        assert_eq!(short(b"Nov 23 21:53:06 web01 ool www: x", &mut Vec::new()).unwrap().key, b"web01 ool www");
         for not in ["2026-11-23 21:53:06 main Worker: x", "Nov 23 21:53:06 ERROR Worker: x", "Nov 23 21:53:06 x", ""] {
             assert_eq!(short(not.as_bytes(), &mut Vec::new()), None, "{not}");
         }
