@@ -18,7 +18,7 @@ pub(super) fn compose(line: &[u8]) -> Option<Unwrapped<'_>> {
     if let Some(length) = clock {
         rest = rest[length..].strip_prefix(b" ")?;
     }
-    let name = name(rest, b"_.-|/");
+    let name = name(rest, b"_.-|/@");
     let bar = if name.ends_with(b"|") { name.len() - 1 } else { blanks(rest, name.len()) };
     let name = name.strip_suffix(b"|").unwrap_or(name);
     let level = std::str::from_utf8(name).ok().and_then(header::level).is_some();
@@ -56,7 +56,11 @@ pub(super) fn bracket(line: &[u8]) -> Option<Unwrapped<'_>> {
     let start = skip_colours(line);
     let (key, after) = match start.strip_prefix(b"[") {
         Some(inner) => {
-            let name = name(inner, b"_@/:.-");
+            let mut name = name(inner, b"_@/:.-");
+            // kubetail's `[pod container]`.
+            if let Some(rest) = inner[name.len()..].strip_prefix(b" ").filter(|_| label(inner) == Some(name)) {
+                name = &inner[..name.len() + 1 + label(rest)?.len()];
+            }
             (name, inner[name.len()..].strip_prefix(b"]")?)
         }
         None => {

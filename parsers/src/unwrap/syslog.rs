@@ -8,15 +8,20 @@ use crate::header;
 
 // <14>1 2026-11-23T21:53:06.003Z web01 api 18231 - - text
 pub(super) fn rfc5424(line: &[u8]) -> Option<Unwrapped<'_>> {
+    // Over TCP each message is preceded by its length.
+    let octets = line.iter().take(5).take_while(|c| c.is_ascii_digit()).count();
+    let line = line[octets..].strip_prefix(b" ").filter(|_| octets > 0).unwrap_or(line);
     let rest = priority(line)?.strip_prefix(b"1 ")?;
     let (stamp, rest) = word(rest)?;
     let writer = rest;
     let (_host, rest) = word(rest)?;
-    let (_app, rest) = word(rest)?;
+    let (app, rest) = word(rest)?;
     let (_process, rest) = word(rest)?;
     let key = &writer[..writer.len() - rest.len() - 1];
     let (_message_id, rest) = word(rest)?;
-    let text = structured_data(rest)?;
+    // Heroku leaves the structured data out.
+    let heroku = || matches!(app, b"app" | b"heroku").then_some(rest);
+    let text = structured_data(rest).or_else(heroku)?;
     let text = text.strip_prefix(b" ").unwrap_or(text);
     Some(Unwrapped { key, text: text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text), stamp, partial: false })
 }
