@@ -60,6 +60,35 @@ pub struct Match {
     status: Vec<String>,
 }
 
+impl Match {
+    /// Whether it holds wherever `other` does, as far as their texts tell: it names no key that the other does not, and no
+    /// fewer patterns.
+    pub(super) fn covers(&self, other: &Match) -> bool {
+        fn all<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
+            wide.is_empty() || !narrow.is_empty() && narrow.iter().all(|one| wide.contains(one))
+        }
+        let texts = |table: &Match| {
+            [
+                table.kind.clone(),
+                table.message.clone(),
+                table.logger.clone(),
+                table.environment.clone(),
+                table.path.clone(),
+                table.module.clone(),
+                table.function.clone(),
+                table.file.clone(),
+                table.url.clone(),
+                table.status.clone(),
+            ]
+        };
+        texts(self).iter().zip(&texts(other)).all(|(wide, narrow)| all(wide, narrow))
+            && all(&self.level, &other.level)
+            && all(&self.platform, &other.platform)
+            && all(&self.category, &other.category)
+            && (self.handled.is_none() || self.handled == other.handled)
+    }
+}
+
 /// The table, made ready.
 #[derive(Debug)]
 pub(super) struct Matcher {
@@ -77,28 +106,23 @@ pub(super) struct Matcher {
     category: Vec<Category>,
     url: Patterns,
     status: Patterns,
-    is_empty: bool,
 }
 
 impl Matcher {
     /// Makes the patterns of `table` ready; `place` names the rule in errors.
     pub(super) fn new(place: &str, table: &Match) -> Result<Matcher, PolicyError> {
         let patterns = |key: &str, texts: &[String]| Patterns::new(&format!("{place}, match.{key}"), texts);
-        let texts = [
-            &table.kind,
-            &table.message,
-            &table.logger,
-            &table.environment,
-            &table.path,
-            &table.module,
-            &table.function,
-            &table.file,
-            &table.url,
-            &table.status,
-        ];
-        let is_empty = texts.iter().all(|texts| texts.is_empty())
-            && (table.level.is_empty() && table.platform.is_empty() && table.category.is_empty())
-            && table.handled.is_none();
+        let status = patterns("status", &table.status)?;
+        if let Some(never) = status.0.iter().zip(&table.status).find_map(|(pattern, text)| {
+            (!(100..600).any(|status: u16| pattern.holds(&status.to_string()))).then_some(text)
+        }) {
+            let cause = "no status is like that; write 503, \"5xx\" or \"5??\"".to_owned();
+            return Err(PolicyError::Pattern {
+                place: format!("{place}, match.status"),
+                pattern: never.clone(),
+                cause,
+            });
+        }
         Ok(Matcher {
             kind: patterns("type", &table.kind)?,
             message: patterns("message", &table.message)?,
@@ -113,14 +137,8 @@ impl Matcher {
             handled: table.handled,
             category: table.category.clone(),
             url: patterns("url", &table.url)?,
-            status: patterns("status", &table.status)?,
-            is_empty,
+            status,
         })
-    }
-
-    /// Whether it matches everything, for want of a condition.
-    pub(super) fn is_empty(&self) -> bool {
-        self.is_empty
     }
 
     /// Whether every named key holds.
@@ -165,6 +183,15 @@ enum Pattern {
     Regex(Regex),
 }
 
+impl Pattern {
+    fn holds(&self, text: &str) -> bool {
+        match self {
+            Pattern::Glob(glob) => glob.is_match(text),
+            Pattern::Regex(regex) => regex.is_match(text),
+        }
+    }
+}
+
 impl Patterns {
     fn new(place: &str, texts: &[String]) -> Result<Patterns, PolicyError> {
         let bad = |text: &str, cause: String| PolicyError::Pattern {
@@ -189,13 +216,7 @@ impl Patterns {
     }
 
     fn any<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
-        self.0.is_empty()
-            || texts.into_iter().any(|text| {
-                self.0.iter().any(|pattern| match pattern {
-                    Pattern::Glob(glob) => glob.is_match(text),
-                    Pattern::Regex(regex) => regex.is_match(text),
-                })
-            })
+        self.0.is_empty() || texts.into_iter().any(|text| self.0.iter().any(|pattern| pattern.holds(text)))
     }
 }
 
