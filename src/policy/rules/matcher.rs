@@ -155,13 +155,20 @@ impl Matcher {
             && self.message.any(messages(record))
             && self.logger.any(record.logger.as_deref())
             && self.environment.any(subject.environment)
-            && self.path.any(Some(record.source.path.as_str()))
+            && (self.path.0.is_empty() || self.path.any(paths(&record.source.path).iter().map(String::as_str)))
             && self.module.any(frames(record).filter_map(|frame| frame.module.as_deref()))
             && self.function.any(frames(record).filter_map(|frame| frame.function.as_deref()))
             && self.file.any(frames(record).filter_map(|frame| frame.file.as_deref()))
             && self.url.any(url)
             && self.status.any(status.as_deref())
     }
+}
+
+/// A log file's path; one that the command line named below the current directory also as what begins with a slash, so that
+/// `*/app.log` means the same everywhere.
+fn paths(path: &str) -> Vec<String> {
+    let relative = (!path.starts_with('/')).then(|| format!("/{path}"));
+    [path.to_owned()].into_iter().chain(relative).collect()
 }
 
 fn messages(record: &Record) -> impl Iterator<Item = &str> {
@@ -183,6 +190,12 @@ enum Pattern {
     Regex(Regex),
 }
 
+/// What is wrong with a regular expression, without the picture of it.
+fn in_one_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
 impl Pattern {
     fn holds(&self, text: &str) -> bool {
         match self {
@@ -201,7 +214,7 @@ impl Patterns {
         };
         let ready = |text: &String| match text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
             Some(regex) if !regex.is_empty() => {
-                Regex::new(regex).map(Pattern::Regex).map_err(|error| bad(text, error.to_string()))
+                Regex::new(regex).map(Pattern::Regex).map_err(|error| bad(text, in_one_line(&error)))
             }
             _ if text.is_empty() => Err(bad(text, "is empty, and would match nothing".to_owned())),
             // Types have backslashes and messages have slashes: neither means anything special here.
