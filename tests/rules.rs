@@ -184,6 +184,7 @@ fn explain_tells_the_way_and_names_the_rule() {
     let summary = shop.said(&["explain", "--summary", "shop.log"]);
     assert!(summary.starts_with("1 exceptions were found; 1 issues would be made: 1 defect."), "{summary}");
     assert!(summary.contains("100 %"), "{summary}");
+    assert!(summary.contains("defect    System.InvalidOperationException: no stock left"), "{summary}");
 }
 
 #[test]

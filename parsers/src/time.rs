@@ -390,7 +390,7 @@ mod tests {
             ("Nov", None),
             ("10:15:00", None),
         ] {
-            assert_eq!(super::in_year(text, latest).as_deref(), expected, "{text}");
+            assert_eq!(in_year(text, latest).as_deref(), expected, "{text}");
         }
     }
 
