@@ -371,7 +371,8 @@ impl Stamp {
     /// As RFC 3339, where it has a date; its year may be that of `latest`.
     fn value(&self, latest: Option<Date>) -> Option<String> {
         let text = std::str::from_utf8(&self.bytes[..usize::from(self.length)]).ok()?;
-        match text.parse() {
+        // Microseconds, or seconds with as many digits behind a point.
+        match text.replacen('.', "", 1).parse() {
             Ok(micros) => time::from_epoch_micros(micros),
             Err(_) => time::at_start(text)?.value.or_else(|| time::in_year(text, latest?)),
         }

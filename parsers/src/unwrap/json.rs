@@ -277,7 +277,7 @@ mod tests {
         let mut scratch = Vec::new();
         let line = br#"{"@timestamp":"2026-11-23T22:09:13.933Z","stream":"stdout","message":"[INF] up","log":{"offset":0},"kubernetes":{"pod":{"name":"api-1"},"container":{"name":"api"}}}"#;
         let found = shipper(line, &mut scratch).unwrap();
-        assert_eq!((found.text, found.key), (&b"[INF] up"[..], &b"stdout api api-1   "[..]));
+        assert_eq!((found.text, found.key), (&b"[INF] up"[..], &b"stdout api api-1     "[..]));
         assert_eq!(found.stamp, b"2026-11-23T22:09:13.933Z");
         for entry in [
             r#"{"level":"error","message":"boom","kubernetes":{"pod_name":"x"}}"#,
