@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
-use crate::{Platform, Record, dotnet, json, node, php, text};
+use crate::{Platform, Record, crash, dotnet, json, node, php, text};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -43,10 +43,17 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
         let other = dotnet::parse(&texts, region.hit, header.as_ref())
-            .or_else(|| node::parse(&texts, region.hit, &region.lines[0], header.as_ref()));
+            .or_else(|| node::parse(&texts, region.hit, &region.lines[0], header.as_ref()))
+            .or_else(|| of_crash(region));
         found.extend(other);
     }
     found.into_iter().map(|found| fill(found, header.as_ref())).collect()
+}
+
+/// A death that no language's runtime tells of; its lines have their headers.
+fn of_crash(region: &Region<'_>) -> Option<Found> {
+    let whole: Vec<&str> = region.lines.iter().map(AsRef::as_ref).collect();
+    crash::parse(&whole, region.hit)
 }
 
 /// Adds what the entry's header says.
@@ -79,6 +86,11 @@ pub(crate) fn complete(record: &mut Record) {
 pub(crate) fn is_whole(line: &[u8]) -> bool {
     let trimmed = line.trim_ascii();
     trimmed.first() == Some(&b'{') && trimmed.last() == Some(&b'}') && trimmed.len() > 2
+}
+
+/// Whether a line with one of the words of deaths tells of one.
+pub(crate) fn may_die(line: &[u8]) -> bool {
+    crash::concerns(line) || dotnet::concerns_death(line)
 }
 
 /// Whether a line can only be the last one of its record.

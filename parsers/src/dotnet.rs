@@ -113,6 +113,13 @@ pub(crate) fn announces(line: &[u8]) -> bool {
     line.starts_with(b"Unhandled exception. ") || line.starts_with(b"Unhandled Exception: ")
 }
 
+/// Whether a line may be the runtime's announcement of a death without an exception.
+pub(crate) fn concerns_death(line: &[u8]) -> bool {
+    ["Process terminated.", "Out of memory.", "Process is terminating due to "]
+        .iter()
+        .any(|words| memchr::memmem::find(line, words.as_bytes()).is_some())
+}
+
 /// Whether an entry's first line may stand between the lines of a crash: information, and no exception in it.
 pub(crate) fn is_aside(line: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&line[..line.len().min(1000)]);

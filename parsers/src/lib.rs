@@ -14,6 +14,7 @@
 
 mod assemble;
 mod browser;
+mod crash;
 mod dotnet;
 mod header;
 mod json;

@@ -23,25 +23,20 @@ const LITERALS: &[&str] = &[
     "\"#0 ",
     "n#0 ",
     "[object] (",
-    "atal error",
+    "atal ",
     "arse error: ",
-    "Fatal Error (E_",
     "Uncaught ",
     "\"class\":\"",
-    "nhandled exception",
-    "nhandled Exception",
+    "nhandled ",
     "UNHANDLED EXCEPTION",
     "nhandledPromiseRejection",
     "Stack overflow.",
-    "Process terminated.",
-    "Out of memory.",
     " ---> ",
     "\\u003E ",
     "\"stack",
-    "stack: '",
+    "stack:",
     "\"Exception\":\"",
     "\"@x\":\"",
-    "\"errorType\":",
     "   bei ",
     "   à ",
     "   en ",
@@ -52,11 +47,10 @@ const LITERALS: &[&str] = &[
     "   kohteessa ",
     "   w ",
     "   в ",
-    "   σε ",
+    "   σ",
     "   konum: ",
     "   in ",
     "   v ",
-    "   στο ",
     "   a következő helyen: ",
     "   於 ",
     "   위치: ",
@@ -69,13 +63,24 @@ const LITERALS: &[&str] = &[
     "   場所 ",
     "@http",
     "@file:",
-    "@resource:",
     "\nat ",
     "\nNode.js v",
     "node --trace-uncaught ",
     "FATAL ERROR: ",
-    "error stack:",
-    "@[native code]",
+];
+
+/// Words of which one stands on each line that tells of a process's death without a trace. They are common: their lines
+/// are looked at by themselves, before anything else is.
+const DEATHS: &[&str] = &[
+    "terminat",
+    "ut of memory",
+    "Killed",
+    "egmentation fault",
+    " signal",
+    "process exited, code=",
+    "WORKER TIMEOUT",
+    "free(): ",
+    "lloc(): ",
 ];
 
 /// Wrappers that escape the lines which they hold, and so the literals above, hold one of these on every line.
@@ -83,7 +88,7 @@ const WRAPPERS: &[&str] = &["\"__REALTIME_TIMESTAMP\""];
 
 /// The literals as vectors, where the machine has them, else as an automaton.
 static FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new(|| {
-    let literals = || LITERALS.iter().chain(WRAPPERS);
+    let literals = || LITERALS.iter().chain(WRAPPERS).chain(DEATHS);
     let packed = Config::new().builder().extend(literals()).build();
     let automaton = if packed.is_none() { AhoCorasick::new(literals()).ok() } else { None };
     (packed, automaton)
@@ -95,13 +100,15 @@ pub(crate) struct Hit {
     pub end: usize,
     /// Whether it only tells that its line is wrapped.
     pub of_wrapper: bool,
+    /// Whether its line alone tells whether it is one.
+    pub of_death: bool,
 }
 
 /// The first literal in `bytes`, which begin with a line: so a literal that leads its line may stand there, too.
 pub(crate) fn find(bytes: &[u8]) -> Option<Hit> {
     let leads = |literal: &&&str| literal.strip_prefix('\n').is_some_and(|text| bytes.starts_with(text.as_bytes()));
     if let Some(literal) = LITERALS.iter().find(leads) {
-        return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false });
+        return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false, of_death: false });
     }
     let (packed, automaton) = &*FINDER;
     let hit = match packed {
@@ -109,7 +116,9 @@ pub(crate) fn find(bytes: &[u8]) -> Option<Hit> {
         None => automaton.as_ref()?.find(bytes),
     }?;
     let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
-    Some(Hit { start, end: hit.end(), of_wrapper: hit.pattern().as_usize() >= LITERALS.len() })
+    let index = hit.pattern().as_usize();
+    let of_death = index >= LITERALS.len() + WRAPPERS.len();
+    Some(Hit { start, end: hit.end(), of_wrapper: index >= LITERALS.len() && !of_death, of_death })
 }
 
 #[cfg(test)]
@@ -118,8 +127,9 @@ mod tests {
 
     #[test]
     fn literals_fit_the_vector_search() {
-        assert!(LITERALS.len() + WRAPPERS.len() <= 64, "{}", LITERALS.len() + WRAPPERS.len());
-        assert!(LITERALS.iter().chain(WRAPPERS).all(|literal| literal.len() >= 4));
+        let count = LITERALS.len() + WRAPPERS.len() + DEATHS.len();
+        assert!(count <= 64, "{count}");
+        assert!(LITERALS.iter().chain(WRAPPERS).chain(DEATHS).all(|literal| literal.len() >= 4));
         #[cfg(target_arch = "x86_64")]
         assert!(FINDER.0.is_some());
     }

@@ -243,7 +243,7 @@ impl Plain {
             if let Some(wrapper) = unwrap::detect(raw).filter(|_| self.unwraps) {
                 return Err(wrapper);
             }
-            if hit.of_wrapper {
+            if hit.of_wrapper || hit.of_death && !assemble::may_die(&text::clean(raw)) {
                 from += hit.end;
                 continue;
             }
