@@ -41,6 +41,8 @@ pub struct Parts {
     pub policy: Arc<Policy>,
     /// What is done with findings.
     pub hooks: Hooks,
+    /// Requests of one DSN at a time.
+    pub in_flight: usize,
     /// Whether to end when everything that is there was read and delivered.
     pub once: bool,
 }
@@ -66,7 +68,7 @@ where
     let control = Arc::new(Control::default());
     let rung = Arc::new(Notify::new());
     let waker = parts.tail.waker();
-    let delivery = Delivery::new(Arc::clone(&store), Arc::clone(&rung), waker.clone());
+    let delivery = Delivery::new(Arc::clone(&store), Arc::clone(&rung), waker.clone(), parts.in_flight);
     let sends = send.is_some();
     let mut told = parts.hooks.committed;
     parts.hooks.committed = Box::new(move |batch, committed| {

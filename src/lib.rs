@@ -12,6 +12,7 @@ pub mod issue;
 pub mod metrics;
 pub mod pipeline;
 pub mod policy;
+pub mod route;
 pub mod scrub;
 pub mod source;
 pub mod state_dir;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the line: a room imports only rooms above it in this table.
-const ROOMS: [(&str, &str); 16] = [
+const ROOMS: [(&str, &str); 17] = [
     ("metrics", ""),
     ("state_dir", "fs"),
     ("tail", "fs clock"),
@@ -21,6 +21,7 @@ const ROOMS: [(&str, &str); 16] = [
     ("pipeline", ""),
     ("store", "fs db"),
     ("deliver", "net clock"),
+    ("route", ""),
     ("config", "fs"),
     ("agent", "fs clock db net"),
     ("web", "net clock"),
