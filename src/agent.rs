@@ -8,7 +8,7 @@ mod reader;
 
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -18,7 +18,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout};
 
+use crate::format::Tables;
 use crate::policy::Policy;
+use crate::release::Marker;
 use crate::store::{ClientReport, Outcome, Outgoing, Store};
 use crate::tail::{Settings, Tail};
 use delivery::Delivery;
@@ -37,12 +39,18 @@ pub struct Parts {
     pub tail: Tail,
     /// The tail room's settings, of which the agent reads the timeouts.
     pub settings: Settings,
+    /// How entries begin that no built-in grammar knows.
+    pub formats: Tables,
     /// The policy.
     pub policy: Arc<Policy>,
     /// What is done with findings.
     pub hooks: Hooks,
+    /// Lines of the logs that name a release.
+    pub release_marker: Option<Marker>,
     /// Requests of one DSN at a time.
     pub in_flight: usize,
+    /// Told while the inputs are read: they were looked for, and the reading has not ended.
+    pub reads: Arc<AtomicBool>,
     /// Whether to end when everything that is there was read and delivered.
     pub once: bool,
 }

@@ -240,6 +240,29 @@ impl Scrubber {
         }
     }
 
+    /// Tells the rule of each place that `record` takes out of a record.
+    pub fn each_hit(&self, record: &Record, told: &mut dyn FnMut(&'static str)) {
+        let exceptions = record.exceptions.iter();
+        let texts = exceptions.flat_map(|one| {
+            let frames = one.frames.iter().flat_map(|frame| [frame.function.as_ref(), frame.raw.as_ref()]);
+            [Some(&one.message)].into_iter().chain(frames).flatten()
+        });
+        let url = record.request.as_ref().and_then(|request| request.url.as_ref());
+        let lists = [record.before.join("\n"), record.unparsed.join("\n")];
+        for text in texts.chain(&record.message).chain(url).chain(&lists) {
+            self.hits(text).iter().for_each(|hit| told(hit.rule));
+            let own = self.rules.iter().map(|(regex, _)| regex.find_iter(text).count()).sum::<usize>();
+            (0..own).for_each(|_| told("a rule of your own"));
+        }
+        let properties = record.exceptions.iter().flat_map(|one| &one.properties);
+        for (name, value) in properties.chain(&record.fields).chain(&record.origin) {
+            match self.field(name, value) {
+                Cow::Borrowed(FILTERED) if value != FILTERED => told("secret field"),
+                _ => self.hits(value).iter().for_each(|hit| told(hit.rule)),
+            }
+        }
+    }
+
     /// Lines that stood one below the other: a secret may go on over several.
     fn lines(&self, lines: &mut Vec<String>) {
         if let Cow::Owned(clean) = self.text(&lines.join("\n")) {

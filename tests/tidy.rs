@@ -9,14 +9,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the line: a room imports only rooms above it in this table.
-const ROOMS: [(&str, &str); 17] = [
+const ROOMS: [(&str, &str); 19] = [
     ("metrics", ""),
+    ("format", ""),
     ("state_dir", "fs"),
     ("tail", "fs clock"),
     ("policy", ""),
     ("scrub", ""),
     ("issue", ""),
     ("source", "fs"),
+    ("release", "fs"),
     ("event", ""),
     ("pipeline", ""),
     ("store", "fs db"),

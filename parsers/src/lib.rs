@@ -16,6 +16,7 @@ mod assemble;
 mod browser;
 mod crash;
 mod dotnet;
+mod format;
 mod header;
 mod json;
 mod line;
@@ -28,6 +29,7 @@ mod text;
 mod time;
 mod unwrap;
 
+pub use format::{Format, FormatError, Formats, GROUPS};
 pub use header::{Header, header};
 pub use record::{CauseOf, Exception, Frame, Level, Mechanism, Platform, Record, Request, Source, Trace, User};
 
@@ -40,11 +42,13 @@ pub struct Options {
     pub max_record_bytes: usize,
     /// Lines before a record that are handed on with it. Default 50.
     pub context_lines: usize,
+    /// How entries begin that no built-in grammar knows. Default none.
+    pub formats: Formats,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_record_bytes: 1 << 20, context_lines: 50 }
+        Options { max_record_bytes: 1 << 20, context_lines: 50, formats: Formats::default() }
     }
 }
 

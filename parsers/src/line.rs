@@ -3,7 +3,7 @@
 //! In: the bytes of one line. Out: its `Kind`. Invariant: a pure function of the line, so that an extent never
 //! depends on how the bytes were cut. Does not parse: a `Trace` line is only likely to be one.
 
-use crate::{header, php};
+use crate::{Formats, header, php};
 
 /// What a line is to the extent of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,11 @@ pub(crate) enum Kind {
     Trace,
     /// Anything else.
     Text,
+}
+
+/// Classifies a line (without its line break), where entries may begin as users say, too.
+pub(crate) fn kind_among(line: &[u8], formats: &Formats) -> Kind {
+    if formats.begins(line) { Kind::Begin } else { kind(line) }
 }
 
 /// Classifies a line (without its line break).
@@ -34,7 +39,7 @@ pub(crate) fn kind(line: &[u8]) -> Kind {
 }
 
 /// Words that begin a frame line of .NET's translations, Node and Java, each with the blank behind it.
-const AT: [&str; 22] = [
+pub(crate) const AT: [&str; 24] = [
     "at ",
     "bei ",
     "à ",
@@ -49,6 +54,7 @@ const AT: [&str; 22] = [
     "v ",
     "в ",
     "σε ",
+    "στο ",
     "konum: ",
     "a következő helyen: ",
     "在 ",
@@ -57,6 +63,7 @@ const AT: [&str; 22] = [
     "위치: ",
     "عند ",
     "ב- ",
+    "ב-",
 ];
 
 /// Whether a text can only be a stack frame as runtimes print them, with its own indentation.

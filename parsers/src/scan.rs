@@ -23,20 +23,26 @@ const LITERALS: &[&str] = &[
     "\"#0 ",
     "n#0 ",
     "[object] (",
-    "atal ",
-    "arse error: ",
+    "atal error",
+    "arse error",
+    "Fatal Error (",
     "Uncaught ",
-    "\"class\":\"",
-    "nhandled ",
+    "\nStack ",
+    " --> ",
+    "  @  ",
+    "\"class",
+    "nhandled",
     "UNHANDLED EXCEPTION",
-    "nhandledPromiseRejection",
     "Stack overflow.",
+    "Process terminated.",
+    "Out of memory.",
     " ---> ",
     "\\u003E ",
     "\"stack",
-    "stack:",
+    "stack: '",
     "\"Exception\":\"",
     "\"@x\":\"",
+    "\"errorType\":",
     "   bei ",
     "   à ",
     "   en ",
@@ -62,37 +68,61 @@ const LITERALS: &[&str] = &[
     "   在 ",
     "   場所 ",
     "@http",
-    "@file:",
+    ".js:",
+    "bundle:",
     "\nat ",
     "\nNode.js v",
     "node --trace-uncaught ",
     "FATAL ERROR: ",
+    "error stack:",
+    " code]",
 ];
 
-/// Words of which one stands on each line that tells of a process's death without a trace. They are common: their lines
-/// are looked at by themselves, before anything else is.
-const DEATHS: &[&str] = &[
-    "terminat",
-    "ut of memory",
-    "Killed",
-    "egmentation fault",
-    " signal",
-    "process exited, code=",
-    "WORKER TIMEOUT",
-    "free(): ",
-    "lloc(): ",
-];
+/// Of these, the ends of scripts' names, which ordinary lines may hold, too: they count behind an `@`.
+// pay@/srv/app/pay.js:3:7 · value@index.android.bundle:12:1917
+const PLACES: [&str; 2] = [".js:", "bundle:"];
+/// Bytes of a script's name in which its `@` is sought.
+const PLACE_BYTES: usize = 256;
 
 /// Wrappers that escape the lines which they hold, and so the literals above, hold one of these on every line.
 const WRAPPERS: &[&str] = &["\"__REALTIME_TIMESTAMP\""];
 
 /// The literals as vectors, where the machine has them, else as an automaton.
 static FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new(|| {
-    let literals = || LITERALS.iter().chain(WRAPPERS).chain(DEATHS);
+    let literals = || LITERALS.iter().chain(WRAPPERS);
     let packed = Config::new().builder().extend(literals()).build();
     let automaton = if packed.is_none() { AhoCorasick::new(literals()).ok() } else { None };
     (packed, automaton)
 });
+
+/// Words of which one stands on each line that tells of a process's death without a trace. They are common in prose,
+/// too: a line that holds one is looked at by itself before it counts. Searched apart, as the vectors hold no more.
+const DEATHS: &[&str] = &[
+    "terminate called",
+    "terminating ",
+    "ut of memory",
+    "Killed",
+    "egmentation fault",
+    " signal",
+    " SIG",
+    "process exited, code=",
+    "WORKER TIMEOUT",
+    "free(): ",
+    "lloc(): ",
+    "munmap_chunk(): ",
+    "double free or ",
+    "detected ***",
+];
+
+/// The same for `DEATHS`.
+static DEATH_FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new(|| {
+    let packed = Config::new().builder().extend(DEATHS).build();
+    let automaton = if packed.is_none() { AhoCorasick::new(DEATHS).ok() } else { None };
+    (packed, automaton)
+});
+
+/// Bytes that are searched for the ones and then for the others, while the cache holds them.
+const BLOCK_BYTES: usize = 16 * 1024;
 
 /// Where a literal stands.
 pub(crate) struct Hit {
@@ -100,25 +130,76 @@ pub(crate) struct Hit {
     pub end: usize,
     /// Whether it only tells that its line is wrapped.
     pub of_wrapper: bool,
-    /// Whether its line alone tells whether it is one.
-    pub of_death: bool,
 }
 
 /// The first literal in `bytes`, which begin with a line: so a literal that leads its line may stand there, too.
-pub(crate) fn find(bytes: &[u8]) -> Option<Hit> {
+/// `counts` says whether a line with a word of a death is one.
+pub(crate) fn find(bytes: &[u8], counts: impl Fn(&[u8]) -> bool) -> Option<Hit> {
+    let mut at = 0;
+    while at < bytes.len() {
+        // Whole lines.
+        let near = bytes.len().min(at + BLOCK_BYTES);
+        let within = memchr::memrchr(b'\n', &bytes[at..near]).map(|found| at + found + 1);
+        let beyond = || memchr::memchr(b'\n', &bytes[near..]).map_or(bytes.len(), |found| near + found + 1);
+        let end = if near == bytes.len() { near } else { within.unwrap_or_else(beyond) };
+        let block = &bytes[at..end];
+        let trace = find_trace(block);
+        let before = trace.as_ref().map_or(block.len(), |hit| hit.start);
+        if let Some(hit) = find_death(&block[..before], block, &counts).or(trace) {
+            return Some(Hit { start: at + hit.start, end: at + hit.end, ..hit });
+        }
+        at = end;
+    }
+    None
+}
+
+/// The first word of a death in `bytes`, the beginning of `block`, on a line that counts.
+fn find_death(bytes: &[u8], block: &[u8], counts: &impl Fn(&[u8]) -> bool) -> Option<Hit> {
+    let (packed, automaton) = &*DEATH_FINDER;
+    let mut from = 0;
+    while from < bytes.len() {
+        let hit = match packed {
+            Some(packed) => packed.find_in(bytes, (from..bytes.len()).into()),
+            None => automaton.as_ref()?.find(aho_corasick::Input::new(bytes).range(from..)),
+        }?;
+        let start = memchr::memrchr(b'\n', &bytes[..hit.start()]).map_or(0, |found| found + 1);
+        let end = memchr::memchr(b'\n', &block[hit.end()..]).map_or(block.len(), |found| hit.end() + found);
+        if counts(&block[start..end]) {
+            return Some(Hit { start: hit.start(), end: hit.end(), of_wrapper: false });
+        }
+        // Another word on the same line tells no more.
+        from = end;
+    }
+    None
+}
+
+/// The first literal of a trace in `bytes`, which begin with a line.
+fn find_trace(bytes: &[u8]) -> Option<Hit> {
     let leads = |literal: &&&str| literal.strip_prefix('\n').is_some_and(|text| bytes.starts_with(text.as_bytes()));
     if let Some(literal) = LITERALS.iter().find(leads) {
-        return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false, of_death: false });
+        return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false });
     }
     let (packed, automaton) = &*FINDER;
-    let hit = match packed {
-        Some(packed) => packed.find(bytes),
-        None => automaton.as_ref()?.find(bytes),
-    }?;
-    let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
-    let index = hit.pattern().as_usize();
-    let of_death = index >= LITERALS.len() + WRAPPERS.len();
-    Some(Hit { start, end: hit.end(), of_wrapper: index >= LITERALS.len() && !of_death, of_death })
+    let mut from = 0;
+    loop {
+        let hit = match packed {
+            Some(packed) => packed.find_in(bytes, (from..bytes.len()).into()),
+            None => automaton.as_ref()?.find(aho_corasick::Input::new(bytes).range(from..)),
+        }?;
+        let pattern = hit.pattern().as_usize();
+        if LITERALS.get(pattern).is_some_and(|literal| PLACES.contains(literal)) && !is_called(bytes, hit.start()) {
+            from = hit.end();
+            continue;
+        }
+        let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
+        return Some(Hit { start, end: hit.end(), of_wrapper: pattern >= LITERALS.len() });
+    }
+}
+
+/// Whether a script's name that ends at `end` stands behind the `@` of a call.
+fn is_called(bytes: &[u8], end: usize) -> bool {
+    let near = &bytes[end.saturating_sub(PLACE_BYTES)..end];
+    memchr::memrchr2(b'@', b'\n', near).is_some_and(|at| near[at] == b'@' && !near[..at].ends_with(b"/"))
 }
 
 #[cfg(test)]
@@ -127,17 +208,32 @@ mod tests {
 
     #[test]
     fn literals_fit_the_vector_search() {
-        let count = LITERALS.len() + WRAPPERS.len() + DEATHS.len();
-        assert!(count <= 64, "{count}");
-        assert!(LITERALS.iter().chain(WRAPPERS).chain(DEATHS).all(|literal| literal.len() >= 4));
+        assert!(LITERALS.len() + WRAPPERS.len() <= 64, "{}", LITERALS.len() + WRAPPERS.len());
+        assert!(LITERALS.iter().chain(WRAPPERS).all(|literal| literal.len() >= 4));
         #[cfg(target_arch = "x86_64")]
         assert!(FINDER.0.is_some());
     }
 
     #[test]
+    fn deaths_count_on_lines_that_tell_of_one() {
+        let log = b"got a signal\nmore\nKilled\n   at x()\n";
+        assert_eq!(find(log, |line| line == b"Killed").map(|hit| hit.start), Some(18));
+        assert_eq!(find(log, |_| false).map(|hit| hit.start), Some(26));
+        let far = [&b"x".repeat(3 * BLOCK_BYTES)[..], b"\n", log].concat();
+        assert_eq!(find(&far, |line| line == b"Killed").map(|hit| hit.start), Some(3 * BLOCK_BYTES + 19));
+        assert!(DEATHS.iter().all(|literal| literal.len() >= 4));
+    }
+
+    #[test]
     fn lines_that_lead() {
-        assert_eq!(find(b"#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(0));
-        assert_eq!(find(b"x\n#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(2));
-        assert!(find(b"2026-11-23 INFO nothing to see\n").is_none());
+        assert_eq!(find_trace(b"#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(0));
+        assert_eq!(find_trace(b"x\n#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(2));
+        assert!(find(b"2026-11-23 INFO nothing to see\n", |_| true).is_none());
+    }
+
+    #[test]
+    fn scripts_count_behind_an_at_sign() {
+        assert!(find_trace(b"src/pay.js:3 ready\na@b\n{\"caller\":\"pay.js:3:7\"}\n").is_none());
+        assert_eq!(find_trace(b"src/pay.js:3 ready\npay@/srv/pay.js:3:7\n").map(|hit| hit.start), Some(31));
     }
 }

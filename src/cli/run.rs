@@ -25,7 +25,7 @@ use crate::pipeline::{Batch, Finding};
 use crate::policy::Action;
 use crate::route::Routes;
 use crate::state_dir;
-use crate::store::{Built, ClientReport, Committed, Filter, Outcome, Outgoing, Store};
+use crate::store::{Built, ClientReport, Committed, Filter, Outcome, Outgoing, Own, Store};
 use crate::tail::{From, Tail};
 
 /// Arguments of `errtail run`.
@@ -135,14 +135,17 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
     config.tail.from = arguments.from.unwrap_or(config.tail.from);
     let policy = super::policy(&config)?;
     let routes = config.routes()?;
-    let sender = if routes.dsns().is_empty() { None } else { Some(sender(routes.dsns(), &config.delivery)?) };
-    let dsn_keys: Vec<String> = routes.dsns().iter().map(deliver::dsn_key).collect();
+    let own = config.self_dsn.as_deref().map(dsn).transpose()?;
+    let dsns: Vec<Dsn> = routes.dsns().iter().chain(&own).cloned().collect();
+    let sender = if dsns.is_empty() { None } else { Some(sender(&dsns, &config.delivery)?) };
+    let server_name = config.event.server_name.clone().or_else(super::events::hostname);
+    config.store.own = own.map(|own| Own { dsn_key: deliver::dsn_key(&own), server_name });
     let hooks = hooks(&config, routes, arguments.since)?;
     let state_dir = state_dir::resolve(arguments.state_dir.as_deref().or(config.state_dir.as_deref()));
     let mut store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
-    store.configure(&dsn_keys)?;
-    let counters = Arc::default();
-    arguments.listen.start(&state_dir, &config, &counters)?;
+    store.configure(&dsns.iter().map(deliver::dsn_key).collect::<Vec<_>>())?;
+    let (counters, reads) = Default::default();
+    arguments.listen.start(&state_dir, &config, &counters, &reads)?;
     let current = std::env::current_dir()?;
     let own = vec![std::path::absolute(&state_dir)?];
     let mut tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
@@ -154,7 +157,10 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
         started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
     }
     let in_flight = config.delivery.max_in_flight;
-    let parts = Parts { tail, settings: config.tail, policy, hooks, in_flight, once: arguments.once };
+    let release_marker = super::events::release_marker(&config)?;
+    let (settings, formats) = (config.tail, config.formats);
+    let parts =
+        Parts { tail, settings, formats, policy, hooks, release_marker, in_flight, reads, once: arguments.once };
     Ok(Prepared { parts, store, sender, counters, crashes })
 }
 

@@ -10,8 +10,10 @@ mod dotnet;
 mod frames;
 mod limits;
 mod node;
+mod own;
 mod php;
 mod protocol;
+mod requests;
 mod root;
 mod surroundings;
 mod time;
@@ -27,12 +29,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::issue::{self, Repeats};
+use crate::issue::{self, Repeats, Why};
 use crate::policy::Verdict;
 use crate::scrub::Scrubber;
 use crate::source::SourceFile;
 
 pub use limits::{EVENT_BYTES, shrunk};
+pub use own::{Gaps, of_gaps};
 pub use protocol::{Breadcrumb, Event, Exception, Frame, LogEntry, Mechanism, Request, Stacktrace, User, Values};
 pub use root::guess as guess_root;
 
@@ -84,11 +87,15 @@ fn zone<'de, D: serde::Deserializer<'de>>(from: D) -> Result<TimeZone, D::Error>
 /// Gives the source file that the log calls by this path.
 pub type Sources = dyn Fn(&str) -> Option<Arc<SourceFile>> + Send + Sync;
 
+/// Gives the release that was deployed at a time, where no other source names it.
+pub type ReleaseAt = dyn Fn(Timestamp) -> Option<String> + Send + Sync;
+
 /// Makes events.
 pub struct Builder {
     settings: Settings,
     scrubber: Arc<Scrubber>,
     sources: Box<Sources>,
+    release_at: Box<ReleaseAt>,
 }
 
 /// What the parts of an event are made with.
@@ -101,7 +108,20 @@ struct Context<'a> {
 impl Builder {
     /// A builder of events as configured, with these source files.
     pub fn new(settings: Settings, scrubber: Arc<Scrubber>, sources: Box<Sources>) -> Builder {
-        Builder { settings, scrubber, sources }
+        Builder { settings, scrubber, sources, release_at: Box::new(|_| None) }
+    }
+
+    /// The same builder, with a release for what names none.
+    #[must_use]
+    pub fn with_release(self, release_at: Box<ReleaseAt>) -> Builder {
+        Builder { release_at, ..self }
+    }
+
+    /// What is taken out of a record before anything of it is stored or sent: the rules, each with how often.
+    pub fn scrubbed(&self, record: &Record) -> BTreeMap<&'static str, usize> {
+        let mut rules = BTreeMap::new();
+        self.scrubber.each_hit(record, &mut |rule| *rules.entry(rule).or_default() += 1);
+        rules
     }
 
     /// The event of a record; `repeats` is what it stands for besides itself, `now` the time of a record whose log
@@ -129,16 +149,16 @@ impl Builder {
                 .filter(|name| !name.is_empty()),
             transaction: transaction::of(record).map(|name| limits::line(&name, limits::TAG_CHARS)),
             server_name: self.server_name(record),
-            release: self.settings.release.as_deref().and_then(limits::release),
+            release: self.release(record, when),
             environment: limits::environment(
                 record.environment.as_deref().or(self.settings.environment.as_deref()).unwrap_or(""),
             ),
             logentry: logentry(record),
-            breadcrumbs: Values { values: crumbs::of(&record.before, when, zone) },
+            breadcrumbs: Values { values: crumbs::of(&record.before, &requests::ids(record), when, zone) },
             request: request(record),
             user: user(record),
             contexts: contexts(record, &event_id),
-            tags: self.tags(record, verdict),
+            tags: self.tags(record, verdict, repeats),
             extra,
             fingerprint: fingerprint(record, verdict, &values),
             exception: Values { values },
@@ -149,13 +169,20 @@ impl Builder {
         event
     }
 
+    /// The release that a line of the log named, else the configured one, else the one that a file names.
+    fn release(&self, record: &Record, when: Timestamp) -> Option<String> {
+        let marked = origin(record, "release").and_then(limits::release);
+        let configured = || self.settings.release.as_deref().and_then(limits::release);
+        marked.or_else(configured).or_else(|| limits::release(&(self.release_at)(when)?))
+    }
+
     fn server_name(&self, record: &Record) -> Option<String> {
         let named = ["pod", "host", "hostname"].iter().find_map(|key| origin(record, key));
         let name = named.or(self.settings.server_name.as_deref())?;
         Some(limits::line(name, limits::TAG_CHARS)).filter(|name| !name.is_empty())
     }
 
-    fn tags(&self, record: &Record, verdict: &Verdict) -> BTreeMap<String, String> {
+    fn tags(&self, record: &Record, verdict: &Verdict, repeats: Option<&Repeats>) -> BTreeMap<String, String> {
         // Sentry removes tags of these names, or has fields for them.
         const TAKEN: [&str; 7] = ["release", "dist", "user", "filename", "function", "environment", "server_name"];
         let mut tags: BTreeMap<String, String> = BTreeMap::new();
@@ -166,7 +193,7 @@ impl Builder {
         let known = known.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let origin = record.origin.iter().filter(|(name, _)| !matches!(name.as_str(), "time" | "file_id")).cloned();
         let own = self.settings.tags.clone().into_iter().chain(verdict.effects.tags.clone());
-        for (name, value) in known.chain(origin).chain(own) {
+        for (name, value) in known.chain(origin).chain(repeats.into_iter().flat_map(tags_of_repeats)).chain(own) {
             let name: String = name
                 .chars()
                 .map(|c| if c.is_ascii_alphanumeric() || "._:-".contains(c) { c } else { '-' })
@@ -203,6 +230,13 @@ impl Builder {
         }
         extra
     }
+}
+
+/// By which people find returns, and the events that stand for many.
+fn tags_of_repeats(repeats: &Repeats) -> Vec<(String, String)> {
+    let regression = (repeats.why == Why::Regression).then(|| ("regression".to_owned(), "true".to_owned()));
+    let many = (repeats.occurrences > 1).then(|| ("occurrences".to_owned(), repeats.occurrences.to_string()));
+    regression.into_iter().chain(many).collect()
 }
 
 /// What an event stands for after deduplication.

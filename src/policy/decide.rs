@@ -125,10 +125,11 @@ impl Policy {
 
 /// Node's servers print what they answer with a 4xx; outside of a server nobody answers.
 fn is_answered(record: &Record, category: Category) -> bool {
-    const SERVERS: [&str; 7] = ["express.", "koa.", "fastify.", "nest.", "pino_http", "node.bare_", "node.answered"];
+    const SERVERS: [&str; 8] =
+        ["express.", "koa.", "fastify.", "nest.", "sveltekit.", "pino_http", "node.bare_", "node.answered"];
     let mechanism = record.mechanism.as_ref().map_or("node.bare_stack", |mechanism| mechanism.kind.as_str());
     record.platform == Platform::Node
-        && category == Category::Http
+        && matches!(category, Category::Http | Category::Validation)
         && SERVERS.iter().any(|server| mechanism.starts_with(server))
 }
 

@@ -65,6 +65,17 @@ pub struct Fill {
     pub is_full: bool,
 }
 
+impl Fill {
+    /// With one event more.
+    pub(super) fn with(self, event: &Built, settings: &Settings) -> Fill {
+        Fill::of(self.events + 1, self.bytes + event.body.len() as u64, settings)
+    }
+
+    fn of(events: u64, bytes: u64, settings: &Settings) -> Fill {
+        Fill { events, bytes, is_full: events >= settings.max_outbox_events || bytes >= settings.max_outbox_bytes }
+    }
+}
+
 /// What was given up, for a client report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientReport {
@@ -117,8 +128,7 @@ pub(super) fn fill(db: &Connection, settings: &Settings) -> rusqlite::Result<Fil
     let (events, bytes) = db
         .prepare_cached("SELECT count(*), ifnull(sum(bytes), 0) FROM outbox WHERE failed IS NULL")?
         .query_row([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned())))?;
-    let is_full = events >= settings.max_outbox_events || bytes >= settings.max_outbox_bytes;
-    Ok(Fill { events, bytes, is_full })
+    Ok(Fill::of(events, bytes, settings))
 }
 
 pub(super) fn hour(now: Timestamp) -> i64 {
@@ -230,10 +240,10 @@ impl Store {
         self.leased.remove(&id);
         self.in_transaction(|state, db| {
             let found = db
-                .prepare_cached("SELECT dsn_key FROM outbox WHERE id = ?1")?
-                .query_row([id], |row| row.get::<_, String>(0))
+                .prepare_cached("SELECT dsn_key, issue FROM outbox WHERE id = ?1")?
+                .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?)))
                 .optional()?;
-            let Some(dsn) = found else { return Ok(()) };
+            let Some((dsn, issue)) = found else { return Ok(()) };
             match outcome {
                 Outcome::Sent => sent(db, id, &dsn, now),
                 Outcome::Retry { at, why } => {
@@ -254,7 +264,9 @@ impl Store {
                     db.prepare_cached("UPDATE outbox SET attempts = attempts + 1, failed = ?2 WHERE id = ?1")?
                         .execute(params![id, why])?;
                     report(db, &dsn, Discarded::SendError, 1)?;
-                    move_outcome(db, ("queued", ""), ("failed", ""))?;
+                    if issue.is_some() {
+                        move_outcome(db, ("queued", ""), ("failed", ""))?;
+                    }
                     note_error(db, &dsn, why, now)?;
                     forget_failed(db, state.settings)
                 }
@@ -262,8 +274,8 @@ impl Store {
         })
     }
 
-    /// Names the DSNs that are configured: each is known from now on, and what waits for an earlier key of the same
-    /// project goes to the one that it has now.
+    /// Names the DSNs that are configured: each is known from now on, and what waits for an earlier key or an earlier
+    /// address of a project goes to the DSN that it has now.
     ///
     /// # Errors
     /// The database refuses.
@@ -275,8 +287,7 @@ impl Store {
             let mut query = db.prepare("SELECT dsn_key FROM destination UNION SELECT dsn_key FROM outbox")?;
             let known: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             for old in known.iter().filter(|old| !dsn_keys.contains(old)) {
-                let project = |key: &str| key.rsplit_once('#').map(|(project, _)| project.to_owned());
-                let Some(new) = dsn_keys.iter().find(|new| project(new) == project(old)) else { continue };
+                let Some(new) = dsn_keys.iter().find(|new| is_successor(new, old)) else { continue };
                 for table in ["outbox", "issue"] {
                     db.execute(&format!("UPDATE OR IGNORE {table} SET dsn_key = ?2 WHERE dsn_key = ?1"), [old, new])?;
                 }
@@ -311,6 +322,16 @@ impl Store {
     }
 }
 
+/// Whether two DSNs differ by their key alone, or by their address alone.
+// sentry.example.com/1#0a1b2c
+fn is_successor(new: &str, old: &str) -> bool {
+    let parts = |key: &str| {
+        let (place, mark) = key.rsplit_once('#')?;
+        Some((place.to_owned(), place.rsplit('/').next().unwrap_or(place).to_owned() + mark))
+    };
+    parts(new).zip(parts(old)).is_some_and(|(new, old)| new.0 == old.0 || new.1 == old.1)
+}
+
 /// The DSNs for which events wait, each with the time (0 for none) until which it takes nothing.
 fn waiting(db: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
     // From one DSN to the next by the index, however many events each of them has.
@@ -340,8 +361,9 @@ fn sent(db: &Connection, id: i64, dsn: &str, now: Timestamp) -> rusqlite::Result
          ON CONFLICT DO UPDATE SET sent = sent + 1, last_sent_at = ?2, held_until = NULL, held_why = NULL",
     )?
     .execute(params![dsn, millis(now)])?;
-    move_outcome(db, ("queued", ""), ("sent", ""))?;
+    // An event of the agent's own tells of no record.
     let Some(issue) = issue else { return Ok(()) };
+    move_outcome(db, ("queued", ""), ("sent", ""))?;
     let updated = db.prepare_cached("UPDATE issue SET sent = sent + 1 WHERE id = ?1")?.execute([issue])?;
     if updated == 0 {
         return Ok(());

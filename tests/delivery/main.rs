@@ -8,8 +8,12 @@ mod agent;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod releases;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod tls;

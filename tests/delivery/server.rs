@@ -104,6 +104,11 @@ impl Server {
         markers
     }
 
+    /// Notes a request that another server took for this one.
+    pub fn note(&self, head: String, envelope: String) {
+        self.received.lock().unwrap().push(Received { at: Instant::now(), head, envelope, taken: true });
+    }
+
     fn serve(&self, stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
         while let Some(head) = head(&mut reader) {
@@ -139,7 +144,7 @@ impl Server {
     }
 }
 
-fn head(reader: &mut BufReader<&TcpStream>) -> Option<String> {
+pub fn head(reader: &mut impl BufRead) -> Option<String> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).ok()? == 0 {
@@ -149,7 +154,7 @@ fn head(reader: &mut BufReader<&TcpStream>) -> Option<String> {
     Some(head)
 }
 
-fn body(reader: &mut BufReader<&TcpStream>, head: &str) -> Option<String> {
+pub fn body(reader: &mut impl BufRead, head: &str) -> Option<String> {
     let lower = head.to_ascii_lowercase();
     let length = lower.lines().find_map(|line| line.strip_prefix("content-length: "))?.trim().parse().ok()?;
     let mut packed = vec![0; length];

@@ -52,11 +52,14 @@ fn in_value(value: &Value, depth: usize) -> Option<Thrown> {
     }
 }
 
-/// `[object] (…)`, or an exception that was made a string.
+/// `[object] (…)`, or an exception that was made a string, as PHP or as JSON.
 fn in_text(text: &str) -> Option<Thrown> {
     if text.starts_with(object::MARK) {
         let (chain, unparsed) = object::chain(text)?;
         return Some(Thrown { chain, unparsed });
+    }
+    if text.starts_with("{\"class\":") {
+        return in_normalized(&serde_json::from_str(text).ok()?);
     }
     let trace = memchr::memmem::find(text.as_bytes(), b"#0 ")?;
     let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();

@@ -146,8 +146,18 @@ impl Entry {
 
 /// The code printed with the type, and the properties that hold codes.
 fn codes(exception: &Exception) -> impl Iterator<Item = &str> {
-    const KEYS: [&str; 9] =
-        ["code", "errno", "sqlState", "SqlState", "type", "name", "errorCode", "ErrorCode", "StatusCode"];
+    const KEYS: [&str; 10] = [
+        "code",
+        "errno",
+        "sqlState",
+        "SqlState",
+        "type",
+        "name",
+        "errorCode",
+        "ErrorCode",
+        "StatusCode",
+        "extensions.code",
+    ];
     let properties = exception.properties.iter().filter(|(key, _)| KEYS.contains(&key.as_str()));
     exception.code.as_deref().into_iter().chain(properties.map(|(_, value)| value.as_str()))
 }
