@@ -248,7 +248,7 @@ fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Option<T>) {
 
 /// The level that a word means, or a single letter, as many loggers print.
 fn level(word: &str) -> Option<Level> {
-    header::level(word).or_else(|| match word {
+    header::level(word).or(match word {
         "T" | "V" => Some(Level::Trace),
         "D" => Some(Level::Debug),
         "I" => Some(Level::Info),

@@ -233,7 +233,7 @@ mod tests {
             let header = header(line).unwrap_or_else(|| panic!("{line}"));
             assert_eq!((header.level, header.logger.as_deref()), (Some(level), logger), "{line}");
             assert_eq!(&line[header.length..], message, "{line}");
-            assert!(crate::header::begins(line.as_bytes()), "{line}");
+            assert!(header::begins(line.as_bytes()), "{line}");
         }
         for line in
             ["12 monkeys: ERROR", "3 [x] y", "[note: x] y", "Error, I think", "2026-11-20 08:15:09, then it broke"]
