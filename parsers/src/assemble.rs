@@ -54,12 +54,31 @@ pub(crate) fn parse(region: &Region<'_>, formats: &Formats) -> Vec<(Record, Rang
     let with_header = |found: Found| {
         let mine = entry.as_ref().filter(|_| found.has_header);
         let (mut record, lines) = fill(found, header.as_ref());
+        let version = runtime_version(region, &record, &lines);
+        record.fields.extend(version.map(|version| ("runtime.version".to_owned(), version.to_owned())));
         if let Some(entry) = mine {
             entry.complete(&mut record);
         }
         (record, lines)
     };
     found.into_iter().map(with_header).collect()
+}
+
+/// The runtime's version, which stands at the end of Node's crashes, and above those that Windows logs of .NET.
+// Node.js v20.11.0 · Framework Version: v4.0.30319 · .NET Version: 8.0.10
+fn runtime_version<'a>(region: &'a Region<'_>, record: &Record, lines: &Range<usize>) -> Option<&'a str> {
+    let (marks, from, to): (&[&str], usize, usize) = match record.platform {
+        Platform::Node => (&["Node.js v"], lines.start.max(lines.end.saturating_sub(2)), lines.end),
+        Platform::Csharp => {
+            let marks = &[".NET Version: ", "Framework Version: ", "CoreCLR Version: "];
+            (marks, lines.start.saturating_sub(4), lines.end.min(lines.start + 4))
+        }
+        _ => return None,
+    };
+    let near = region.lines.get(from..to)?;
+    let named = |mark: &&str| near.iter().find_map(|line| line.trim_end().strip_prefix(*mark));
+    let version = marks.iter().find_map(named)?.trim_start_matches('v');
+    (version.starts_with(|c: char| c.is_ascii_digit()) && !version.contains(' ')).then_some(version)
 }
 
 /// A death that no language's runtime tells of; its lines have their headers.

@@ -7,7 +7,7 @@ use errtail_parsers::{self as parsers, Platform, Record};
 use serde_json::{Map, Value};
 
 use super::protocol::{Exception, Mechanism, Stacktrace};
-use super::{Context, dotnet, frames, limits, node};
+use super::{Context, dotnet, frames, limits, node, php};
 
 /// Exceptions that `@sentry/node` sends of one chain: the outermost and five linked ones.
 const MAX_NODE_CHAIN: usize = 6;
@@ -100,6 +100,7 @@ fn outermost_mechanism(record: &Record, handled: Option<bool>) -> Mechanism {
 fn kind(platform: Platform, kind: &str) -> (Option<&str>, &str) {
     match (platform, kind.rsplit_once('.')) {
         (Platform::Java, Some((package, class))) => (Some(package), class),
+        (Platform::Php, _) if php::fatal_level(kind).is_some() => (None, php::FATAL),
         _ => (None, kind),
     }
 }
@@ -109,6 +110,10 @@ fn value(record: &Record, index: usize) -> Option<String> {
     let message = match record.platform {
         Platform::Csharp => dotnet::own_message(&record.exceptions, index),
         Platform::Node => node::without_paths(&exception.message),
+        Platform::Php => match php::fatal_level(&exception.kind) {
+            Some(level) => format!("{level}: {}", exception.message),
+            None => exception.message.clone(),
+        },
         _ => exception.message.clone(),
     };
     (!message.is_empty()).then_some(message)

@@ -369,9 +369,14 @@ fn contexts(record: &Record, event_id: &str) -> BTreeMap<&'static str, Map<Strin
     let mut contexts = BTreeMap::new();
     let mut runtime = Map::new();
     runtime.insert("name".to_owned(), runtime_name(record.platform).into());
-    let version = record.fields.iter().find(|(name, _)| name == "runtime.version" || name == "node.version");
+    let version = record.fields.iter().find(|(name, _)| {
+        const NAMES: [&str; 5] = ["runtime.version", "node.version", "node_version", "php.version", "php_version"];
+        NAMES.contains(&name.as_str())
+    });
     if let Some((_, version)) = version {
-        runtime.insert("version".to_owned(), limits::line(version, limits::NAME_CHARS).into());
+        // As the platform's SDK spells it.
+        let mark = if record.platform == Platform::Node && !version.starts_with('v') { "v" } else { "" };
+        runtime.insert("version".to_owned(), format!("{mark}{}", limits::line(version, limits::NAME_CHARS)).into());
     }
     contexts.insert("runtime", runtime);
     let hex = |text: &&str, length: usize| {

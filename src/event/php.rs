@@ -8,6 +8,24 @@ use errtail_parsers::{self as parsers, Exception};
 
 use super::protocol::Frame;
 
+/// What sentry-php's handler makes of PHP's own fatal errors: an exception of its own, with the level's name before the
+/// message. Source: sentry-php, `ErrorHandler`.
+pub(super) const FATAL: &str = "Sentry\\Exception\\FatalErrorException";
+
+// Fatal error: Allowed memory size of 134217728 bytes exhausted …
+/// The name of the level that PHP prints as `kind`; none for what is an exception.
+pub(super) fn fatal_level(kind: &str) -> Option<&'static str> {
+    const LEVELS: [(&str, &str); 6] = [
+        ("Fatal error", "Error"),
+        ("Parse error", "Parse Error"),
+        ("Recoverable fatal error", "Catchable Fatal Error"),
+        ("Catchable fatal error", "Catchable Fatal Error"),
+        ("Compile error", "Compile Error"),
+        ("Core error", "Core Error"),
+    ];
+    LEVELS.iter().find(|(printed, _)| *printed == kind).map(|(_, level)| *level)
+}
+
 /// The frames of an exception.
 pub(super) fn frames(exception: &Exception, root: Option<&str>) -> Vec<Frame> {
     let mut places: Vec<(Option<&str>, Option<u32>, bool)> = vec![(exception.file.as_deref(), exception.line, true)];
