@@ -34,7 +34,7 @@ pub(super) fn exceptions(record: &Record, handled: Option<bool>, context: &Conte
         mechanism.exception_id = ids.then_some(id);
         mechanism.is_exception_group = ids && is_group(record, index);
         mechanism.data = data(record.platform, exception);
-        let (module, kind) = kind(record.platform, &exception.kind);
+        let (module, kind) = kind(record.platform, exception);
         let frames = traces.get(index).cloned().unwrap_or_default();
         made.push(Exception {
             // A trace whose beginning is lost has no type; Sentry wants one.
@@ -97,10 +97,11 @@ fn outermost_mechanism(record: &Record, handled: Option<bool>) -> Mechanism {
 }
 
 /// Module and type, where the SDK parts them.
-fn kind(platform: Platform, kind: &str) -> (Option<&str>, &str) {
+fn kind(platform: Platform, exception: &parsers::Exception) -> (Option<&str>, &str) {
+    let kind = exception.kind.as_str();
     match (platform, kind.rsplit_once('.')) {
         (Platform::Java, Some((package, class))) => (Some(package), class),
-        (Platform::Php, _) if php::fatal_level(kind).is_some() => (None, php::FATAL),
+        (Platform::Php, _) => (None, php::fatal(exception).map_or(kind, |(kind, _)| kind)),
         _ => (None, kind),
     }
 }
@@ -110,10 +111,7 @@ fn value(record: &Record, index: usize) -> Option<String> {
     let message = match record.platform {
         Platform::Csharp => dotnet::own_message(&record.exceptions, index),
         Platform::Node => node::without_paths(&exception.message),
-        Platform::Php => match php::fatal_level(&exception.kind) {
-            Some(level) => format!("{level}: {}", exception.message),
-            None => exception.message.clone(),
-        },
+        Platform::Php => php::fatal(exception).map_or_else(|| exception.message.clone(), |(_, value)| value),
         _ => exception.message.clone(),
     };
     (!message.is_empty()).then_some(message)

@@ -8,24 +8,6 @@ use errtail_parsers::{self as parsers, Exception};
 
 use super::protocol::Frame;
 
-/// What sentry-php's handler makes of PHP's own fatal errors: an exception of its own, with the level's name before the
-/// message. Source: sentry-php, `ErrorHandler`.
-pub(super) const FATAL: &str = "Sentry\\Exception\\FatalErrorException";
-
-// Fatal error: Allowed memory size of 134217728 bytes exhausted …
-/// The name of the level that PHP prints as `kind`; none for what is an exception.
-pub(super) fn fatal_level(kind: &str) -> Option<&'static str> {
-    const LEVELS: [(&str, &str); 6] = [
-        ("Fatal error", "Error"),
-        ("Parse error", "Parse Error"),
-        ("Recoverable fatal error", "Catchable Fatal Error"),
-        ("Catchable fatal error", "Catchable Fatal Error"),
-        ("Compile error", "Compile Error"),
-        ("Core error", "Core Error"),
-    ];
-    LEVELS.iter().find(|(printed, _)| *printed == kind).map(|(_, level)| *level)
-}
-
 /// The frames of an exception.
 pub(super) fn frames(exception: &Exception, root: Option<&str>) -> Vec<Frame> {
     let mut places: Vec<(Option<&str>, Option<u32>, bool)> = vec![(exception.file.as_deref(), exception.line, true)];
@@ -40,6 +22,31 @@ pub(super) fn frames(exception: &Exception, root: Option<&str>) -> Vec<Frame> {
         .collect();
     frames.reverse();
     frames
+}
+
+/// The type and the value of an error at which PHP ended that is no exception: sentry-php makes one of it, unless
+/// Laravel did before. Source: `ErrorHandler::handleFatalError`; Laravel's `HandleExceptions::handleShutdown`.
+// Fatal error: Allowed memory size of 134217728 bytes exhausted · E_ERROR: Fatal Error (E_ERROR): Allowed memory …
+pub(super) fn fatal(exception: &Exception) -> Option<(&'static str, String)> {
+    const ERRORS: [(&str, &str); 9] = [
+        ("Fatal error", "Error"),
+        ("Parse error", "Parse Error"),
+        ("Compile error", "Compile Error"),
+        ("Core error", "Core Error"),
+        ("Recoverable fatal error", "Catchable Fatal Error"),
+        ("E_ERROR", "Error"),
+        ("E_PARSE", "Parse Error"),
+        ("E_COMPILE_ERROR", "Compile Error"),
+        ("E_CORE_ERROR", "Core Error"),
+    ];
+    let (_, level) = ERRORS.iter().find(|(kind, _)| *kind == exception.kind)?;
+    let message = exception.message.strip_prefix("Fatal Error (").and_then(|rest| rest.split_once("): "));
+    let message = message.map_or(exception.message.as_str(), |(_, message)| message);
+    let files = exception.frames.iter().filter_map(|frame| frame.file.as_deref()).chain(exception.file.as_deref());
+    if files.into_iter().any(|file| file.contains("/laravel/framework/")) {
+        return Some(("Symfony\\Component\\ErrorHandler\\Error\\FatalError", message.to_owned()));
+    }
+    Some(("Sentry\\Exception\\FatalErrorException", format!("{level}: {message}")))
 }
 
 fn frame(
@@ -105,6 +112,24 @@ mod tests {
             in_app: file.is_some(),
             ..parsers::Frame::default()
         }
+    }
+
+    #[test]
+    fn errors_that_are_no_exceptions() {
+        let made = |kind: &str, message: &str, file: &str| {
+            let mut exception =
+                Exception { kind: kind.to_owned(), message: message.to_owned(), ..Exception::default() };
+            exception.file = Some(file.to_owned());
+            fatal(&exception)
+        };
+        let told = |kind: &'static str, value: &str| Some((kind, value.to_owned()));
+        let sentry = "Sentry\\Exception\\FatalErrorException";
+        assert_eq!(made("Parse error", "x", "/srv/a.php"), told(sentry, "Parse Error: x"));
+        assert_eq!(made("E_ERROR", "Fatal Error (E_ERROR): x", "/srv/a.php"), told(sentry, "Error: x"));
+        let laravel = "/srv/vendor/laravel/framework/src/Illuminate/Support/Str.php";
+        let kind = "Symfony\\Component\\ErrorHandler\\Error\\FatalError";
+        assert_eq!(made("Fatal error", "x", laravel), told(kind, "x"));
+        assert_eq!(made("RuntimeException", "x", "/srv/a.php"), None);
     }
 
     #[test]
