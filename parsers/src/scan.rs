@@ -99,7 +99,7 @@ static FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new
 /// too: a line that holds one is looked at by itself before it counts. Searched apart, as the vectors hold no more; each
 /// begins with letters that are rare together, which is what the search is fast by.
 const DEATHS: &[&str] = &[
-    "Killed",
+    "Kill",
     "egmentation fault",
     SIGNAL,
     " SIG",
