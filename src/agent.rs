@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::format::Tables;
 use crate::policy::Policy;
+use crate::release::Marker;
 use crate::store::{ClientReport, Outcome, Outgoing, Store};
 use crate::tail::{Settings, Tail};
 use delivery::Delivery;
@@ -44,6 +45,10 @@ pub struct Parts {
     pub policy: Arc<Policy>,
     /// What is done with findings.
     pub hooks: Hooks,
+    /// Lines of the logs that name a release.
+    pub release_marker: Option<Marker>,
+    /// Requests of one DSN at a time.
+    pub in_flight: usize,
     /// Told while the inputs are read: they were looked for, and the reading has not ended.
     pub reads: Arc<AtomicBool>,
     /// Whether to end when everything that is there was read and delivered.
@@ -71,7 +76,7 @@ where
     let control = Arc::new(Control::default());
     let rung = Arc::new(Notify::new());
     let waker = parts.tail.waker();
-    let delivery = Delivery::new(Arc::clone(&store), Arc::clone(&rung), waker.clone());
+    let delivery = Delivery::new(Arc::clone(&store), Arc::clone(&rung), waker.clone(), parts.in_flight);
     let sends = send.is_some();
     let mut told = parts.hooks.committed;
     parts.hooks.committed = Box::new(move |batch, committed| {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::route::{Route, RouteError, Routes};
 use crate::{deliver, event, format, issue, policy, scrub, store, tail};
 
 /// Everything that can be configured. `examples/errtail.toml` documents each key.
@@ -25,6 +26,10 @@ pub struct Config {
     pub environment: Option<String>,
     /// The application's release.
     pub release: Option<String>,
+    /// A file that names the release, where `release` does not: `REVISION`, git's `HEAD`, `package.json`, …
+    pub release_file: Option<PathBuf>,
+    /// A regular expression of lines of the log that name the release of what follows.
+    pub release_marker: Option<String>,
     /// The application's root directory, as its logs spell it.
     pub project_root: Option<String>,
     /// Path prefixes in the logs, and the directories in which the agent can read those sources.
@@ -35,6 +40,8 @@ pub struct Config {
     pub policy: policy::Settings,
     /// The user's own rules; the first that matches wins.
     pub rule: Vec<policy::Rule>,
+    /// Other DSNs, and the inputs that are sent there; the first that matches wins.
+    pub route: Vec<Route>,
     /// How entries begin that no built-in grammar knows; the first that matches counts.
     pub format: Vec<format::Table>,
     /// These, made ready.
@@ -82,8 +89,19 @@ impl Config {
         };
         config.store.timezone = config.event.timezone.clone();
         config.take_environment(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-        config.read_dsn_file()?;
+        config.read_dsns(|name| std::env::var(name).ok())?;
         Ok(config)
+    }
+
+    /// Where events go.
+    ///
+    /// # Errors
+    /// A DSN, a route, or a rule's DSN that is wrong.
+    pub fn routes(&self) -> Result<Routes, RouteError> {
+        let numbered = self.rule.iter().zip(1..);
+        let rules = numbered.filter_map(|(rule, number)| Some((format!("rule {number}"), rule.dsn.as_deref()?)));
+        let current = std::env::current_dir().unwrap_or_default();
+        Routes::new(self.dsn.as_deref(), &self.route, rules, &current)
     }
 
     /// Parses the text of the file `name`.
@@ -110,15 +128,27 @@ impl Config {
         }
     }
 
-    fn read_dsn_file(&mut self) -> Result<(), ConfigError> {
-        let (None, Some(path)) = (&self.dsn, &self.dsn_file) else { return Ok(()) };
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
-            place: path.display().to_string(),
-            problem: format!("dsn_file cannot be read: {error}"),
-        })?;
-        self.dsn = Some(text.trim().to_owned()).filter(|dsn| !dsn.is_empty());
+    /// DSNs that stand in files and in the environment.
+    fn read_dsns(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+        if self.dsn.is_none() {
+            self.dsn = self.dsn_file.as_deref().map(|path| read_dsn("dsn_file", path)).transpose()?.flatten();
+        }
+        for (route, number) in self.route.iter_mut().zip(1..).filter(|(route, _)| route.dsn.is_none()) {
+            let named = route.dsn_env.as_deref().and_then(&get).filter(|text| !text.is_empty());
+            let place = format!("route {number}: dsn_file");
+            let read = || route.dsn_file.as_deref().map(|path| read_dsn(&place, path)).transpose();
+            route.dsn = if named.is_some() { named } else { read()?.flatten() };
+        }
         Ok(())
     }
+}
+
+fn read_dsn(key: &str, path: &Path) -> Result<Option<String>, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+        place: path.display().to_string(),
+        problem: format!("{key} cannot be read: {error}"),
+    })?;
+    Ok(Some(text.trim().to_owned()).filter(|dsn| !dsn.is_empty()))
 }
 
 /// Turns a TOML error into one line: place, what is wrong, the offending text, and a guess at what was meant.
@@ -193,13 +223,14 @@ mod tests {
 
     #[test]
     fn each_key_stands_in_the_example() {
-        for table in ["", "[policy]", "[[rule]]", "[[format]]", "[dedupe]", "[scrub]", "[tail]", "[store]"] {
+        for table in ["", "[policy]", "[[rule]]", "[[route]]", "[[format]]", "[dedupe]", "[scrub]", "[tail]", "[store]"]
+        {
             let error = toml::from_str::<Config>(&format!("{table}\nno-such-key = 1\n")).unwrap_err();
             let message = error.message();
             let keys: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
             assert!(keys.len() > 2, "{table}: {message}");
             // The keys of a rule are shown by an example of one.
-            for key in keys.iter().filter(|_| table != "[[rule]]") {
+            for key in keys.iter().filter(|_| !table.starts_with("[[")) {
                 let documented = [format!("{key} ="), format!("[{key}]"), format!("[[{key}]]"), format!(".{key}]")];
                 assert!(documented.iter().any(|form| EXAMPLE.contains(form.as_str())), "{table} {key}");
             }

@@ -97,10 +97,15 @@ struct State {
     probing_until: Option<Timestamp>,
 }
 
-/// The name under which a DSN's events are stored: host, project, and a mark of the key that does not tell it.
+/// The name under which a DSN's events are stored: address, project, and a mark of the key that does not tell it.
 pub fn dsn_key(dsn: &Dsn) -> String {
     let mark = Sha256::digest(dsn.public_key().as_bytes());
-    format!("{}/{}#{:02x}{:02x}{:02x}", dsn.host(), dsn.project_id(), mark[0], mark[1], mark[2])
+    let port = Some(dsn.port()).filter(|port| *port != dsn.scheme().default_port());
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    let path = dsn.path().trim_matches('/');
+    let path = if path.is_empty() { String::new() } else { format!("/{path}") };
+    let (host, project) = (dsn.host(), dsn.project_id());
+    format!("{host}{port}{path}/{project}#{:02x}{:02x}{:02x}", mark[0], mark[1], mark[2])
 }
 
 /// Chooses the cryptography that TLS uses, once for the process.

@@ -13,6 +13,8 @@ pub mod issue;
 pub mod metrics;
 pub mod pipeline;
 pub mod policy;
+pub mod release;
+pub mod route;
 pub mod scrub;
 pub mod source;
 pub mod state_dir;

@@ -3,6 +3,8 @@
 //! In: chunks of bytes. Out: `Finding`s. Invariant: pure and synchronous; every record that the parser finds
 //! comes out once, with one verdict. Does not read, store or send.
 
+mod kubernetes;
+
 use std::sync::Arc;
 
 use errtail_parsers::{Options, Parser, Record, Source};
@@ -59,6 +61,8 @@ struct Carry {
 /// The rooms between a file's bytes and its findings.
 pub struct Pipeline {
     path: String,
+    /// What the path tells of the writer.
+    writer: Vec<(String, String)>,
     /// What was taken over from the file that stood at the path before.
     carry: Option<Carry>,
     parser: Parser,
@@ -81,6 +85,7 @@ impl Pipeline {
     /// A pipeline for the file at `path`, from `position`; it finds what follows the findings up to there.
     pub fn resume(path: String, policy: &Arc<Policy>, options: Options, position: Position) -> Pipeline {
         Pipeline {
+            writer: kubernetes::facts(&path),
             path,
             carry: None,
             parser: Parser::resume(options, position.offset, position.line),
@@ -204,6 +209,11 @@ impl Pipeline {
                 None => self.ends.push((stream, end)),
             }
             self.locate(&mut record.source);
+            for (name, value) in &self.writer {
+                if !record.origin.iter().any(|(known, _)| known == name) {
+                    record.origin.push((name.clone(), value.clone()));
+                }
+            }
             let fingerprint = issue::by_rule(issue::fingerprint(&record), &verdict.effects.fingerprint);
             self.found.push(Finding { record, verdict, fingerprint, dsn_key: None });
         }

@@ -91,7 +91,9 @@ enum Sign {
     Key,
     Scheme,
     Url,
+    Oracle,
     Pem,
+    PemEnd,
     Shape,
     PhpFrame,
     Email,
@@ -111,7 +113,7 @@ pub struct Scrubber {
 }
 
 /// Words without which no built-in rule applies, in any case.
-const TRIGGERS: [(&str, Sign); 31] = [
+const TRIGGERS: [(&str, Sign); 33] = [
     ("pass", Sign::Key),
     ("pwd", Sign::Key),
     ("secret", Sign::Key),
@@ -131,7 +133,9 @@ const TRIGGERS: [(&str, Sign); 31] = [
     ("bearer ", Sign::Scheme),
     ("basic ", Sign::Scheme),
     ("://", Sign::Url),
+    ("jdbc:oracle:", Sign::Oracle),
     ("-----begin ", Sign::Pem),
+    ("-----end ", Sign::PemEnd),
     ("): ", Sign::PhpFrame),
     ("]: ", Sign::PhpFrame),
     ("@", Sign::Email),
@@ -210,8 +214,8 @@ impl Scrubber {
         };
         record.message.as_mut().map(one);
         record.logger.as_mut().map(one);
-        record.unparsed.iter_mut().for_each(one);
-        record.before.iter_mut().for_each(one);
+        self.lines(&mut record.unparsed);
+        self.lines(&mut record.before);
         for exception in &mut record.exceptions {
             one(&mut exception.message);
             self.fields(&mut exception.properties);
@@ -233,6 +237,36 @@ impl Scrubber {
             user.username.as_mut().map(one);
             // An id that is gone would make one user of all.
             user.id = user.id.take().filter(|id| id != FILTERED);
+        }
+    }
+
+    /// Tells the rule of each place that `record` takes out of a record.
+    pub fn each_hit(&self, record: &Record, told: &mut dyn FnMut(&'static str)) {
+        let exceptions = record.exceptions.iter();
+        let texts = exceptions.flat_map(|one| {
+            let frames = one.frames.iter().flat_map(|frame| [frame.function.as_ref(), frame.raw.as_ref()]);
+            [Some(&one.message)].into_iter().chain(frames).flatten()
+        });
+        let url = record.request.as_ref().and_then(|request| request.url.as_ref());
+        let lists = [record.before.join("\n"), record.unparsed.join("\n")];
+        for text in texts.chain(&record.message).chain(url).chain(&lists) {
+            self.hits(text).iter().for_each(|hit| told(hit.rule));
+            let own = self.rules.iter().map(|(regex, _)| regex.find_iter(text).count()).sum::<usize>();
+            (0..own).for_each(|_| told("a rule of your own"));
+        }
+        let properties = record.exceptions.iter().flat_map(|one| &one.properties);
+        for (name, value) in properties.chain(&record.fields).chain(&record.origin) {
+            match self.field(name, value) {
+                Cow::Borrowed(FILTERED) if value != FILTERED => told("secret field"),
+                _ => self.hits(value).iter().for_each(|hit| told(hit.rule)),
+            }
+        }
+    }
+
+    /// Lines that stood one below the other: a secret may go on over several.
+    fn lines(&self, lines: &mut Vec<String>) {
+        if let Cow::Owned(clean) = self.text(&lines.join("\n")) {
+            *lines = clean.split('\n').map(str::to_owned).collect();
         }
     }
 
@@ -266,7 +300,9 @@ impl Scrubber {
                 Sign::Key => search.add(&mut hits, keys::value(text, start, end, mode, |word| self.allowed(word))),
                 Sign::Scheme => search.add(&mut hits, keys::scheme(text, start, end)),
                 Sign::Url => search.add(&mut hits, shapes::userinfo(text, start, end)),
+                Sign::Oracle => search.add(&mut hits, shapes::oracle(text, end)),
                 Sign::Pem => search.add(&mut hits, shapes::private_key(text, start)),
+                Sign::PemEnd => search.add(&mut hits, shapes::private_key_end(text, search.done, start)),
                 Sign::Shape => {
                     let shape = shapes::PREFIXES.get(index - TRIGGERS.len());
                     search.add(&mut hits, shape.and_then(|shape| shapes::prefixed(text, start, end, shape)));

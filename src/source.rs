@@ -32,8 +32,12 @@ pub struct SourceFile {
     pub text: String,
     /// When it, or its map, was last changed.
     pub modified: Timestamp,
-    /// The map beside it, for generated JavaScript.
+    /// Its map, for generated JavaScript.
     pub generated: Option<Generated>,
+    /// When the file itself was last changed.
+    written: Timestamp,
+    /// The map's file, and when that was last changed.
+    map: Option<(PathBuf, Timestamp)>,
     /// Bytes that it takes in memory, about.
     bytes: usize,
 }
@@ -41,7 +45,13 @@ pub struct SourceFile {
 impl SourceFile {
     /// A file of this text, without a map.
     pub fn new(text: String, modified: Timestamp) -> SourceFile {
-        SourceFile { bytes: text.len(), text, modified, generated: None }
+        SourceFile { bytes: text.len(), text, modified, generated: None, written: modified, map: None }
+    }
+
+    /// Whether the file, changed last at `written`, and its map are as they were read.
+    fn is_as(&self, written: Timestamp) -> bool {
+        let map_is = |(map, then): &(PathBuf, Timestamp)| changed(map, MAX_MAP_BYTES) == Some(*then);
+        self.written == written && self.map.as_ref().is_none_or(map_is)
     }
 }
 
@@ -76,20 +86,16 @@ impl Sources {
     /// The file that the log calls `path`; none when it is outside of the roots, is too large, or cannot be read.
     pub fn read(&self, path: &str, scrubber: &Scrubber) -> Option<Arc<SourceFile>> {
         let real = self.find(path)?;
-        let map =
-            [".js", ".mjs", ".cjs"].iter().any(|end| path.ends_with(end)).then(|| self.find(&format!("{path}.map")));
-        let map = map.flatten().and_then(|map| Some((changed(&map, MAX_MAP_BYTES)?, map)));
+        let script = [".js", ".mjs", ".cjs"].iter().any(|end| path.ends_with(end));
         let written = changed(&real, MAX_FILE_BYTES)?;
-        let modified = map.as_ref().map_or(written, |(changed, _)| written.max(*changed));
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = cache.files.get(&real).filter(|file| file.modified == modified) {
+        if let Some(file) = cache.files.get(&real).filter(|file| file.is_as(written)) {
             return Some(Arc::clone(file));
         }
-        let text = scrubber.source(&String::from_utf8_lossy(&fs::read(&real).ok()?)).into_owned();
-        let mut file = SourceFile::new(text, modified);
-        if let Some(bytes) = map.and_then(|(_, map)| fs::read(map).ok()) {
-            file.bytes += 2 * bytes.len();
-            file.generated = Generated::read(&bytes, scrubber);
+        let raw = String::from_utf8_lossy(&fs::read(&real).ok()?).into_owned();
+        let mut file = SourceFile::new(scrubber.source(&raw).into_owned(), written);
+        if script {
+            self.add_map(&mut file, path, &raw, scrubber);
         }
         if cache.bytes + file.bytes > MAX_CACHE_BYTES {
             *cache = Cache::default();
@@ -100,6 +106,25 @@ impl Sources {
             cache.bytes -= old.bytes;
         }
         Some(file)
+    }
+
+    /// Adds the map that a script has within itself, names at its end, or has beside it.
+    fn add_map(&self, file: &mut SourceFile, path: &str, text: &str, scrubber: &Scrubber) {
+        let named = generated::named(text);
+        if let Some(inline) = named.filter(|url| url.starts_with("data:")) {
+            file.generated = Generated::inline(inline, scrubber);
+            file.bytes += inline.len();
+            return;
+        }
+        let folder = path.rfind(['/', '\\']).map_or("", |at| &path[..=at]);
+        let beside = format!("{path}.map");
+        let paths = named.map(|name| format!("{folder}{name}")).into_iter().chain([beside]);
+        let Some(map) = paths.into_iter().find_map(|path| self.find(&path)) else { return };
+        let (Some(written), Ok(bytes)) = (changed(&map, MAX_MAP_BYTES), fs::read(&map)) else { return };
+        file.bytes += 2 * bytes.len();
+        file.modified = file.modified.max(written);
+        file.generated = Generated::read(&bytes, scrubber);
+        file.map = Some((map, written));
     }
 
     /// The real path: below the root, with every link followed and still below it.
@@ -121,6 +146,8 @@ fn changed(path: &Path, most: u64) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
     use crate::scrub;
 
@@ -149,6 +176,36 @@ mod tests {
             std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();
             assert_eq!(read("/var/www/html/link/secret.php"), None);
         }
+    }
+
+    #[test]
+    fn a_script_names_its_map_or_holds_it() {
+        const MAP: &str = r#"{"version":3,"sources":["../src/app.ts"],"sourcesContent":["a\n\n    fail();\n"],"names":[],"mappings":"AAEI"}"#;
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
+        write("named.js", "x()\n//# sourceMappingURL=maps.json\n");
+        write("maps.json", MAP);
+        write("beside.js", "x()\n");
+        write("beside.js.map", MAP);
+        // The same, in base64.
+        let inline = "eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbIi4uL3NyYy9hcHAudHMiXSwic291cmNlc0NvbnRlbnQiOlsiYVxuXG4gICAgZmFpbCgpO1xuIl0sIm5hbWVzIjpbXSwibWFwcGluZ3MiOiJBQUVJIn0=";
+        write("inline.js", &format!("x()\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,{inline}\n"));
+        write("none.js", "x()\n//# sourceMappingURL=../../etc/passwd\n");
+        let sources = Sources::new(&BTreeMap::from([("/srv".to_owned(), root.path().to_owned())]));
+        for name in ["named.js", "beside.js", "inline.js", "none.js"] {
+            let file = sources.read(&format!("/srv/{name}"), &scrubber()).unwrap();
+            let original = file.generated.as_ref().and_then(|map| map.original("/srv/dist/a.js", 1, 1));
+            let found = original.map(|original| (original.path, original.line));
+            let expected = (name != "none.js").then(|| ("/srv/src/app.ts".to_owned(), 3));
+            assert_eq!(found, expected, "{name}");
+        }
+        // A map that changes is read again.
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+        write("maps.json", &MAP.replace("app.ts", "b.ts"));
+        File::options().append(true).open(root.path().join("maps.json")).unwrap().set_modified(later).unwrap();
+        let file = sources.read("/srv/named.js", &scrubber()).unwrap();
+        assert_eq!(file.generated.as_ref().unwrap().original("/srv/dist/a.js", 1, 1).unwrap().path, "/srv/src/b.ts");
+        assert!(file.modified > Timestamp::now());
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod status;
 mod tests;
 mod upkeep;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -52,8 +52,8 @@ pub struct Store {
     known: Known,
     /// SQLite's count of other connections' changes, when `known` was last in step with the tables.
     data_version: i64,
-    /// Rows of the outbox that are being sent.
-    leased: HashSet<i64>,
+    /// Rows of the outbox that are being sent, with their DSNs.
+    leased: HashMap<i64, String>,
     /// When the tables were last cut to their bounds.
     tidied_at: Timestamp,
 }
@@ -95,7 +95,7 @@ impl Store {
             dedupe: issue::Settings::default(),
             known: Known::default(),
             data_version: -1,
-            leased: HashSet::new(),
+            leased: HashMap::new(),
             tidied_at: Timestamp::MIN,
         }
     }

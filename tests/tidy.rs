@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the line: a room imports only rooms above it in this table.
-const ROOMS: [(&str, &str); 17] = [
+const ROOMS: [(&str, &str); 19] = [
     ("metrics", ""),
     ("format", ""),
     ("state_dir", "fs"),
@@ -18,10 +18,12 @@ const ROOMS: [(&str, &str); 17] = [
     ("scrub", ""),
     ("issue", ""),
     ("source", "fs"),
+    ("release", "fs"),
     ("event", ""),
     ("pipeline", ""),
     ("store", "fs db"),
     ("deliver", "net clock"),
+    ("route", ""),
     ("config", "fs"),
     ("agent", "fs clock db net"),
     ("web", "net clock"),

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
-use crate::{Formats, Platform, Record, codepage, dotnet, json, node, php, text};
+use crate::{Formats, Platform, Record, codepage, crash, dotnet, json, node, php, text};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -49,18 +49,44 @@ pub(crate) fn parse(region: &Region<'_>, formats: &Formats) -> Vec<(Record, Rang
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
         let other = dotnet::parse(&texts, region.hit, header.as_ref())
-            .or_else(|| node::parse(&texts, region.hit, &region.lines[0], header.as_ref()));
+            .or_else(|| node::parse(&texts, region.hit, &region.lines[0], header.as_ref()))
+            .or_else(|| of_crash(region));
         found.extend(other);
     }
     let with_header = |found: Found| {
         let mine = entry.as_ref().filter(|_| found.has_header);
         let (mut record, lines) = fill(found, header.as_ref());
+        let version = runtime_version(region, &record, &lines);
+        record.fields.extend(version.map(|version| ("runtime.version".to_owned(), version.to_owned())));
         if let Some(entry) = mine {
             entry.complete(&mut record);
         }
         (record, lines)
     };
     found.into_iter().map(with_header).collect()
+}
+
+/// The runtime's version, which stands at the end of Node's crashes, and above those that Windows logs of .NET.
+// Node.js v20.11.0 · Framework Version: v4.0.30319 · .NET Version: 8.0.10
+fn runtime_version<'a>(region: &'a Region<'_>, record: &Record, lines: &Range<usize>) -> Option<&'a str> {
+    let (marks, from, to): (&[&str], usize, usize) = match record.platform {
+        Platform::Node => (&["Node.js v"], lines.start.max(lines.end.saturating_sub(2)), lines.end),
+        Platform::Csharp => {
+            let marks = &[".NET Version: ", "Framework Version: ", "CoreCLR Version: "];
+            (marks, lines.start.saturating_sub(4), lines.end.min(lines.start + 4))
+        }
+        _ => return None,
+    };
+    let near = region.lines.get(from..to)?;
+    let named = |mark: &&str| near.iter().find_map(|line| line.trim_end().strip_prefix(*mark));
+    let version = marks.iter().find_map(named)?.trim_start_matches('v');
+    (version.starts_with(|c: char| c.is_ascii_digit()) && !version.contains(' ')).then_some(version)
+}
+
+/// A death that no language's runtime tells of; its lines have their headers.
+fn of_crash(region: &Region<'_>) -> Option<Found> {
+    let whole: Vec<&str> = region.lines.iter().map(AsRef::as_ref).collect();
+    crash::parse(&whole, region.hit)
 }
 
 /// Adds what the entry's header says.
@@ -93,6 +119,11 @@ pub(crate) fn complete(record: &mut Record) {
 pub(crate) fn is_whole(line: &[u8]) -> bool {
     let trimmed = line.trim_ascii();
     trimmed.first() == Some(&b'{') && trimmed.last() == Some(&b'}') && trimmed.len() > 2
+}
+
+/// Whether a line tells of a process's death.
+pub(crate) fn may_die(line: &[u8]) -> bool {
+    crash::concerns(line)
 }
 
 /// Whether a line can only be the last one of its record.

@@ -15,6 +15,7 @@
 mod assemble;
 mod browser;
 mod codepage;
+mod crash;
 mod dotnet;
 mod format;
 mod header;

@@ -98,6 +98,38 @@ static FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new
     (packed, automaton)
 });
 
+/// Words of which one stands on each line that tells of a process's death without a trace. They are common in prose,
+/// too: a line that holds one is looked at by itself before it counts. Searched apart, as the vectors hold no more; each
+/// begins with letters that are rare together, which is what the search is fast by.
+const DEATHS: &[&str] = &[
+    "Kill",
+    "egmentation fault",
+    SIGNAL,
+    " SIG",
+    "xited, code=",
+    "WORKER TIMEOUT",
+    "terminate called",
+    "libc++abi: ",
+    "free(): ",
+    "lloc(): ",
+    "double free or ",
+    "*** stack smash",
+];
+
+/// Of these, the one that stands in most prose: a number or a name must follow.
+// exited on signal 11 · exit signal Segmentation fault (11) · via signal [SIGABRT]
+const SIGNAL: &str = " signal";
+
+/// The same for `DEATHS`.
+static DEATH_FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new(|| {
+    let packed = Config::new().builder().extend(DEATHS).build();
+    let automaton = if packed.is_none() { AhoCorasick::new(DEATHS).ok() } else { None };
+    (packed, automaton)
+});
+
+/// Bytes that are searched for the ones and then for the others, while the cache holds them.
+const BLOCK_BYTES: usize = 16 * 1024;
+
 /// Where a literal stands.
 pub(crate) struct Hit {
     pub start: usize,
@@ -107,7 +139,54 @@ pub(crate) struct Hit {
 }
 
 /// The first literal in `bytes`, which begin with a line: so a literal that leads its line may stand there, too.
-pub(crate) fn find(bytes: &[u8]) -> Option<Hit> {
+/// `counts` says whether a line with a word of a death is one.
+pub(crate) fn find(bytes: &[u8], counts: impl Fn(&[u8]) -> bool) -> Option<Hit> {
+    let mut at = 0;
+    while at < bytes.len() {
+        // Whole lines.
+        let near = bytes.len().min(at + BLOCK_BYTES);
+        let within = memchr::memrchr(b'\n', &bytes[at..near]).map(|found| at + found + 1);
+        let beyond = || memchr::memchr(b'\n', &bytes[near..]).map_or(bytes.len(), |found| near + found + 1);
+        let end = if near == bytes.len() { near } else { within.unwrap_or_else(beyond) };
+        let block = &bytes[at..end];
+        let trace = find_trace(block);
+        let before = trace.as_ref().map_or(block.len(), |hit| hit.start);
+        if let Some(hit) = find_death(&block[..before], block, &counts).or(trace) {
+            return Some(Hit { start: at + hit.start, end: at + hit.end, ..hit });
+        }
+        at = end;
+    }
+    None
+}
+
+/// The first word of a death in `bytes`, the beginning of `block`, on a line that counts.
+fn find_death(bytes: &[u8], block: &[u8], counts: &impl Fn(&[u8]) -> bool) -> Option<Hit> {
+    let (packed, automaton) = &*DEATH_FINDER;
+    let mut from = 0;
+    while from < bytes.len() {
+        let hit = match packed {
+            Some(packed) => packed.find_in(bytes, (from..bytes.len()).into()),
+            None => automaton.as_ref()?.find(aho_corasick::Input::new(bytes).range(from..)),
+        }?;
+        let is_signal = DEATHS.get(hit.pattern().as_usize()) == Some(&SIGNAL);
+        let named = matches!(block.get(hit.end()..), Some([b' ', b'0'..=b'9' | b'A'..=b'Z' | b'[', ..]));
+        if is_signal && !named {
+            from = hit.end();
+            continue;
+        }
+        let start = memchr::memrchr(b'\n', &bytes[..hit.start()]).map_or(0, |found| found + 1);
+        let end = memchr::memchr(b'\n', &block[hit.end()..]).map_or(block.len(), |found| hit.end() + found);
+        if counts(&block[start..end]) {
+            return Some(Hit { start: hit.start(), end: hit.end(), of_wrapper: false });
+        }
+        // Another word on the same line tells no more.
+        from = end;
+    }
+    None
+}
+
+/// The first literal of a trace in `bytes`, which begin with a line.
+fn find_trace(bytes: &[u8]) -> Option<Hit> {
     let leads = |literal: &&&str| literal.strip_prefix('\n').is_some_and(|text| bytes.starts_with(text.as_bytes()));
     if let Some(literal) = LITERALS.iter().find(leads) {
         return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false });
@@ -149,15 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn deaths_count_on_lines_that_tell_of_one() {
+        let log = b"got a signal\nmore\nKilled\n   at x()\n";
+        assert_eq!(find(log, |line| line == b"Killed").map(|hit| hit.start), Some(18));
+        assert_eq!(find(log, |_| false).map(|hit| hit.start), Some(26));
+        let far = [&b"x".repeat(3 * BLOCK_BYTES)[..], b"\n", log].concat();
+        assert_eq!(find(&far, |line| line == b"Killed").map(|hit| hit.start), Some(3 * BLOCK_BYTES + 19));
+        assert!(DEATHS.iter().all(|literal| literal.len() >= 4));
+    }
+
+    #[test]
     fn lines_that_lead() {
-        assert_eq!(find(b"#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(0));
-        assert_eq!(find(b"x\n#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(2));
-        assert!(find(b"2026-11-23 INFO nothing to see\n").is_none());
+        assert_eq!(find_trace(b"#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(0));
+        assert_eq!(find_trace(b"x\n#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(2));
+        assert!(find(b"2026-11-23 INFO nothing to see\n", |_| true).is_none());
     }
 
     #[test]
     fn scripts_count_behind_an_at_sign() {
-        assert!(find(b"src/pay.js:3 ready\na@b\n{\"caller\":\"pay.js:3:7\"}\n").is_none());
-        assert_eq!(find(b"src/pay.js:3 ready\npay@/srv/pay.js:3:7\n").map(|hit| hit.start), Some(31));
+        assert!(find_trace(b"src/pay.js:3 ready\na@b\n{\"caller\":\"pay.js:3:7\"}\n").is_none());
+        assert_eq!(find_trace(b"src/pay.js:3 ready\npay@/srv/pay.js:3:7\n").map(|hit| hit.start), Some(31));
     }
 }

@@ -1,9 +1,10 @@
 //! From the store's outbox to Sentry.
 //!
 //! In: what is due. Out: each event's outcome, told to the store. Invariants: an event leaves the outbox by its outcome
-//! alone; so many requests run at a time, and no more. Does not build events or speak HTTP.
+//! alone; so many requests of one DSN run at a time, and no more, whatever the others do. Does not build events or speak HTTP.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,8 +17,6 @@ use super::reader::lock;
 use crate::store::{ClientReport, Outcome, Outgoing, Store};
 use crate::tail::Waker;
 
-/// Requests at a time.
-const CONCURRENT: usize = 8;
 /// How often what is due by time alone is looked for,
 const TICK: Duration = Duration::from_secs(5);
 /// for so long after the last batch; after that it is looked for once in so long.
@@ -31,14 +30,16 @@ pub struct Delivery {
     pub rung: Arc<Notify>,
     /// Rung here when the outbox got room.
     pub room: Waker,
+    /// Requests of one DSN at a time.
+    in_flight: usize,
     /// Once it is to end: until when it waits for what is due.
     until: Cell<Option<Instant>>,
 }
 
 impl Delivery {
-    /// The sending side of `store`'s agent.
-    pub fn new(store: Arc<Mutex<Store>>, rung: Arc<Notify>, room: Waker) -> Delivery {
-        Delivery { store, rung, room, until: Cell::new(None) }
+    /// The sending side of `store`'s agent, with at most `in_flight` requests of one DSN at a time.
+    pub fn new(store: Arc<Mutex<Store>>, rung: Arc<Notify>, room: Waker, in_flight: usize) -> Delivery {
+        Delivery { store, rung, room, in_flight: in_flight.max(1), until: Cell::new(None) }
     }
 
     /// `run` is over once nothing is under way, and nothing waits that is due before `until`.
@@ -55,15 +56,17 @@ impl Delivery {
         let mut running = JoinSet::new();
         let mut tick = Instant::now() + TICK;
         let mut active_until = Instant::now() + ACTIVE;
-        let mut reported = false;
+        let mut reported = HashSet::new();
         loop {
-            let due = self.due(CONCURRENT - running.len());
-            for outgoing in due {
+            for outgoing in self.due() {
                 let send = send.clone();
-                // With the first event of each while, Sentry is told what was given up.
-                let first = !std::mem::replace(&mut reported, true);
+                // With its first event of each while, a DSN is told what was given up.
+                let first = reported.insert(outgoing.dsn_key.clone());
                 let reports = if first { self.reports(&outgoing.dsn_key) } else { Vec::new() };
-                running.spawn_local(async move { (outgoing.id, send(&outgoing, &reports).await) });
+                running.spawn_local(async move {
+                    let outcome = send(&outgoing, &reports).await;
+                    (outgoing, reports, outcome)
+                });
             }
             let next = self.next_due();
             if let Some(until) = self.until.get()
@@ -72,11 +75,11 @@ impl Delivery {
             {
                 return;
             }
-            let wake = if running.len() < CONCURRENT { next.map_or(tick, |next| next.min(tick)) } else { tick };
+            let wake = next.map_or(tick, |next| next.min(tick));
             tokio::select! {
                 Some(done) = running.join_next() => {
-                    if let Ok((id, outcome)) = done {
-                        self.settle(id, &outcome);
+                    if let Ok((outgoing, reports, outcome)) = done {
+                        self.settle(&outgoing, &reports, &outcome);
                     }
                 }
                 () = self.rung.notified() => active_until = Instant::now() + ACTIVE,
@@ -84,7 +87,7 @@ impl Delivery {
             }
             if Instant::now() >= tick {
                 self.tick(false);
-                reported = false;
+                reported.clear();
                 tick = Instant::now() + if Instant::now() < active_until { TICK } else { ACTIVE };
             }
         }
@@ -97,11 +100,8 @@ impl Delivery {
         }
     }
 
-    fn due(&self, limit: usize) -> Vec<Outgoing> {
-        if limit == 0 {
-            return Vec::new();
-        }
-        lock(&self.store).due(Timestamp::now(), limit).unwrap_or_else(|error| {
+    fn due(&self) -> Vec<Outgoing> {
+        lock(&self.store).due(Timestamp::now(), self.in_flight).unwrap_or_else(|error| {
             tracing::error!("{error}: events wait until the store can be read again");
             Vec::new()
         })
@@ -112,15 +112,19 @@ impl Delivery {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        let next = lock(&self.store).next_due().ok().flatten()?;
+        let next = lock(&self.store).next_due(self.in_flight).ok().flatten()?;
         let wait = next.duration_since(Timestamp::now());
         Some(Instant::now() + Duration::try_from(wait).unwrap_or(Duration::ZERO).max(Duration::from_millis(1)))
     }
 
-    fn settle(&self, id: i64, outcome: &Outcome) {
+    fn settle(&self, outgoing: &Outgoing, reports: &[ClientReport], outcome: &Outcome) {
         let mut store = lock(&self.store);
-        if let Err(error) = store.settle(id, outcome, Timestamp::now()) {
+        if let Err(error) = store.settle(outgoing.id, outcome, Timestamp::now()) {
             tracing::error!("{error}: an event may be sent again, under the same id");
+        }
+        if !reports.is_empty() && !matches!(outcome, Outcome::Sent) {
+            // Only a count: should the store refuse, Sentry is told less.
+            let _ = store.return_client_reports(&outgoing.dsn_key, reports);
         }
         drop(store);
         self.room.wake();

@@ -21,6 +21,7 @@ use crate::format::Tables;
 use crate::issue::Repeats;
 use crate::pipeline::{Batch, Finding, Pipeline};
 use crate::policy::Policy;
+use crate::release::{Marker, Releases};
 use crate::store::{Built, Committed, Store};
 use crate::tail::{Cause, Gap, Key, Settings, Step, Tail};
 use job::{Job, JobState};
@@ -72,6 +73,9 @@ pub struct Reader {
     control: Arc<Control>,
     reads: Reads,
     once: bool,
+    release_marker: Option<Marker>,
+    /// The releases that the files name, where they name any.
+    releases: HashMap<Key, Releases>,
     jobs: HashMap<Key, Job>,
     /// When to look whether a job has gone quiet; each job is in it at most once.
     quiet: BinaryHeap<Reverse<(Instant, Key)>>,
@@ -108,7 +112,7 @@ impl Drop for Reads {
 impl Reader {
     /// A reader that has read nothing.
     pub fn new(parts: Parts, store: Arc<Mutex<Store>>, control: Arc<Control>) -> Reader {
-        let Parts { tail, settings, formats, policy, hooks, reads, once } = parts;
+        let Parts { tail, settings, formats, policy, hooks, reads, once, release_marker, .. } = parts;
         Reader {
             tail,
             settings,
@@ -119,6 +123,8 @@ impl Reader {
             control,
             reads: Reads(reads),
             once,
+            release_marker,
+            releases: HashMap::new(),
             jobs: HashMap::new(),
             quiet: BinaryHeap::new(),
             warm: VecDeque::new(),
@@ -213,6 +219,7 @@ impl Reader {
                     self.first_move.get_or_insert_with(Instant::now);
                 }
                 self.moved.remove(&key);
+                self.releases.remove(&key);
             }
             Step::Quiet | Step::Woken => {}
         }
@@ -238,6 +245,9 @@ impl Reader {
             job.state = JobState::Busy;
         }
         self.batch_bytes += bytes.len() as u64;
+        if let Some(marker) = &self.release_marker {
+            self.releases.entry(key).or_default().push(marker, offset, bytes);
+        }
         self.work(key, |pipeline| pipeline.push(bytes));
         self.watch(key);
     }
@@ -268,6 +278,8 @@ impl Reader {
             // So that a record's event has the same id whatever its file is called by then.
             let id = self.tail.content_id(key, finding.record.source.offset);
             finding.record.origin.push(("file_id".to_owned(), format!("{id:016x}")));
+            let release = self.releases.get(&key).and_then(|releases| releases.of(finding.record.source.offset));
+            finding.record.origin.extend(release.map(|release| ("release".to_owned(), release.to_owned())));
             (self.hooks.admit)(finding);
         }
         if let Some(ledger) = self.tail.ledger(key) {
@@ -348,3 +360,6 @@ impl Reader {
 pub(super) fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
     store.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,8 @@ use serde_json::json;
 
 use super::{ConfigOption, run};
 use crate::config::Config;
-use crate::deliver;
+use crate::deliver::{self, Sender};
+use crate::route::Routes;
 use crate::state_dir;
 use crate::store::{Outcome, Outgoing, Store};
 use crate::tail::{self, Tail};
@@ -77,17 +78,27 @@ fn check(arguments: &Arguments) -> Result<Vec<String>, Box<dyn Error>> {
         }
     }
     say_store(arguments.state_dir.as_deref(), &config, &mut problems);
-    match config.dsn.as_deref().map(run::dsn).transpose()? {
-        Some(dsn) => {
-            println!("events go to: {}", deliver::dsn_key(&dsn));
-            if arguments.send_test_event {
-                send_test_event(&dsn, &config, &mut problems)?;
+    let routes = config.routes()?;
+    match (routes.dsns(), arguments.send_test_event) {
+        ([], true) => problems.push("--send-test-event: no DSN; set SENTRY_DSN or `dsn`".into()),
+        ([], false) => println!("events go to: nowhere; without a DSN, issues stay in the local store"),
+        (_, false) => say_routes(&routes),
+        (dsns, true) => {
+            say_routes(&routes);
+            let sender = run::sender(dsns, &config.delivery)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            for dsn in dsns {
+                runtime.block_on(send_test_event(&sender, dsn, &config, &mut problems));
             }
         }
-        None if arguments.send_test_event => problems.push("--send-test-event: no DSN; set SENTRY_DSN or `dsn`".into()),
-        None => println!("events go to: nowhere; without a DSN, issues stay in the local store"),
     }
     Ok(problems)
+}
+
+fn say_routes(routes: &Routes) {
+    for (whose, key) in routes.all() {
+        println!("events of {whose} go to: {key}");
+    }
 }
 
 fn say_paths(settings: &tail::Settings, problems: &mut Vec<String>) -> Result<Vec<PathBuf>, Box<dyn Error>> {
@@ -145,11 +156,10 @@ fn say_store(named: Option<&Path>, config: &Config, problems: &mut Vec<String>) 
 }
 
 /// Sends one event and prints the answer.
-fn send_test_event(dsn: &Dsn, config: &Config, problems: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
+async fn send_test_event(sender: &Sender, dsn: &Dsn, config: &Config, problems: &mut Vec<String>) {
     let now = Timestamp::now();
     // One id an attempt: this event is no occurrence of anything.
-    let event_id: String =
-        format!("{:032x}", now.as_nanosecond().cast_unsigned() << 16 | u128::from(std::process::id()));
+    let event_id = format!("{:032x}", now.as_nanosecond().cast_unsigned() << 16 | u128::from(std::process::id()));
     let event = json!({
         "event_id": event_id, "timestamp": now.as_millisecond() as f64 / 1000.0, "platform": "other", "level": "info",
         "logger": "errtail", "environment": config.environment, "release": config.release,
@@ -159,16 +169,13 @@ fn send_test_event(dsn: &Dsn, config: &Config, problems: &mut Vec<String>) -> Re
         id: 0,
         event_id: event_id.clone(),
         dsn_key: deliver::dsn_key(dsn),
-        body: serde_json::to_vec(&event)?,
+        body: event.to_string().into_bytes(),
         attempts: 0,
     };
-    let sender = run::sender(std::slice::from_ref(dsn), &config.delivery)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match runtime.block_on(sender.send(&outgoing, &[], now)) {
-        Outcome::Sent => println!("test event: Sentry took it as {event_id}"),
+    match sender.send(&outgoing, &[], now).await {
+        Outcome::Sent => println!("test event: {} took it as {event_id}", outgoing.dsn_key),
         Outcome::Retry { why, .. } | Outcome::Hold { why, .. } | Outcome::Failed { why } => {
-            problems.push(format!("test event: not taken: {why}"));
+            problems.push(format!("test event: {} did not take it: {why}", outgoing.dsn_key));
         }
     }
-    Ok(())
 }

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::event::Builder;
 use crate::pipeline::Finding;
 use crate::policy::Action;
+use crate::release::{Marker, ReleaseFile};
 use crate::scrub::Scrubber;
 use crate::source::Sources;
 use crate::tail::{self, FileId};
@@ -28,7 +29,17 @@ pub(crate) fn builder(config: &Config) -> Result<Builder, Box<dyn Error>> {
     let scrubber = Arc::new(Scrubber::new(&config.scrub, settings.send_pii)?);
     let sources = Sources::new(&config.source_roots);
     let of_sources = Arc::clone(&scrubber);
-    Ok(Builder::new(settings, scrubber, Box::new(move |path| sources.read(path, &of_sources))))
+    let builder = Builder::new(settings, scrubber, Box::new(move |path| sources.read(path, &of_sources)));
+    Ok(match config.release_file.clone().map(ReleaseFile::new) {
+        Some(file) => builder.with_release(Box::new(move |time| file.at(time))),
+        None => builder,
+    })
+}
+
+/// The lines that name a release, as the configuration describes them.
+pub(super) fn release_marker(config: &Config) -> Result<Option<Marker>, Box<dyn Error>> {
+    let made = config.release_marker.as_deref().map(Marker::new).transpose();
+    made.map_err(|error| format!("release_marker: {}", error.to_string().replace('\n', " ")).into())
 }
 
 /// Prints a finding's event; with `sent`, only if the policy sends it. Duplicates have none.

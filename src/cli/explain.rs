@@ -89,6 +89,12 @@ fn explain(out: &mut impl Write, builder: &Builder, finding: &Finding) -> io::Re
         steps.push(format!("logged as: {}", visible(message.lines().next().unwrap_or_default())));
     }
     steps.extend(finding.verdict.reasons.iter().map(|reason| visible(reason)));
+    let scrubbed = builder.scrubbed(record);
+    let taken_out: Vec<String> = scrubbed.iter().map(|(rule, count)| format!("{count} × {rule}")).collect();
+    steps.push(match taken_out.is_empty() {
+        true => "taken out before it is stored or sent: nothing".to_owned(),
+        false => format!("taken out before it is stored or sent: {}", taken_out.join(", ")),
+    });
     steps.push(format!("group: {}", finding.fingerprint.0));
     for (index, step) in steps.iter().enumerate() {
         writeln!(out, "  {:>2}. {step}", index + 1)?;

@@ -101,7 +101,8 @@ impl ConfigOption {
     fn reading_and_builder(&self) -> Result<(Reading, Builder), Box<dyn Error>> {
         let config = self.load()?;
         let builder = events::builder(&config)?;
-        Ok((Reading { policy: policy(&config)?, formats: config.formats }, builder))
+        let release_marker = events::release_marker(&config)?;
+        Ok((Reading { policy: policy(&config)?, formats: config.formats, release_marker }, builder))
     }
 }
 

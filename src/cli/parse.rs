@@ -20,6 +20,7 @@ use super::{ConfigOption, Output, events, pretty};
 use crate::format::Tables;
 use crate::pipeline::{Finding, Pipeline};
 use crate::policy::Policy;
+use crate::release::{Marker, Releases};
 use crate::tail::Position;
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
@@ -109,6 +110,7 @@ fn print(out: &mut impl Write, output: Output, finding: &Finding) -> io::Result<
 pub(super) struct Reading {
     pub policy: Arc<Policy>,
     pub formats: Tables,
+    pub release_marker: Option<Marker>,
 }
 
 /// Reads a log to its end and hands out what is found in it; how many bytes it has.
@@ -124,6 +126,7 @@ pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding)
     let mut pipeline = Pipeline::resume(name, &reading.policy, options, Position::beginning());
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut bytes = 0;
+    let mut releases = Releases::default();
     loop {
         let count = match input.read(&mut chunk) {
             Ok(count) => count,
@@ -138,11 +141,18 @@ pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding)
         if count == 0 {
             pipeline.finish();
         } else {
+            if let Some(marker) = &reading.release_marker {
+                releases.push(marker, bytes, &chunk[..count]);
+            }
             pipeline.push(&chunk[..count]);
         }
         bytes += count as u64;
         bar.inc(count as u64);
-        pipeline.take().into_iter().try_for_each(&mut each)?;
+        pipeline.take().into_iter().try_for_each(|mut finding| {
+            let release = releases.of(finding.record.source.offset);
+            finding.record.origin.extend(release.map(|release| ("release".to_owned(), release.to_owned())));
+            each(finding)
+        })?;
         if count == 0 {
             bar.finish_and_clear();
             return Ok(bytes);

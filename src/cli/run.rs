@@ -23,6 +23,7 @@ use crate::issue::Repeats;
 use crate::metrics::Counters;
 use crate::pipeline::{Batch, Finding};
 use crate::policy::Action;
+use crate::route::Routes;
 use crate::state_dir;
 use crate::store::{Built, ClientReport, Committed, Filter, Outcome, Outgoing, Own, Store};
 use crate::tail::{From, Tail};
@@ -133,15 +134,16 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
     }
     config.tail.from = arguments.from.unwrap_or(config.tail.from);
     let policy = super::policy(&config)?;
-    let dsn = config.dsn.as_deref().map(dsn).transpose()?;
-    let own = config.self_dsn.as_deref().map(self::dsn).transpose()?;
-    let dsns: Vec<Dsn> = dsn.iter().chain(&own).cloned().collect();
+    let routes = config.routes()?;
+    let own = config.self_dsn.as_deref().map(dsn).transpose()?;
+    let dsns: Vec<Dsn> = routes.dsns().iter().chain(&own).cloned().collect();
     let sender = if dsns.is_empty() { None } else { Some(sender(&dsns, &config.delivery)?) };
     let server_name = config.event.server_name.clone().or_else(super::events::hostname);
     config.store.own = own.map(|own| Own { dsn_key: deliver::dsn_key(&own), server_name });
-    let hooks = hooks(&config, dsn.as_ref(), arguments.since)?;
+    let hooks = hooks(&config, routes, arguments.since)?;
     let state_dir = state_dir::resolve(arguments.state_dir.as_deref().or(config.state_dir.as_deref()));
-    let store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
+    let mut store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
+    store.configure(&dsns.iter().map(deliver::dsn_key).collect::<Vec<_>>())?;
     let (counters, reads) = Default::default();
     arguments.listen.start(&state_dir, &config, &counters, &reads)?;
     let current = std::env::current_dir()?;
@@ -154,8 +156,11 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
         let started = tail.add_journal(&arguments.journald, arguments.once);
         started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
     }
+    let in_flight = config.delivery.max_in_flight;
+    let release_marker = super::events::release_marker(&config)?;
+    let (settings, formats) = (config.tail, config.formats);
     let parts =
-        Parts { tail, settings: config.tail, formats: config.formats, policy, hooks, reads, once: arguments.once };
+        Parts { tail, settings, formats, policy, hooks, release_marker, in_flight, reads, once: arguments.once };
     Ok(Prepared { parts, store, sender, counters, crashes })
 }
 
@@ -164,18 +169,20 @@ pub(super) fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
 }
 
 pub(super) fn sender(dsns: &[Dsn], settings: &deliver::Settings) -> Result<Sender, Box<dyn Error>> {
-    let authorities = settings.ca_file.as_ref().map(std::fs::read).transpose()?;
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map_err(|error| format!("{}: delivery.ca_file: {}", path.display(), super::reason(&error)))
+    };
+    let authorities = settings.ca_file.as_ref().map(read).transpose()?;
     Ok(Sender::new(dsns, settings, authorities.as_deref())?)
 }
 
-fn hooks(config: &Config, dsn: Option<&Dsn>, since: Option<SignedDuration>) -> Result<Hooks, Box<dyn Error>> {
+fn hooks(config: &Config, routes: Routes, since: Option<SignedDuration>) -> Result<Hooks, Box<dyn Error>> {
     let builder = super::events::builder(config)?;
-    let key: Option<Arc<str>> = dsn.map(|dsn| deliver::dsn_key(dsn).into());
-    let is_shown = key.is_none();
+    let is_shown = routes.dsns().is_empty();
     Ok(Hooks {
         event_of: Box::new(move |finding, repeats| event_of(&builder, finding, repeats)),
         admit: Box::new(move |finding| {
-            finding.dsn_key.clone_from(&key);
+            finding.dsn_key = routes.of(&finding.record, finding.verdict.effects.dsn.as_deref()).cloned();
             admit(finding, since);
         }),
         committed: Box::new(move |batch, committed| {

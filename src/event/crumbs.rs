@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::protocol::Breadcrumb;
+use super::requests::{Id, is_others};
 use super::{level_of, limits, time};
 
 /// Breadcrumbs of one event.
@@ -22,12 +23,17 @@ const MAX_MESSAGE_BYTES: usize = 2000;
 /// Bytes of a line that are looked at.
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
-/// The breadcrumbs that the lines before a record at `when` make.
-pub(super) fn of(lines: &[String], when: Timestamp, zone: &TimeZone) -> Vec<Breadcrumb> {
+/// The breadcrumbs that the lines before a record at `when` make; entries that name another request than `ids` do are
+/// left out.
+pub(super) fn of(lines: &[String], ids: &[Id], when: Timestamp, zone: &TimeZone) -> Vec<Breadcrumb> {
     let mut crumbs: Vec<Breadcrumb> = Vec::new();
+    // Of each, whether a line of its entry says that it is another request's.
+    let mut others: Vec<bool> = Vec::new();
     for line in lines {
         let line = without_colours(cut(line));
         let text = line.trim();
+        let known = crumbs.len();
+        let is_others = is_others(text, ids);
         if let Some(mut crumb) = json(&line, zone).or_else(|| plain(&line, zone)) {
             crumb.message = without_trace(&crumb.message).to_owned();
             crumbs.push(crumb);
@@ -50,10 +56,16 @@ pub(super) fn of(lines: &[String], when: Timestamp, zone: &TimeZone) -> Vec<Brea
                 message: without_trace(text).to_owned(),
             });
         }
+        match others.last_mut().filter(|_| crumbs.len() == known) {
+            Some(last) => *last |= is_others,
+            None => others.resize(crumbs.len(), is_others),
+        }
     }
+    let mut others = others.into_iter();
     crumbs.retain(|crumb| {
         let age = crumb.timestamp.map(|then| when.as_second() - then as i64);
-        !crumb.message.is_empty() && age.is_none_or(|age| age <= MAX_SECONDS)
+        let is_own = !others.next().unwrap_or(false);
+        is_own && !crumb.message.is_empty() && age.is_none_or(|age| age <= MAX_SECONDS)
     });
     crumbs.drain(..crumbs.len().saturating_sub(MAX_CRUMBS));
     for crumb in &mut crumbs {
@@ -208,7 +220,10 @@ mod tests {
     fn crumbs(lines: &[&str]) -> Vec<(&'static str, String, String)> {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         let when = "2026-11-23T07:40:00Z".parse().unwrap();
-        of(&lines, when, &TimeZone::UTC).into_iter().map(|crumb| (crumb.level, crumb.category, crumb.message)).collect()
+        of(&lines, &[], when, &TimeZone::UTC)
+            .into_iter()
+            .map(|crumb| (crumb.level, crumb.category, crumb.message))
+            .collect()
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod node;
 mod own;
 mod php;
 mod protocol;
+mod requests;
 mod root;
 mod surroundings;
 mod time;
@@ -86,11 +87,15 @@ fn zone<'de, D: serde::Deserializer<'de>>(from: D) -> Result<TimeZone, D::Error>
 /// Gives the source file that the log calls by this path.
 pub type Sources = dyn Fn(&str) -> Option<Arc<SourceFile>> + Send + Sync;
 
+/// Gives the release that was deployed at a time, where no other source names it.
+pub type ReleaseAt = dyn Fn(Timestamp) -> Option<String> + Send + Sync;
+
 /// Makes events.
 pub struct Builder {
     settings: Settings,
     scrubber: Arc<Scrubber>,
     sources: Box<Sources>,
+    release_at: Box<ReleaseAt>,
 }
 
 /// What the parts of an event are made with.
@@ -103,7 +108,20 @@ struct Context<'a> {
 impl Builder {
     /// A builder of events as configured, with these source files.
     pub fn new(settings: Settings, scrubber: Arc<Scrubber>, sources: Box<Sources>) -> Builder {
-        Builder { settings, scrubber, sources }
+        Builder { settings, scrubber, sources, release_at: Box::new(|_| None) }
+    }
+
+    /// The same builder, with a release for what names none.
+    #[must_use]
+    pub fn with_release(self, release_at: Box<ReleaseAt>) -> Builder {
+        Builder { release_at, ..self }
+    }
+
+    /// What is taken out of a record before anything of it is stored or sent: the rules, each with how often.
+    pub fn scrubbed(&self, record: &Record) -> BTreeMap<&'static str, usize> {
+        let mut rules = BTreeMap::new();
+        self.scrubber.each_hit(record, &mut |rule| *rules.entry(rule).or_default() += 1);
+        rules
     }
 
     /// The event of a record; `repeats` is what it stands for besides itself, `now` the time of a record whose log
@@ -131,12 +149,12 @@ impl Builder {
                 .filter(|name| !name.is_empty()),
             transaction: transaction::of(record).map(|name| limits::line(&name, limits::TAG_CHARS)),
             server_name: self.server_name(record),
-            release: self.settings.release.as_deref().and_then(limits::release),
+            release: self.release(record, when),
             environment: limits::environment(
                 record.environment.as_deref().or(self.settings.environment.as_deref()).unwrap_or(""),
             ),
             logentry: logentry(record),
-            breadcrumbs: Values { values: crumbs::of(&record.before, when, zone) },
+            breadcrumbs: Values { values: crumbs::of(&record.before, &requests::ids(record), when, zone) },
             request: request(record),
             user: user(record),
             contexts: contexts(record, &event_id),
@@ -149,6 +167,13 @@ impl Builder {
         };
         limits::shrink(&mut event);
         event
+    }
+
+    /// The release that a line of the log named, else the configured one, else the one that a file names.
+    fn release(&self, record: &Record, when: Timestamp) -> Option<String> {
+        let marked = origin(record, "release").and_then(limits::release);
+        let configured = || self.settings.release.as_deref().and_then(limits::release);
+        marked.or_else(configured).or_else(|| limits::release(&(self.release_at)(when)?))
     }
 
     fn server_name(&self, record: &Record) -> Option<String> {
@@ -344,9 +369,14 @@ fn contexts(record: &Record, event_id: &str) -> BTreeMap<&'static str, Map<Strin
     let mut contexts = BTreeMap::new();
     let mut runtime = Map::new();
     runtime.insert("name".to_owned(), runtime_name(record.platform).into());
-    let version = record.fields.iter().find(|(name, _)| name == "runtime.version" || name == "node.version");
+    let version = record.fields.iter().find(|(name, _)| {
+        const NAMES: [&str; 5] = ["runtime.version", "node.version", "node_version", "php.version", "php_version"];
+        NAMES.contains(&name.as_str())
+    });
     if let Some((_, version)) = version {
-        runtime.insert("version".to_owned(), limits::line(version, limits::NAME_CHARS).into());
+        // As the platform's SDK spells it.
+        let mark = if record.platform == Platform::Node && !version.starts_with('v') { "v" } else { "" };
+        runtime.insert("version".to_owned(), format!("{mark}{}", limits::line(version, limits::NAME_CHARS)).into());
     }
     contexts.insert("runtime", runtime);
     let hex = |text: &&str, length: usize| {

@@ -203,3 +203,24 @@ fn a_numbered_method_of_net_does_not_part_issues() {
     let other = plain().event(&record(&log.replace("12", "77")), &verdict(), None, now());
     assert_eq!(event.fingerprint, other.fingerprint);
 }
+
+#[test]
+fn phps_own_errors_are_what_the_sdks_handler_makes_of_them() {
+    let log = "PHP Fatal error:  Allowed memory size of 128 bytes exhausted in /srv/shop/app/A.php on line 12\n";
+    let event = json(&plain().event(&record(log), &verdict(), None, now()));
+    let exception = &event["exception"]["values"][0];
+    assert_eq!(exception["type"], json!("Sentry\\Exception\\FatalErrorException"));
+    assert_eq!(exception["value"], json!("Error: Allowed memory size of 128 bytes exhausted"));
+    assert_eq!(event["level"], json!("fatal"));
+}
+
+#[test]
+fn a_crash_tells_its_runtimes_version() {
+    let version =
+        |log: &str| json(&plain().event(&record(log), &verdict(), None, now()))["contexts"]["runtime"].clone();
+    let node = "/srv/a.js:3\n  throw new Error('x')\n  ^\n\nError: x\n    at pay (/srv/a.js:3:9)\n\nNode.js v20.11.0\n";
+    assert_eq!(version(node), json!({"name": "node", "version": "v20.11.0"}));
+    let net = "Application: Shop.exe\nFramework Version: v4.0.30319\nDescription: The process was terminated due to an \
+               unhandled exception.\nException Info: System.InvalidOperationException\n   at Shop.Cart.Total()\n";
+    assert_eq!(version(net), json!({"name": ".NET", "version": "4.0.30319"}));
+}

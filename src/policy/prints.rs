@@ -32,7 +32,23 @@ struct Print {
     place: Option<(String, u32)>,
     time: Option<Clock>,
     process: Option<String>,
+    death: Option<Death>,
+    lines: (u64, u64),
 }
+
+/// A process's death.
+#[derive(Debug, Clone)]
+struct Death {
+    /// The process, where the line names it.
+    pid: Option<String>,
+    /// Whether a shell or a process manager tells of it, which follows what the process itself said.
+    is_echo: bool,
+}
+
+/// How many lines behind a crash its echo may stand.
+const ECHO_LINES: u64 = 2;
+/// Within how many seconds a server tells of a worker that it timed out, and then that it is gone.
+const DEATH_SECONDS: i64 = 30;
 
 /// An occurrence: its prints so far.
 #[derive(Debug)]
@@ -73,6 +89,7 @@ impl Occurrences {
         let known = self.known.iter_mut().find(|known| known.takes(&print, evidence, seconds));
         if let Some(known) = known {
             known.layers.push(evidence.layer.clone());
+            known.print.lines = print.lines;
             let more = (evidence.strength, print.frames.len()) > (known.best.strength, known.best_frames);
             if more && !known.settled {
                 known.best = evidence.clone();
@@ -119,7 +136,9 @@ impl Occurrence {
         // What an application logs and throws on is printed again with the frames that it passed since.
         let told = self.best.strength == Strength::Told && self.best.handled == Some(true);
         let thrown_on = !told || print.frames.len() > self.best_frames;
-        open && thrown_on && !self.layers.contains(&evidence.layer) && self.print.is_same(print, seconds)
+        let unhandled = self.best.handled == Some(false) && self.best.strength == Strength::Certain;
+        let same = self.print.is_same(print, seconds) || unhandled && self.print.is_death_of(print, seconds);
+        open && thrown_on && !self.layers.contains(&evidence.layer) && same
     }
 }
 
@@ -134,7 +153,22 @@ impl Print {
             place: outermost.and_then(place),
             time: clock(record),
             process: process(record),
+            death: death(record),
+            lines: (record.source.first_line, record.source.last_line),
         }
+    }
+
+    /// Whether `other` tells of the death that this crash is: of the same process, or on the lines behind it.
+    fn is_death_of(&self, other: &Print, seconds: i64) -> bool {
+        let Some(died) = &other.death else { return false };
+        let near = match (self.time, other.time) {
+            (Some(a), Some(b)) => apart(a, b).is_none_or(|apart| apart <= seconds.max(DEATH_SECONDS)),
+            _ => true,
+        };
+        let own = self.death.as_ref();
+        let same_process = own.is_some_and(|own| own.pid.is_some() && own.pid == died.pid);
+        let behind = other.lines.0 > self.lines.1 && other.lines.0 - self.lines.1 <= ECHO_LINES;
+        near && (same_process || behind && died.is_echo && own.is_none_or(|own| !own.is_echo))
     }
 
     fn is_same(&self, other: &Print, seconds: i64) -> bool {
@@ -178,6 +212,12 @@ fn process(record: &Record) -> Option<String> {
     let named: Vec<&str> =
         record.origin.iter().filter(|(key, _)| KEYS.contains(&key.as_str())).map(|(_, value)| value.as_str()).collect();
     (!named.is_empty()).then(|| named.join("/"))
+}
+
+fn death(record: &Record) -> Option<Death> {
+    record.mechanism.as_ref().filter(|by| by.kind.starts_with("process."))?;
+    let pid = record.fields.iter().find(|(name, _)| name == "process.pid").map(|(_, pid)| pid.clone());
+    Some(Death { pid, is_echo: matches!(record.format.as_str(), "shell" | "systemd" | "pm2" | "supervisord") })
 }
 
 fn clock(record: &Record) -> Option<Clock> {

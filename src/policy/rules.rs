@@ -8,7 +8,7 @@ mod matcher;
 use std::collections::BTreeMap;
 
 use errtail_parsers::{Level, Record};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use matcher::Match;
 use matcher::Matcher;
@@ -40,7 +40,7 @@ pub struct Rule {
     /// What the event is grouped by; `{{ default }}` stands for what it would be without the rule.
     #[serde(default)]
     pub fingerprint: Vec<String>,
-    /// The DSN that the event is sent to.
+    /// The DSN that the event is sent to, or the name of a route.
     #[serde(default)]
     pub dsn: Option<String>,
 }
@@ -67,8 +67,8 @@ pub struct Effects {
     /// The fingerprint; empty: the default one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fingerprint: Vec<String>,
-    /// Where to send it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where to send it: a DSN, or the name of a route. A DSN is not printed.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "without_key")]
     pub dsn: Option<String>,
 }
 
@@ -76,6 +76,17 @@ impl Effects {
     /// Whether nothing is changed.
     pub fn is_empty(&self) -> bool {
         *self == Effects::default()
+    }
+}
+
+// https://0123456789abcdef@sentry.example.com/1
+fn without_key<S: Serializer>(dsn: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    let text = dsn.as_deref().unwrap_or_default();
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            to.collect_str(&format_args!("{scheme}://…@{}", rest.rsplit_once('@').map_or("", |(_, rest)| rest)))
+        }
+        None => to.serialize_str(text),
     }
 }
 

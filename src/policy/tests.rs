@@ -449,3 +449,42 @@ fn what_cannot_be_understood_is_an_error_with_its_text() {
         assert!(error.contains(shown), "{text}: {error}");
     }
 }
+
+/// A process's death, told at `line` by a writer of this format.
+fn death(line: u64, format: &str, kind: &str, pid: Option<&str>) -> Record {
+    let mut record = last_resort(record(Platform::Other, &[(kind, &format!("{format} says so"))]), "process.signal");
+    record.source = Source { first_line: line, last_line: line, ..Source::default() };
+    record.format = format.to_owned();
+    record.fields.extend(pid.map(|pid| ("process.pid".to_owned(), pid.to_owned())));
+    record
+}
+
+#[test]
+fn a_death_is_told_once() {
+    let mut crash =
+        last_resort(record(NODE, &[("FATAL ERROR", "JavaScript heap out of memory")]), "node.uncaught_exception");
+    crash.source = Source { first_line: 1, last_line: 9, ..Source::default() };
+    let verdicts = judge(
+        policy(),
+        vec![
+            crash,
+            death(10, "shell", "SIGABRT", None),
+            death(40, "gunicorn", "WORKER TIMEOUT", Some("12")),
+            death(41, "uwsgi", "SIGKILL", Some("13")),
+            death(50, "shell", "SIGKILL", Some("12")),
+            death(60, "shell", "SIGSEGV", None),
+            death(61, "systemd", "SIGSEGV", None),
+        ],
+    );
+    use Action::{Duplicate, Send};
+    assert_eq!(actions(&verdicts), [Send, Duplicate, Send, Send, Duplicate, Send, Send]);
+    let categories: Vec<_> = verdicts.iter().map(|verdict| verdict.category).collect();
+    assert_eq!(categories[2..6], [Category::Infra, Category::Infra, Category::Infra, Category::Defect]);
+}
+
+#[test]
+fn a_rules_dsn_is_printed_without_its_key() {
+    let dsn = Some("https://verysecret@sentry.example.com/7".to_owned());
+    let printed = serde_json::to_string(&Effects { dsn, ..Effects::default() }).unwrap();
+    assert_eq!(printed, r#"{"dsn":"https://…@sentry.example.com/7"}"#);
+}

@@ -18,7 +18,7 @@ const fn shape(prefix: &'static str, at_least: usize) -> Shape {
 }
 
 /// The marks, from the vendors' documents on their keys.
-pub(super) const PREFIXES: [Shape; 42] = [
+pub(super) const PREFIXES: [Shape; 43] = [
     // JSON Web Tokens: `{"` in base64url.
     shape("eyJ", 10),
     // What Laravel encrypts: `{"iv":` in base64.
@@ -64,6 +64,7 @@ pub(super) const PREFIXES: [Shape; 42] = [
     shape("npm_", 30),
     shape("pypi-", 30),
     shape("dckr_pat_", 16),
+    shape("SK", 32),
     shape("shpat_", 20),
     shape("sk-ant-", 16),
     shape("sk-proj-", 16),
@@ -90,8 +91,13 @@ pub(super) fn prefixed(text: &str, start: usize, end: usize, shape: &Shape) -> O
     if shape.prefix == "eyJ" && whole.split('.').count() < 3 {
         return None;
     }
-    let mixed = whole.bytes().any(|c| c.is_ascii_digit());
-    (tail >= shape.at_least && (mixed || dotted)).then_some(Hit {
+    let has = |kind: fn(&u8) -> bool| whole.as_bytes().iter().any(kind);
+    // `sk-` and `npm_` begin names, too: in these are no digits, and no capitals beside small letters.
+    let mixed = has(u8::is_ascii_digit)
+        || tail >= 16 && has(u8::is_ascii_uppercase) && (has(u8::is_ascii_lowercase) || shape.prefix.len() == 4);
+    let hexadecimal =
+        shape.prefix != "SK" || tail == 32 && whole[2..].bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    (tail >= shape.at_least && hexadecimal && (mixed || dotted)).then_some(Hit {
         // The host before a key says who was called.
         start: start + shape.prefix.find('/').unwrap_or(0),
         end: end + tail,
@@ -108,8 +114,40 @@ pub(super) fn private_key(text: &str, start: usize) -> Option<Hit> {
         return None;
     }
     let close = format!("-----END {name}-----");
-    let end = memchr::memmem::find(rest.as_bytes(), close.as_bytes()).map_or(rest.len(), |at| at + close.len());
+    let end = memchr::memmem::find(rest.as_bytes(), close.as_bytes()).map_or_else(
+        // Cut off: all that can be of a key.
+        || name.len() + 5 + rest[name.len() + 5..].bytes().take_while(|c| is_of_key(*c)).count(),
+        |at| at + close.len(),
+    );
     Some(Hit { start, end: start + "-----BEGIN ".len() + end, rule: "private key" })
+}
+
+// QyNTUxOQAAACBW\n-----END OPENSSH PRIVATE KEY-----
+/// The end of a key whose beginning was cut off; nothing before `from` is looked at.
+pub(super) fn private_key_end(text: &str, from: usize, start: usize) -> Option<Hit> {
+    let name: String = text[start..].chars().take(60).collect();
+    if !name.contains("PRIVATE KEY") {
+        return None;
+    }
+    let length = text.as_bytes()[from..start].iter().rev().take(MAX_KEY_BYTES).take_while(|c| is_of_key(**c)).count();
+    Some(Hit { start: start - length, end: start, rule: "private key" })
+}
+
+/// Bytes of a private key's text, about, of the longest kind in use.
+const MAX_KEY_BYTES: usize = 16 * 1024;
+
+/// Base64, and what parts its lines, escaped or not.
+fn is_of_key(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\n' | b'\r' | b'\\')
+}
+
+// jdbc:oracle:thin:shop/word@db:1521/xe
+pub(super) fn oracle(text: &str, end: usize) -> Option<Hit> {
+    let rest = &text.as_bytes()[end..];
+    let length = rest.iter().take(256).take_while(|c| !c.is_ascii_whitespace() && !b"\"'".contains(c)).count();
+    let slash = memchr::memchr(b'/', &rest[..length])?;
+    let at = memchr::memrchr(b'@', &rest[..length]).filter(|at| *at > slash + 1)?;
+    Some(Hit { start: end + slash + 1, end: end + at, rule: "connection string" })
 }
 
 // postgres://user:word@host/db
@@ -124,7 +162,15 @@ pub(super) fn userinfo(text: &str, start: usize, end: usize) -> Option<Hit> {
             matches!(c, b'/' | b'?' | b'#' | b' ' | b'"' | b'\'' | b'\n' | b'\r' | b'\t' | b'<' | b'>' | b'\\')
         })
         .unwrap_or(rest.len());
-    let at = memchr::memrchr(b'@', &rest[..length])?;
+    let at = match memchr::memrchr(b'@', &rest[..length]) {
+        Some(at) => at,
+        // Cut off within: what stands behind a colon and is no port, is a password's beginning.
+        None if length == rest.len() => {
+            let colon = memchr::memchr(b':', rest).filter(|_| rest.first() != Some(&b'['))?;
+            (!rest[colon + 1..].iter().all(u8::is_ascii_digit)).then_some(length)?
+        }
+        None => return None,
+    };
     Some(Hit { start: end, end: end + at, rule: "URL user" })
 }
 

@@ -11,7 +11,7 @@ fn scrubber() -> &'static Scrubber {
 }
 
 /// Forms in which a secret stands in a log; `{}` is the secret.
-const FORMS: [&str; 38] = [
+const FORMS: [&str; 40] = [
     "login failed password={} for 7",
     "password: {}",
     "db_password = \"{}\"",
@@ -24,6 +24,8 @@ const FORMS: [&str; 38] = [
     "GET https://pay.example.org/v1?page=2&api-key={}&n=1",
     "https://ann:{}@db.example.org/x",
     "redis://:{}@10.0.0.3:6379/0",
+    "jdbc:oracle:thin:shop/{}@db:1521/xe",
+    "mongodb+srv://shop:{}@cluster0.example.net/db",
     "amqp://guest:{}@mq:5672",
     "Host=db;Port=5433;Username=shop;Password={};Timeout=2",
     "Server=db;User Id=shop;Pwd={};Encrypt=true",
@@ -118,6 +120,12 @@ fn shapes_are_secrets_without_a_name() {
     }
     let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----";
     assert_eq!(scrubber().text(&format!("read {key} ok")), "read [Filtered] ok");
+    // Cut off at either end; and what follows stays.
+    assert_eq!(scrubber().text("-----BEGIN PRIVATE KEY-----\nMIIE/+ow\nCh"), FILTERED);
+    let cut = "MIIEow\nZm9v\n-----END PRIVATE KEY-----\nnext line";
+    assert_eq!(scrubber().text(cut), "[Filtered]-----END PRIVATE KEY-----\nnext line");
+    assert_eq!(scrubber().text("GET https://ann:Hunter"), "GET https://[Filtered]");
+    assert_eq!(scrubber().text("GET https://db.example.org:8080"), "GET https://db.example.org:8080");
 }
 
 #[test]
@@ -150,6 +158,12 @@ fn what_is_no_secret_stays() {
         "Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON",
         "Undefined array key 12",
         "Unknown column 'password' in 'field list'",
+        "sk-button-primary-with-a-rather-long-class-name is not defined",
+        "npm_config_cache_lock_retries_are_exceeded_here",
+        "SKU12345678 is out of stock",
+        "the token was not accepted, ask for a new token",
+        "password must be at least 8 characters",
+        "commit 3f2a9c1e8b7d6f5a4c3b2a1908f7e6d5c4b3a291 is not on main",
     ] {
         assert_eq!(scrubber().text(text), text);
     }
@@ -193,7 +207,25 @@ fn personal_data_may_be_sent_where_that_is_said() {
 
 #[test]
 fn hostile_texts_take_linear_time() {
-    for unit in ["password: ", "key", "://", "values (", "(1): a('", "eyJ.", "@a.", "1 ", "insert into ", "where = "] {
+    for unit in [
+        "password: ",
+        "key",
+        "://",
+        "values (",
+        "(1): a('",
+        "eyJ.",
+        "@a.",
+        "1 ",
+        "insert into ",
+        "where = ",
+        "-----begin ",
+        "-----end PRIVATE KEY",
+        "-----BEGIN PRIVATE KEY-----",
+        "jdbc:oracle:a/",
+        "AAAA\n",
+        "SK",
+        "SG.",
+    ] {
         let text = unit.repeat(400_000 / unit.len());
         let started = std::time::Instant::now();
         let _ = scrubber().text(&text);

@@ -27,7 +27,16 @@ pub struct Original<'a> {
 impl Generated {
     /// Reads a map; the sources in it lose the secrets that are written into them.
     pub(super) fn read(bytes: &[u8], scrubber: &Scrubber) -> Option<Generated> {
-        let mut map = match sourcemap::decode_slice(bytes).ok()? {
+        Generated::of(sourcemap::decode_slice(bytes).ok()?, scrubber)
+    }
+
+    /// Reads a map out of a `data:` URL.
+    pub(super) fn inline(url: &str, scrubber: &Scrubber) -> Option<Generated> {
+        Generated::of(sourcemap::decode_data_url(url).ok()?, scrubber)
+    }
+
+    fn of(map: DecodedMap, scrubber: &Scrubber) -> Option<Generated> {
+        let mut map = match map {
             DecodedMap::Regular(map) => map,
             DecodedMap::Index(index) => index.flatten().ok()?,
             DecodedMap::Hermes(_) => return None,
@@ -55,6 +64,15 @@ impl Generated {
             text: self.0.get_source_contents(token.get_src_id()),
         })
     }
+}
+
+// //# sourceMappingURL=app.js.map
+/// The map that a script names at its end: a path or a `data:` URL.
+pub(super) fn named(text: &str) -> Option<&str> {
+    let at = memchr::memmem::rfind(text.as_bytes(), b"# sourceMappingURL=")?;
+    let begins = text[..at].ends_with("//") || text[..at].ends_with("/*");
+    let url = text[at + "# sourceMappingURL=".len()..].split(['\n', '\r', ' ']).next()?;
+    Some(url.trim_end_matches("*/")).filter(|url| begins && !url.is_empty() && !url.contains("://"))
 }
 
 // /srv/shop/dist/app.js, ../src/app.ts

@@ -4,7 +4,7 @@
 //! is given up, which is counted and told to Sentry; the outbox is bounded. Does not send.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::aside::forget_failed;
 use super::commit::{Built, Tally};
@@ -171,57 +171,65 @@ impl Store {
         self.read(|db| fill(db, &self.settings))
     }
 
-    /// At most `limit` events whose time has come, oldest first; each is handed out once until it is settled.
+    /// Events whose time has come, oldest first, so many that at most `per_dsn` of each DSN are being sent; each is
+    /// handed out once until it is settled.
     ///
     /// # Errors
     /// The database refuses.
-    pub fn due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+    pub fn due(&mut self, now: Timestamp, per_dsn: usize) -> Result<Vec<Outgoing>, StoreError> {
         let due = self.read(|db| {
             let mut ids = db.prepare_cached(
-                "SELECT id FROM outbox WHERE failed IS NULL AND retry_at <= ?1
-                 AND dsn_key NOT IN (SELECT dsn_key FROM destination WHERE held_until > ?1) ORDER BY id LIMIT ?2",
+                "SELECT id FROM outbox WHERE failed IS NULL AND dsn_key = ?1 AND retry_at <= ?2 ORDER BY id LIMIT ?3",
             )?;
-            let ids =
-                ids.query_map(params![millis(now), (limit + self.leased.len()) as i64], |row| row.get::<_, i64>(0))?;
-            let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
             let mut event =
                 db.prepare_cached("SELECT id, event_id, dsn_key, body, attempts FROM outbox WHERE id = ?1")?;
-            let free = ids.into_iter().filter(|id| !self.leased.contains(id)).take(limit);
-            free.map(|id| {
-                event.query_row([id], |row| {
-                    Ok(Outgoing {
-                        id: row.get(0)?,
-                        event_id: row.get(1)?,
-                        dsn_key: row.get(2)?,
-                        body: row.get(3)?,
-                        attempts: row.get(4)?,
-                    })
-                })
-            })
-            .collect::<rusqlite::Result<Vec<_>>>()
+            let mut due = Vec::new();
+            for (dsn, _) in waiting(db)?.into_iter().filter(|(_, held_until)| *held_until <= millis(now)) {
+                let leased = self.leased_of(&dsn);
+                let ids = ids.query_map(params![dsn, millis(now), (per_dsn + leased) as i64], |row| row.get(0))?;
+                let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
+                let free = ids.into_iter().filter(|id| !self.leased.contains_key(id));
+                for id in free.take(per_dsn.saturating_sub(leased)) {
+                    due.push(event.query_row([id], outgoing)?);
+                }
+            }
+            Ok(due)
         })?;
-        self.leased.extend(due.iter().map(|outgoing| outgoing.id));
+        self.leased.extend(due.iter().map(|outgoing| (outgoing.id, outgoing.dsn_key.clone())));
         Ok(due)
     }
 
-    /// When the next event is due, if one waits that is not being sent.
+    /// When the next event is due, if one waits that is not being sent, of a DSN of which fewer than `per_dsn` are.
     ///
     /// # Errors
     /// The database refuses.
-    pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+    pub fn next_due(&self, per_dsn: usize) -> Result<Option<Timestamp>, StoreError> {
         self.read(|db| {
             let mut query = db.prepare_cached(
-                "SELECT id, max(retry_at, ifnull(held_until, 0)) AS at FROM outbox LEFT JOIN destination USING (dsn_key)
-                 WHERE failed IS NULL ORDER BY at LIMIT ?1",
+                "SELECT id, retry_at FROM outbox WHERE failed IS NULL AND dsn_key = ?1 ORDER BY retry_at LIMIT ?2",
             )?;
-            let mut rows = query.query([self.leased.len() as i64 + 1])?;
-            while let Some(row) = rows.next()? {
-                if !self.leased.contains(&row.get(0)?) {
-                    return Ok(Some(time(row.get(1)?)));
+            let mut next = None;
+            for (dsn, held_until) in waiting(db)? {
+                let leased = self.leased_of(&dsn);
+                if leased >= per_dsn {
+                    continue;
+                }
+                let mut rows = query.query(params![dsn, leased as i64 + 1])?;
+                while let Some(row) = rows.next()? {
+                    if !self.leased.contains_key(&row.get(0)?) {
+                        let at = row.get::<_, i64>(1)?.max(held_until);
+                        next = Some(next.map_or(at, |next: i64| next.min(at)));
+                        break;
+                    }
                 }
             }
-            Ok(None)
+            Ok(next.map(time))
         })
+    }
+
+    /// How many events of a DSN are being sent.
+    fn leased_of(&self, dsn: &str) -> usize {
+        self.leased.values().filter(|of| *of == dsn).count()
     }
 
     /// Says what became of an event that `due` gave out.
@@ -266,6 +274,30 @@ impl Store {
         })
     }
 
+    /// Names the DSNs that are configured: each is known from now on, and what waits for an earlier key or an earlier
+    /// address of a project goes to the DSN that it has now.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn configure(&mut self, dsn_keys: &[String]) -> Result<(), StoreError> {
+        self.in_transaction(|state, db| {
+            for key in dsn_keys {
+                db.execute("INSERT INTO destination (dsn_key) VALUES (?1) ON CONFLICT DO NOTHING", [key])?;
+            }
+            let mut query = db.prepare("SELECT dsn_key FROM destination UNION SELECT dsn_key FROM outbox")?;
+            let known: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            for old in known.iter().filter(|old| !dsn_keys.contains(old)) {
+                let Some(new) = dsn_keys.iter().find(|new| is_successor(new, old)) else { continue };
+                for table in ["outbox", "issue"] {
+                    db.execute(&format!("UPDATE OR IGNORE {table} SET dsn_key = ?2 WHERE dsn_key = ?1"), [old, new])?;
+                }
+                db.execute("DELETE FROM destination WHERE dsn_key = ?1", [old])?;
+                state.known.clear();
+            }
+            Ok(())
+        })
+    }
+
     /// Takes what Sentry was not yet told of a DSN's events that were given up.
     ///
     /// # Errors
@@ -280,6 +312,45 @@ impl Store {
             rows.collect()
         })
     }
+
+    /// Puts back reports that did not reach Sentry.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn return_client_reports(&mut self, dsn_key: &str, reports: &[ClientReport]) -> Result<(), StoreError> {
+        self.in_transaction(|_, db| reports.iter().try_for_each(|report| add_report(db, dsn_key, report)))
+    }
+}
+
+/// Whether two DSNs differ by their key alone, or by their address alone.
+// sentry.example.com/1#0a1b2c
+fn is_successor(new: &str, old: &str) -> bool {
+    let parts = |key: &str| {
+        let (place, mark) = key.rsplit_once('#')?;
+        Some((place.to_owned(), place.rsplit('/').next().unwrap_or(place).to_owned() + mark))
+    };
+    parts(new).zip(parts(old)).is_some_and(|(new, old)| new.0 == old.0 || new.1 == old.1)
+}
+
+/// The DSNs for which events wait, each with the time (0 for none) until which it takes nothing.
+fn waiting(db: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
+    // From one DSN to the next by the index, however many events each of them has.
+    let mut query = db.prepare_cached(
+        "WITH RECURSIVE dsn (name) AS (SELECT min(dsn_key) FROM outbox WHERE failed IS NULL UNION ALL
+         SELECT (SELECT min(dsn_key) FROM outbox WHERE failed IS NULL AND dsn_key > name) FROM dsn WHERE name IS NOT NULL)
+         SELECT name, ifnull(held_until, 0) FROM dsn LEFT JOIN destination ON dsn_key = name WHERE name IS NOT NULL",
+    )?;
+    query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn outgoing(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
+    Ok(Outgoing {
+        id: row.get(0)?,
+        event_id: row.get(1)?,
+        dsn_key: row.get(2)?,
+        body: row.get(3)?,
+        attempts: row.get(4)?,
+    })
 }
 
 fn sent(db: &Connection, id: i64, dsn: &str, now: Timestamp) -> rusqlite::Result<()> {
@@ -316,12 +387,16 @@ fn note_error(db: &Connection, dsn: &str, why: &str, now: Timestamp) -> rusqlite
     .map(drop)
 }
 
-pub(super) fn report(db: &Connection, dsn: &str, reason: Discarded, quantity: i64) -> rusqlite::Result<()> {
+pub(super) fn report(db: &Connection, dsn: &str, reason: Discarded, quantity: u64) -> rusqlite::Result<()> {
+    add_report(db, dsn, &ClientReport { reason: reason.as_str().to_owned(), quantity })
+}
+
+fn add_report(db: &Connection, dsn: &str, report: &ClientReport) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO client_report (dsn_key, reason, quantity) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity",
     )?
-    .execute(params![dsn, reason.as_str(), quantity])
+    .execute(params![dsn, report.reason, report.quantity.cast_signed()])
     .map(drop)
 }
 

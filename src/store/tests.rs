@@ -101,7 +101,7 @@ fn a_first_occurrence_is_queued_and_leaves_after_the_answer() {
     assert_eq!((due.len(), due[0].dsn_key.as_str(), due[0].attempts), (1, "shop", 0));
     assert_eq!(store.due(at(0), 10).unwrap(), vec![], "what is being sent is not handed out again");
     store.settle(due[0].id, &Outcome::Retry { at: at(60), why: "timeout".to_owned() }, at(1)).unwrap();
-    assert_eq!(store.next_due().unwrap(), Some(at(60)));
+    assert_eq!(store.next_due(10).unwrap(), Some(at(60)));
     assert_eq!(store.due(at(59), 10).unwrap(), vec![]);
 
     drop(store);
@@ -284,10 +284,49 @@ fn a_held_dsn_does_not_hold_up_another() {
     let other = Finding { dsn_key: Some(Arc::from("other")), ..finding("A", 1, 2) };
     commit(&mut store, vec![finding("A", 1, 0), finding("B", 1, 1), other], at(0));
     let due = store.due(at(0), 1).unwrap();
-    store.settle(due[0].id, &Outcome::Hold { until: at(100), why: "429".to_owned() }, at(0)).unwrap();
+    let dsns: Vec<_> = due.iter().map(|out| out.dsn_key.as_str()).collect();
+    assert_eq!(dsns, ["other", "shop"], "each DSN has its own share");
+    assert_eq!((store.due(at(0), 1).unwrap(), store.next_due(1).unwrap()), (vec![], None));
+    store.settle(due[1].id, &Outcome::Hold { until: at(100), why: "429".to_owned() }, at(0)).unwrap();
+    let retry = Outcome::Retry { at: at(40), why: "timeout".to_owned() };
+    store.settle(due[0].id, &retry, at(0)).unwrap();
+    assert_eq!(store.next_due(1).unwrap(), Some(at(40)));
     let due: Vec<_> = store.due(at(50), 10).unwrap().into_iter().map(|out| (out.dsn_key, out.attempts)).collect();
-    assert_eq!(due, [("other".to_owned(), 0)]);
+    assert_eq!(due, [("other".to_owned(), 1)]);
     assert_eq!(store.due(at(100), 10).unwrap().len(), 2);
+}
+
+#[test]
+fn what_waits_for_an_old_key_goes_to_the_projects_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let of = |key: &str, number| Finding { dsn_key: Some(Arc::from(key)), ..finding("A", 1, number) };
+    commit(&mut store, vec![of("host/1#old", 0), of("host/2#other", 1)], at(0));
+    store.configure(&["host/1#new".to_owned(), "host/3#third".to_owned()]).unwrap();
+    let due = store.due(at(0), 10).unwrap();
+    let dsns: Vec<_> = due.iter().map(|out| out.dsn_key.as_str()).collect();
+    assert_eq!(dsns, ["host/1#new", "host/2#other"]);
+    // The issue went with it: its next occurrence is a repeat.
+    assert_eq!(commit(&mut store, vec![of("host/1#new", 2)], at(1)).queued, 0);
+    let known: Vec<_> = store.status(at(1)).unwrap().destinations.into_iter().map(|to| to.dsn_key).collect();
+    assert_eq!(known, ["host/1#new", "host/2#other", "host/3#third"]);
+    // A server that moved.
+    store.configure(&["other.host:8000/2#other".to_owned()]).unwrap();
+    assert_eq!(store.status(at(1)).unwrap().destinations[1].dsn_key, "host/3#third");
+}
+
+#[test]
+fn reports_that_did_not_arrive_are_told_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    commit(&mut store, vec![finding("A", 1, 0)], at(0));
+    let due = store.due(at(0), 1).unwrap();
+    store.settle(due[0].id, &Outcome::Failed { why: "400: bad".to_owned() }, at(0)).unwrap();
+    let told = [ClientReport { reason: "send_error".to_owned(), quantity: 1 }];
+    assert_eq!(store.take_client_reports("shop").unwrap(), told);
+    assert_eq!(store.take_client_reports("shop").unwrap(), []);
+    store.return_client_reports("shop", &told).unwrap();
+    assert_eq!(store.take_client_reports("shop").unwrap(), told);
 }
 
 #[test]

@@ -161,7 +161,7 @@ impl Plain {
     /// Searches whole lines where they lie. The window holds nothing that was not searched.
     fn scan_in_place(&mut self, bytes: &[u8], options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
         let limit = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
-        let passed = match scan::find(&bytes[..limit]) {
+        let passed = match scan::find(&bytes[..limit], |line| self.may_die(line)) {
             Some(hit) => memchr::memrchr(b'\n', &bytes[..hit.start]).map_or(0, |end| end + 1),
             None => limit,
         };
@@ -228,7 +228,7 @@ impl Plain {
     /// The next candidate before `limit`, as a region that begins; or the wrapper that its line stands in.
     fn find(&mut self, limit: &mut usize, options: &Options) -> Result<Option<Open>, Wrapper> {
         let mut from = self.next;
-        while let Some(hit) = scan::find(&self.window.bytes[from.min(*limit)..*limit]) {
+        while let Some(hit) = scan::find(&self.window.bytes[from.min(*limit)..*limit], |line| self.may_die(line)) {
             let start = self.window.line_start(from + hit.start);
             let end = line_end(&self.window.bytes[..*limit], start);
             let cut = self.window.shorten(start, end, options.max_record_bytes);
@@ -254,6 +254,12 @@ impl Plain {
             return Ok(Some(Open::new(&self.window, self.look_back(start, &options.formats), start, end, follows)));
         }
         Ok(None)
+    }
+
+    /// Whether a line with a word of a death is one, or holds one in a wrapper that is not yet known.
+    fn may_die(&self, line: &[u8]) -> bool {
+        let raw = trim_break(line);
+        assemble::may_die(&text::clean(raw)) || self.unwraps && unwrap::detect(raw).is_some()
     }
 
     /// The wrapper that a line of the region shows, or the line that ended it: where only the frames prove it.

@@ -95,10 +95,13 @@ pub(super) fn shape(own: &str) -> String {
     own.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
 }
 
-/// As much of a message as a reason shows.
+/// As much of a message as a reason shows: whole words, since half a secret is not known as one.
 pub(super) fn shown(own: &str) -> String {
     let head: String = own.chars().take(SHOWN_CHARS).collect();
-    if head.len() < own.len() { format!("{head}…") } else { head }
+    if head.len() == own.len() {
+        return head;
+    }
+    format!("{}…", head.rsplit_once(char::is_whitespace).map_or("", |(words, _)| words))
 }
 
 /// A level as logs spell it.
