@@ -211,7 +211,9 @@ impl Scrubber {
         record.message.as_mut().map(one);
         record.logger.as_mut().map(one);
         record.unparsed.iter_mut().for_each(one);
-        record.before.iter_mut().for_each(one);
+        let mut before = record.before.lines();
+        before.iter_mut().for_each(one);
+        record.before = before.into();
         for exception in &mut record.exceptions {
             one(&mut exception.message);
             self.fields(&mut exception.properties);

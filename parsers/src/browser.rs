@@ -27,6 +27,9 @@ const SCHEMES: [&str; 12] = [
 // total/<@https://shop.example/app.js:2:52 · reduce@[native code] · eval code@ · @https://a.example/x.js line 15 > eval:1:1
 pub(crate) fn call(line: &str) -> Option<Frame> {
     let text = line.trim();
+    if !text.contains('@') {
+        return None;
+    }
     if let Some(function) = text.strip_suffix("@[native code]") {
         return Some(Frame { function: named(function), file: Some("[native code]".to_owned()), ..Frame::default() });
     }
@@ -109,8 +112,11 @@ pub(crate) fn in_run(line: &str) -> Option<Option<Frame>> {
     if matches!(text, "[native code]" | "eval code") {
         return Some(None);
     }
+    if text.contains(' ') || !text.ends_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let named = SCHEMES.iter().any(|scheme| text.starts_with(scheme)) || text.contains(".js:");
-    let frame = file_line_column(text).filter(|_| named && !text.contains(' '))?;
+    let frame = file_line_column(text).filter(|_| named)?;
     let in_app = frame.file.as_deref().is_some_and(is_in_app);
     Some(Some(Frame { in_app, ..frame }))
 }

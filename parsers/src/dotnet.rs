@@ -44,6 +44,7 @@ mod head;
 mod in_app;
 mod json;
 mod line;
+mod marked;
 mod mechanism;
 mod request;
 mod trace;
@@ -52,7 +53,7 @@ mod xml;
 use crate::assemble::Found;
 use crate::header::{self, Header};
 use crate::json::Object;
-use crate::record::{Exception, Frame, Level, Platform, Record};
+use crate::record::{Before, Exception, Frame, Level, Platform, Record};
 
 pub(crate) use entry::{begins, header};
 pub(crate) use xml::begins as begins_xml;
@@ -126,14 +127,14 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
 }
 
 /// What the record's own lines and those before it say of the failure, once all of it is known.
-pub(crate) fn complete(record: &mut Record) {
+pub(crate) fn complete(record: &mut Record, before: &Before) {
     entry::complete(record);
-    request::complete(record);
+    request::complete(record, before);
     mechanism::complete(record);
 }
 
 fn record(mut exceptions: Vec<Exception>) -> Record {
-    in_app::mark(&mut exceptions);
+    marked::mark(&mut exceptions);
     Record { platform: Platform::Csharp, exceptions, ..Record::default() }
 }
 

@@ -18,6 +18,7 @@ mod dotnet;
 mod header;
 mod json;
 mod line;
+mod memo;
 mod node;
 mod php;
 mod record;
@@ -28,7 +29,9 @@ mod time;
 mod unwrap;
 
 pub use header::{Header, header};
-pub use record::{CauseOf, Exception, Frame, Level, Mechanism, Platform, Record, Request, Source, Trace, User};
+pub use record::{
+    Before, CauseOf, Exception, Frame, Frames, Level, Mechanism, Platform, Record, Request, Source, Trace, User,
+};
 
 use stream::Stream;
 
@@ -37,13 +40,13 @@ use stream::Stream;
 pub struct Options {
     /// Bytes of one record; of a larger one the head and the tail are kept. Default 1 MiB.
     pub max_record_bytes: usize,
-    /// Lines before a record that are handed on with it. Default 50.
-    pub context_lines: usize,
+    /// Whether the lines before a record, 50 at most, are handed on with it. Default true.
+    pub context: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_record_bytes: 1 << 20, context_lines: 50 }
+        Options { max_record_bytes: 1 << 20, context: true }
     }
 }
 

@@ -4,7 +4,13 @@
 //! `errtail parse --output jsonl` spells them. Invariant: a `Record` holds at least one exception.
 //! Does not judge (no verdict), does not scrub, does not know Sentry's event.
 
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use crate::text;
 
 /// One log entry that holds an exception.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -47,7 +53,7 @@ pub struct Record {
     pub unparsed: Vec<String>,
     /// The lines just before the entry in its stream, oldest first: context and breadcrumbs.
     #[serde(skip)]
-    pub before: Vec<String>,
+    pub before: Before,
     /// The wrapper's own facts: `stdout` or `stderr`, container, host, process, …
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origin: Vec<(String, String)>,
@@ -55,6 +61,38 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes_cut: u64,
 }
+
+/// Lines of a stream, as they stand in it: they are made text only where somebody reads them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Before(Box<[u8]>);
+
+impl Before {
+    /// These whole lines.
+    pub(crate) fn new(lines: &[u8]) -> Before {
+        Before(lines.into())
+    }
+
+    /// The lines without colours and line breaks, each to its first 1000 bytes.
+    pub fn lines(&self) -> Vec<String> {
+        let lines = self.0.split_inclusive(|byte| *byte == b'\n');
+        lines.map(|line| text::lossy_head(line, LINE_BYTES).into_owned()).collect()
+    }
+}
+
+impl fmt::Debug for Before {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.lines()).finish()
+    }
+}
+
+impl From<Vec<String>> for Before {
+    fn from(lines: Vec<String>) -> Before {
+        Before(lines.iter().flat_map(|line| [line, "\n"]).collect::<String>().into_bytes().into())
+    }
+}
+
+/// Bytes of one line before a record.
+const LINE_BYTES: usize = 1000;
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
@@ -117,7 +155,7 @@ pub struct Exception {
     /// The throw site's line.
     pub line: Option<u32>,
     /// Innermost call first, as logs print them.
-    pub frames: Vec<Frame>,
+    pub frames: Frames,
     /// Which of the chain this one is the cause of, and how; none for the outermost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause_of: Option<CauseOf>,
@@ -133,6 +171,82 @@ pub struct CauseOf {
     pub parent: usize,
     /// The parent's member that holds it: `cause`, `errors[0]`, `InnerException`, `InnerExceptions[1]`, `previous`.
     pub source: String,
+}
+
+/// The calls of one exception. They are shared: a clone costs nothing, and the same trace, found again, may be the
+/// same `Frames`; what changes them makes them its own first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Frames(Arc<Vec<Frame>>);
+
+impl Frames {
+    /// Whether both are one value in memory. Equal frames need not be.
+    pub fn is(&self, other: &Frames) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether others have the same value.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// A number that no other `Frames` has as long as this one lives.
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl Deref for Frames {
+    type Target = Vec<Frame>;
+
+    fn deref(&self) -> &Vec<Frame> {
+        &self.0
+    }
+}
+
+impl DerefMut for Frames {
+    fn deref_mut(&mut self) -> &mut Vec<Frame> {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl From<Vec<Frame>> for Frames {
+    fn from(frames: Vec<Frame>) -> Frames {
+        Frames(Arc::new(frames))
+    }
+}
+
+impl FromIterator<Frame> for Frames {
+    fn from_iter<T: IntoIterator<Item = Frame>>(frames: T) -> Frames {
+        Frames::from(frames.into_iter().collect::<Vec<_>>())
+    }
+}
+
+impl IntoIterator for Frames {
+    type Item = Frame;
+    type IntoIter = std::vec::IntoIter<Frame>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Arc::unwrap_or_clone(self.0).into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Frames {
+    type Item = &'a Frame;
+    type IntoIter = std::slice::Iter<'a, Frame>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Frames {
+    type Item = &'a mut Frame;
+    type IntoIter = std::slice::IterMut<'a, Frame>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
 }
 
 /// One call.

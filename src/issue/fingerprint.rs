@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn exception(kind: &str, message: &str, frames: Vec<Frame>) -> Exception {
-        Exception { kind: kind.to_owned(), message: message.to_owned(), frames, ..Exception::default() }
+        Exception { kind: kind.to_owned(), message: message.to_owned(), frames: frames.into(), ..Exception::default() }
     }
 
     fn of(platform: Platform, exceptions: Vec<Exception>) -> Fingerprint {

@@ -38,13 +38,19 @@ const AT: &[&str] = &[
     "ב-",
 ];
 
+/// The words that a text may begin with, by its first byte.
+fn words(text: &str) -> impl Iterator<Item = &'static &'static str> {
+    let first = text.as_bytes().first().copied().unwrap_or(0);
+    AT.iter().filter(move |at| at.as_bytes()[0] == first)
+}
+
 /// The frame on this line, and the text behind it.
 pub(super) fn frame(line: &str) -> Option<(Frame, &str)> {
     let text = line.trim_start();
     let indented = text.len() < line.len();
-    for at in AT {
+    for at in words(text) {
         if let Some(rest) = text.strip_prefix(at) {
-            if !indented && *at != "at " {
+            if !indented && **at != *"at " {
                 continue;
             }
             if let Some(found) = call(rest.trim_start()) {
@@ -58,7 +64,7 @@ pub(super) fn frame(line: &str) -> Option<(Frame, &str)> {
 /// Whether a frame begins at this blank (or several) of a longer line.
 pub(super) fn begins(text: &str) -> bool {
     let text = text.trim_start();
-    AT.iter().any(|at| {
+    words(text).any(|at| {
         text.strip_prefix(at).is_some_and(|rest| {
             let rest = rest.trim_start().trim_start_matches("async ");
             let name = &rest[..rest.find(['(', ' ']).unwrap_or(rest.len())];

@@ -145,7 +145,7 @@ fn members(object: &Object, cause_of: Option<CauseOf>, found: &mut Vec<Exception
         ..Exception::default()
     };
     for key in ["StackTrace", "stackTrace", "StackTraceString", "stack_trace", "Stack"] {
-        exception.frames = object.get(key).map(frames).unwrap_or_default();
+        exception.frames = object.get(key).map(frames).unwrap_or_default().into();
         if !exception.frames.is_empty() {
             break;
         }
