@@ -8,7 +8,7 @@ mod reader;
 
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub struct Parts {
     pub policy: Arc<Policy>,
     /// What is done with findings.
     pub hooks: Hooks,
+    /// Told while the inputs are read: they were looked for, and the reading has not ended.
+    pub reads: Arc<AtomicBool>,
     /// Whether to end when everything that is there was read and delivered.
     pub once: bool,
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::issue::{self, Fingerprint};
 use crate::policy::{Judge, Policy, Verdict};
-use crate::tail::{Checkpoint, FileId, Position};
+use crate::tail::{Checkpoint, FileId, Gap, Position};
 
 /// A record, judged.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +36,15 @@ pub struct Batch {
     pub checkpoints: Vec<Checkpoint>,
     /// Identities whose checkpoints are to go: the file has another one now, or is gone.
     pub forgotten: Vec<FileId>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+impl Batch {
+    /// Whether there is nothing to be stored.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.checkpoints.is_empty() && self.forgotten.is_empty() && self.gaps.is_empty()
+    }
 }
 
 /// The open end of a file that was rotated away: what follows it stands at the beginning of its successor. The parser

@@ -8,6 +8,7 @@
 mod aside;
 mod board;
 mod commit;
+mod gaps;
 mod known;
 mod open;
 mod outbox;
@@ -28,6 +29,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use aside::Failed;
 pub use board::{Filter, IssuePage, IssueRow, Place, Sort};
 pub use commit::{Built, Committed};
+pub use gaps::{GapRow, GapTotal, Own};
 pub use open::OpenError;
 pub use outbox::{ClientReport, Fill, Outcome, Outgoing};
 pub use sample::{Breadcrumb, Sample, SampleException, SampleFrame};

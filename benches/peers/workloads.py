@@ -287,6 +287,17 @@ def write(folder, name, size):
     return path
 
 
+def write_issues(path, issues, count):
+    """A log of `count` records of `issues` failures, each thrown by a function of its own."""
+    writer = Laravel(SEED)
+    with open(path, "w") as out:
+        for number in range(count):
+            which = number % issues
+            out.write(f"{writer.stamp()} production.ERROR: no stock {{\"userId\":{writer.below(50)},\"exception\":\"[object] "
+                      f"(App\\\\NoStock(code: 0): no stock at /srv/app/Shop{which}.php:12)\n[stacktrace]\n"
+                      f"#0 /srv/app/Cart.php(9): App\\\\Shop{which}->take()\n#1 {{main}}\n\"}} \n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")

@@ -23,6 +23,9 @@ const SCHEMES: [&str; 12] = [
     "blob:",
 ];
 
+/// Marks in a line that are looked at: functions' names hold few.
+const MAX_MARKS: usize = 8;
+
 /// The call in a line, if it is one.
 // total/<@https://shop.example/app.js:2:52 · reduce@[native code] · eval code@ · @https://a.example/x.js line 15 > eval:1:1
 pub(crate) fn call(line: &str) -> Option<Frame> {
@@ -30,8 +33,10 @@ pub(crate) fn call(line: &str) -> Option<Frame> {
     if !text.contains('@') {
         return None;
     }
-    if let Some(function) = text.strip_suffix("@[native code]") {
-        return Some(Frame { function: named(function), file: Some("[native code]".to_owned()), ..Frame::default() });
+    for engine in ["[native code]", "[wasm code]"] {
+        if let Some(function) = text.strip_suffix(engine).and_then(|rest| rest.strip_suffix('@')) {
+            return Some(Frame { function: named(function), file: Some(engine.to_owned()), ..Frame::default() });
+        }
     }
     if matches!(text, "eval code@" | "global code@" | "module code@") {
         return Some(Frame { function: Some(text.trim_end_matches('@').to_owned()), ..Frame::default() });
@@ -40,17 +45,32 @@ pub(crate) fn call(line: &str) -> Option<Frame> {
         .match_indices('@')
         .map(|(at, _)| at)
         .find(|at| SCHEMES.iter().any(|scheme| text[at + 1..].starts_with(scheme)));
+    if text.starts_with("Error created at ") || text.starts_with("Error thrown at ") {
+        return None;
+    }
     let (function, place) = match at {
         Some(at) => (&text[..at], &text[at + 1..]),
         // Scripts of React Native have names without a scheme.
         None => text
-            .rsplit_once('@')
-            .filter(|(function, place)| !function.contains(": ") && !place.contains(' ') && is_script(place))?,
+            .match_indices('@')
+            .take(MAX_MARKS)
+            .map(|(at, _)| (&text[..at], &text[at + 1..]))
+            .find(|(function, place)| !is_path(function) && !place.contains(' ') && is_script(place))?,
     };
     let mut frame = place_of(place)?;
     frame.function = named(function);
     frame.in_app = frame.file.as_deref().is_some_and(is_in_app);
     Some(frame)
+}
+
+/// What stands before the `@` of a package's scope or version, in a path, or in a sentence.
+// /srv/app/node_modules/ · file:///srv/app/node_modules/.pnpm/express
+fn is_path(function: &str) -> bool {
+    function.ends_with(['/', '\\'])
+        || function.starts_with(['/', '\\'])
+        || function.contains("node_modules")
+        || function.contains("://")
+        || function.contains(": ")
 }
 
 fn is_script(place: &str) -> bool {
@@ -63,24 +83,29 @@ fn is_script(place: &str) -> bool {
         || file.len() == 1
 }
 
-/// A function without the arguments that old Firefox printed.
+/// A function without the marks of engines, and without the arguments that old Firefox and Opera printed.
+// bar(1) · async*load · <anonymous function: run>([arguments not available]) · <?>.wasm-function[main]
 fn named(function: &str) -> Option<String> {
     let function = function.strip_prefix("async*").unwrap_or(function);
     let bare = match (function.find('('), function.ends_with(')')) {
         (Some(open), true) => &function[..open],
         _ => function,
     };
+    let wasm = bare.strip_prefix("<?>.wasm-function[").and_then(|rest| rest.strip_suffix(']'));
+    let opera = bare.strip_prefix("<anonymous function").and_then(|rest| rest.strip_suffix('>'));
+    let bare = wasm.or(opera.map(|name| name.trim_start_matches(": "))).unwrap_or(bare);
     (!bare.is_empty()).then(|| bare.to_owned())
 }
 
 fn place_of(place: &str) -> Option<Frame> {
     // Code of `eval` has the place of the `eval` itself.
-    if let Some((url, rest)) = place.split_once(" line ") {
+    if let Some((url, rest)) = place.split_once(" line ").filter(|_| !place.contains(":wasm-function[")) {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let line = rest[..digits].parse().ok().filter(|_| rest[digits..].starts_with(" > "))?;
         return Some(Frame { file: Some(url.to_owned()), line: Some(line), ..Frame::default() });
     }
     if let Some((file, _)) = place.split_once(":wasm-function[") {
+        let file = file.split(" line ").next().unwrap_or(file);
         return Some(Frame { file: Some(file.to_owned()), line: Some(1), ..Frame::default() });
     }
     if let Some((file, column)) = place.rsplit_once("::") {
@@ -115,7 +140,8 @@ pub(crate) fn in_run(line: &str) -> Option<Option<Frame>> {
     if text.contains(' ') || !text.ends_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let named = SCHEMES.iter().any(|scheme| text.starts_with(scheme)) || text.contains(".js:");
+    let named = SCHEMES.iter().any(|scheme| text.starts_with(scheme))
+        || [".js:", "bundle:"].iter().any(|end| text.contains(end));
     let frame = file_line_column(text).filter(|_| named)?;
     let in_app = frame.file.as_deref().is_some_and(is_in_app);
     Some(Some(Frame { in_app, ..frame }))
@@ -127,7 +153,7 @@ pub(crate) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
     while first > 0 && in_run(lines[first - 1]).is_some() {
         first -= 1;
     }
-    let end = first + lines[first..].iter().take_while(|line| in_run(line).is_some()).count();
+    let end = end_of_run(lines, first);
     let (head, at) = text::head_above(lines, first)?;
     let mut body = lines[head][at..].to_owned();
     for line in lines.get(head + 1..first).unwrap_or(&[]) {
@@ -137,6 +163,17 @@ pub(crate) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
     let mut found = if head == first { Stack::default() } else { crate::node::stack::parse(&body, None) };
     found.frames = lines[first..end].iter().filter_map(|line| in_run(line)?).collect();
     Some(Trace::of_stack(found, lines, head..end, at))
+}
+
+/// The line behind the calls that begin at `first`; one blank line may stand between two of them.
+fn end_of_run(lines: &[&str], first: usize) -> usize {
+    let is_call = |index: usize| lines.get(index).is_some_and(|line| in_run(line).is_some());
+    let is_gap = |index: usize| lines.get(index).is_some_and(|line| line.trim().is_empty());
+    let mut end = first;
+    while is_call(end) || is_gap(end) && is_call(end + 1) {
+        end += 1;
+    }
+    end
 }
 
 #[cfg(test)]
@@ -170,7 +207,15 @@ mod tests {
             let got = (frame.function.as_deref(), frame.file.as_deref(), frame.line, frame.column);
             assert_eq!(got, (function, file, number, column), "{line}");
         }
-        for line in ["mail ops@example.com: 12", "user@host:22", "@param x", "see a@b", "http://a.example/x.js:1:2"] {
+        for line in [
+            "mail ops@example.com: 12",
+            "user@host:22",
+            "@param x",
+            "see a@b",
+            "http://a.example/x.js:1:2",
+            "/srv/node_modules/@a/b.js:1",
+            "/srv/.pnpm/a@1.2/b.js:1:2",
+        ] {
             assert_eq!(call(line), None, "{line}");
         }
     }

@@ -43,11 +43,15 @@ mod frame;
 mod head;
 mod in_app;
 mod json;
+mod layout;
 mod line;
 mod marked;
 mod mechanism;
+mod otel;
+mod page;
 mod request;
 mod trace;
+mod windows;
 mod xml;
 
 use crate::assemble::Found;
@@ -66,7 +70,8 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     if let Some(found) = death::parse(lines, hit) {
         return Some(found);
     }
-    if let Some(found) = xml::parse(lines) {
+    let whole = xml::parse(lines).or_else(|| otel::parse(lines)).or_else(|| windows::parse(lines, hit));
+    if let Some(found) = whole.or_else(|| page::parse(lines, hit)) {
         return Some(found);
     }
     let anchor = anchor(lines, hit)?;
@@ -85,7 +90,8 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     // The Windows event log's text of a crash.
     let logged = lines[start.line][..start.offset].trim() == "Exception Info:";
     let crash = start.banner || logged;
-    let has_header = header.is_some() && (!crash || start.line == 0);
+    let logged_by = header.and_then(|header| header.format);
+    let has_header = header.is_some() && (!crash || start.line == 0 || logged_by == Some("windows-event"));
     let mut record = record(trace.exceptions);
     record.unparsed = trace.unparsed;
     if crash {
@@ -104,6 +110,9 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         }
     }
     entry::tail(&mut record, &trace.tail);
+    if logged_by == Some("csv") {
+        entry::unquote(&mut record);
+    }
     record.fields.extend(fields);
     let from = if has_header { 0 } else { start.first };
     Some(Found { record, lines: from..trace.end.max(start.line + 1), has_header })
@@ -130,7 +139,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
 pub(crate) fn complete(record: &mut Record, before: &Before) {
     entry::complete(record);
     request::complete(record, before);
-    mechanism::complete(record);
+    mechanism::complete(record, before);
 }
 
 fn record(mut exceptions: Vec<Exception>) -> Record {
@@ -156,6 +165,12 @@ fn anchor(lines: &[&str], hit: usize) -> Option<usize> {
     }
     Some(anchor)
 }
+
+/// How far below its entry's first line a trace without a type may begin, in lines.
+const HEADLESS_LINES: usize = 24;
+
+/// How far above a call of the program the calls of Unity's logger may begin, in lines.
+const DUMP_LINES: usize = 8;
 
 /// Where the outermost exception's head stands.
 struct Start {
@@ -258,14 +273,19 @@ fn headless(lines: &[&str], anchor: usize, header: Option<&Header>) -> Option<Fo
     if header.and_then(|header| header.level).is_some_and(|level| level < Level::Error) {
         return None;
     }
-    let own = header.is_some() && lines[..anchor].iter().all(|line| !line::is_trace(line)) && anchor <= 8;
+    let own = header.is_some() && lines[..anchor].iter().all(|line| !line::is_trace(line)) && anchor <= HEADLESS_LINES;
     let trace = trace::read_frames(lines, anchor);
     let frames = || trace.exceptions.iter().flat_map(|exception| &exception.frames);
     if frames().next().is_some_and(is_dump) {
         return None;
     }
-    // One call without a place may be prose.
-    if frames().all(|frame| frame.file.is_none()) && frames().count() < 2 {
+    // One call without a place may be prose, but not in an entry that tells of an error.
+    let error = own && header.is_some_and(|header| header.level.is_some());
+    if frames().all(|frame| frame.file.is_none()) && frames().count() < if error { 1 } else { 2 } {
+        return None;
+    }
+    // Unity prints who called its logger.
+    if lines[anchor.saturating_sub(DUMP_LINES)..anchor].iter().any(|line| line.starts_with("UnityEngine.Debug")) {
         return None;
     }
     let mut record = record(trace.exceptions);

@@ -35,13 +35,15 @@ pub fn header(line: &str) -> Option<Header> {
 pub(crate) fn begins(line: &[u8]) -> bool {
     let Some(&first) = line.first() else { return false };
     match first {
-        b'0'..=b'9' => begins_with_time(line),
+        b'0'..=b'9' => begins_with_time(line) || dotnet::begins(line),
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line),
             Some(_) => {
                 let word = word(&line[1..]);
-                line.get(1 + word.len()) == Some(&b']') && (level_of(word).is_some() || word == b"Nest")
+                line.get(1 + word.len()) == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
+                    || node::begins_nest(line)
+                    || dotnet::begins(line)
             }
             None => false,
         },
@@ -60,6 +62,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             let whispered = word.iter().all(u8::is_ascii_lowercase);
             (level_of(word).is_some()
                 && word != b"HTTP"
+                && !php::is_cause(line)
                 && (shouted && matches!(after, Some(b' ' | b':' | b'|'))
                     || whispered && line[word.len()..].starts_with(b": ")))
                 || php::begins(line)
@@ -157,6 +160,7 @@ fn common(line: &str) -> Option<Header> {
     for _ in 0..8 {
         let before = rest;
         rest = rest.trim_start_matches([' ', '\t', '|']);
+        rest = rest.strip_prefix("- ").filter(|_| found && header.level.is_none()).unwrap_or(rest);
         if let Some(after) = time_part(rest, &mut header).or_else(|| level_part(rest, &mut header)) {
             found = true;
             rest = after;
@@ -278,7 +282,7 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
 }
 
 // Harbor.Docking.Crane - message · default - message · Harbor.Docking.Crane [(null)] - message
-// Harbor.Docking.Crane: message · Harbor.Docking.Crane message
+// Harbor.Docking.Crane: message · Harbor.Docking.Crane message · node-7/CART: message
 /// A logger's name before the message.
 fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let end = text.find(' ').unwrap_or(text.len());
@@ -294,7 +298,9 @@ fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
             let bare = name.strip_suffix(':').unwrap_or(name);
             // Prose seldom begins with a name of three parts.
             let sure = bare.len() < name.len() || rest.is_empty() || bare.matches('.').count() > 1;
-            if header.logger.is_some() || !sure || !is_category(bare) {
+            // Moleculer: the node and the service.
+            let node = bare.len() < name.len() && bare.matches('/').count() == 1 && !bare.starts_with('/');
+            if header.logger.is_some() || !sure || !(is_category(bare) || node) {
                 return None;
             }
             (bare, rest.trim_start())

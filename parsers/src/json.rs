@@ -5,6 +5,7 @@
 //! Invariant: only candidate lines are parsed. Does not know a language's keys for exceptions.
 
 mod fields;
+mod otlp;
 pub(crate) mod value;
 mod words;
 
@@ -22,6 +23,7 @@ pub(crate) type Object = Map<String, Value>;
 /// The record of the object at the region's hit.
 pub(crate) fn parse(region: &Region<'_>) -> Option<Found> {
     let (object, lines) = at_hit(region).or_else(|| spread(region))?;
+    let object = otlp::record(&object).unwrap_or(object);
     let mut record =
         php::from_json(&object).or_else(|| dotnet::from_json(&object)).or_else(|| node::from_json(&object))?;
     fill(&mut record, &object);

@@ -15,6 +15,7 @@
 mod assemble;
 mod browser;
 mod dotnet;
+mod frames;
 mod header;
 mod json;
 mod line;
@@ -28,10 +29,9 @@ mod text;
 mod time;
 mod unwrap;
 
+pub use frames::Frames;
 pub use header::{Header, header};
-pub use record::{
-    Before, CauseOf, Exception, Frame, Frames, Level, Mechanism, Platform, Record, Request, Source, Trace, User,
-};
+pub use record::{Before, CauseOf, Exception, Frame, Level, Mechanism, Platform, Record, Request, Source, Trace, User};
 
 use stream::Stream;
 

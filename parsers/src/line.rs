@@ -34,7 +34,7 @@ pub(crate) fn kind(line: &[u8]) -> Kind {
 }
 
 /// Words that begin a frame line of .NET's translations, Node and Java, each with the blank behind it.
-const AT: [&str; 22] = [
+pub(crate) const AT: [&str; 24] = [
     "at ",
     "bei ",
     "à ",
@@ -49,6 +49,7 @@ const AT: [&str; 22] = [
     "v ",
     "в ",
     "σε ",
+    "στο ",
     "konum: ",
     "a következő helyen: ",
     "在 ",
@@ -57,6 +58,7 @@ const AT: [&str; 22] = [
     "위치: ",
     "عند ",
     "ב- ",
+    "ב-",
 ];
 
 fn begins_frame(trimmed: &[u8]) -> bool {

@@ -5,6 +5,7 @@
 //! work is linear in the region. Does not read the common fields of a header or an object.
 
 mod access;
+mod bun;
 mod crash;
 mod entry;
 mod error;
@@ -26,7 +27,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 pub(crate) use extent::{Extent, Step};
-pub(crate) use header::begins_indented;
+pub(crate) use header::{begins_indented, begins_nest};
 
 use crate::assemble::Found;
 use crate::header::{Header, is_access_log};
@@ -68,6 +69,8 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
         .or_else(|| text::trace(lines, hit))
         .or_else(|| browser::trace(lines, hit))
         .or_else(|| crash::without_trace(lines, hit))?;
+    let mut found = found;
+    bun::correct(lines, &mut found);
     if is_warning(lines, &found) {
         return None;
     }
@@ -78,7 +81,8 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
 // Trace: who calls audit() · (node:31330) [DEP0005] DeprecationWarning: Buffer() is deprecated
 fn is_warning(lines: &[&str], found: &Trace) -> bool {
     let text = lines[found.head].trim_start();
-    let traced = matches!(found.exceptions[0].kind.as_str(), "Trace" | "Warning");
+    let kind = found.exceptions[0].kind.as_str();
+    let traced = kind == "Trace" || kind.ends_with("Warning");
     let warns = text.starts_with("(node:") && text.contains("Warning: ");
     traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
 }
@@ -99,7 +103,8 @@ fn object(lines: &[&str]) -> Option<Trace> {
 // Invoke Error ⇥{"errorType":"TypeError","errorMessage":"x","stack":["TypeError: x","    at f (/a.js:1:2)"]}
 fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
     let line = lines[hit].trim_end();
-    let open = line.find("{\"").filter(|_| line.ends_with('}'))?;
+    // What a logger prints behind the last call is read with the trace.
+    let open = line.find("{\"").filter(|_| line.ends_with('}') && !line.trim_start().starts_with("at "))?;
     let around: Object = serde_json::from_str(&line[open..]).ok()?;
     let found = entry::find(&around)?;
     let before = line[..open].trim();
@@ -132,10 +137,11 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let crashed = found.mechanism.as_ref().is_some_and(|by| by.kind.starts_with("node."));
     let adjoins = lines.iter().take(found.head).skip(1).all(|line| line.trim().is_empty());
     // The entry's first line says what was done; the error stands on the next.
-    let announced = !crashed && owns && found.head > 0 && adjoins;
+    let answered = || access::status(lines[0]).is_some() || lines[0].contains("Exception while executing function");
+    let announced = !crashed && owns && found.head > 0 && (adjoins || answered());
     let has_header = found.head == 0 || found.lines.start == 0 || announced;
     let start = if has_header { 0 } else { found.lines.start };
-    let above = || (has_header && found.head > 0 && !crashed).then(|| lines[0].trim().to_owned());
+    let above = || announced.then(|| lines[0].trim().to_owned());
     let mut words = found.before.clone().or_else(above);
     let header = header.filter(|_| has_header);
 
@@ -144,7 +150,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
         json::fill(&mut record, &fields);
         words = Some(text);
     }
-    let words = words.filter(|words| !words.is_empty());
+    let words = words.map(|words| without_elapsed(&words).to_owned()).filter(|words| !words.is_empty());
     record.level = header.and_then(|header| header.level).or(record.level);
     record.mechanism = found.mechanism;
     if let Some(around) = &found.around {
@@ -159,6 +165,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     if found.exceptions[0].kind == crash::OUT_OF_MEMORY {
         record.level = Some(Level::Fatal);
     }
+    let by_format = || header.and_then(|header| evidence::in_format(header.format?, words.as_deref()));
     let by_logger = || header.and_then(|header| header.logger.as_deref()).and_then(evidence::in_logger);
     let by_words = || words.as_deref().and_then(evidence::in_words);
     let own_words = words.as_deref().filter(|words| *words != found.exceptions[0].message);
@@ -175,6 +182,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let surely_shaped = || by_shape().filter(|by| by.handled.is_some());
     record.mechanism = record
         .mechanism
+        .or_else(by_format)
         .or_else(by_logger)
         .or_else(|| evidence::in_mark(lines[found.head]))
         .or_else(by_words)
@@ -188,6 +196,15 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     Found { record, lines: start..found.lines.end, has_header }
 }
 
+/// Words without the time since the line before, as Nest and debug put it behind them.
+// duplicate key value +12345ms
+fn without_elapsed(words: &str) -> &str {
+    let Some((rest, last)) = words.rsplit_once(" +") else { return words };
+    let digits = last.trim_end_matches("ms").trim_end_matches(['s', 'm', 'h']);
+    let is_elapsed = digits.len() < last.len() && !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
+    if is_elapsed { rest.trim_end() } else { words }
+}
+
 /// An entry's words, and the fields in JSON behind them.
 // Failed to place order 15 {"userId":"u5","requestId":"abc"}
 fn fields_behind(words: &str) -> Option<(String, Object)> {
@@ -196,11 +213,12 @@ fn fields_behind(words: &str) -> Option<(String, Object)> {
     Some((words[..open].trim_end().to_owned(), fields))
 }
 
-/// Whose code the frames are: a browser's when they are scripts of pages.
+/// Whose code the frames are: a browser's when they are scripts of pages, and none is a file of a server's.
 fn platform_of(exceptions: &[Exception]) -> Platform {
     let page = |file: &str| file.starts_with("http://") || file.starts_with("https://");
-    let mut files = exceptions.iter().flat_map(|exception| &exception.frames).filter_map(|frame| frame.file.as_deref());
-    if files.any(page) { Platform::Javascript } else { Platform::Node }
+    let local = |file: &str| ["/", "file:///", "node:", "ext:"].iter().any(|start| file.starts_with(start));
+    let files = exceptions.iter().flat_map(|exception| &exception.frames).filter_map(|frame| frame.file.as_deref());
+    if files.clone().any(page) && !files.clone().any(local) { Platform::Javascript } else { Platform::Node }
 }
 
 /// The exception in a JSON entry, if it is one of this language.
@@ -271,5 +289,5 @@ pub(crate) fn may_follow(line: &[u8]) -> bool {
 
 /// Whether a line can only be the last one of a record.
 pub(crate) fn closes(line: &[u8]) -> bool {
-    line.starts_with(b"Node.js v")
+    crash::is_version(line)
 }

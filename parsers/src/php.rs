@@ -14,6 +14,7 @@
 mod context;
 mod fatal;
 mod frame;
+mod framework;
 mod mechanism;
 mod monolog;
 mod native;
@@ -23,6 +24,7 @@ mod weave;
 
 use serde_json::Value;
 
+pub(crate) use framework::is_cause;
 pub(crate) use weave::{Step, Weave, concerns};
 
 use crate::assemble::Found;
@@ -33,7 +35,7 @@ use crate::time;
 
 /// The header forms that only this language's loggers print.
 pub(crate) fn header(line: &str) -> Option<Header> {
-    monolog::header(line).or_else(|| native_header(line))
+    monolog::header(line).or_else(|| framework::header(line)).or_else(|| native_header(line))
 }
 
 // [23-Nov-2026 07:40:00 Asia/Jakarta] PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3
@@ -69,7 +71,15 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
             return found;
         }
     }
-    if monolog { Vec::new() } else { printed::parse(lines, hit, header) }
+    if monolog {
+        return Vec::new();
+    }
+    if let Some(found) = framework::parse(lines, hit, header) {
+        return vec![found];
+    }
+    let mut found = printed::parse(lines, hit, header);
+    found.iter_mut().for_each(|found| framework::complete(found, header));
+    found
 }
 
 fn is_monolog(header: &Header) -> bool {
@@ -95,7 +105,7 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
     let mut entries: Vec<Vec<usize>> = Vec::new();
     // In a region whose header is another logger's, Monolog's own may stand behind it.
     let known = region_header.filter(|header| is_monolog(header));
-    let behind = if known.is_none() { behind(lines[first]) } else { None };
+    let behind = if known.is_none() { behind(lines[first]).or_else(|| monolog::undated(lines[first])) } else { None };
     let mut weave = Weave::default();
     weave.begin(behind.as_ref().map_or(lines[first], |header| &lines[first][header.length..]).as_bytes());
     for (index, line) in lines.iter().enumerate().skip(first) {
@@ -141,18 +151,22 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let nested = object.get("context").or_else(|| object.get("@fields")).and_then(Value::as_object);
     let message = MESSAGES.iter().find_map(|key| object.get(*key)?.as_str());
     let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
-    record.level = level(object);
+    record.level = level(object).or_else(|| level(nested?));
     record.timestamp = old_datetime(object);
     let printed =
         || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
     if let Some(thrown) = nested.and_then(context::thrown).or_else(|| context::thrown_beside(object, MESSAGES)) {
         monolog::take(&mut record, thrown);
     } else if let Some(printed) = printed() {
+        // What PHP itself printed went through another's log: that one's level says nothing of it.
+        if printed.how != native::How::Text && !object.contains_key("level_name") {
+            record.level = printed.level.or(record.level);
+        }
         monolog::from_message(&mut record, printed, message?, false);
     } else {
         record.exceptions.push(monolog::fatal(message?, nested?)?);
     }
-    let channel = object.get("channel").and_then(Value::as_str).unwrap_or("");
+    let channel = object.get("channel").or_else(|| nested?.get("channel")).and_then(Value::as_str).unwrap_or("");
     if monolog::is_environment(channel) {
         record.environment = Some(channel.to_owned());
     } else if !channel.is_empty() {
@@ -174,6 +188,18 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     (!mechanism::is_deprecation(&record)).then_some(record)
 }
 
+/// Monolog's numbers.
+const MONOLOG_LEVELS: [(u64, Level); 8] = [
+    (100, Level::Debug),
+    (200, Level::Info),
+    (250, Level::Notice),
+    (300, Level::Warning),
+    (400, Level::Error),
+    (500, Level::Critical),
+    (550, Level::Alert),
+    (600, Level::Emergency),
+];
+
 fn level(object: &Object) -> Option<Level> {
     let level = object.get("level_name").or_else(|| object.get("level"))?;
     // Graylog counts as syslog does.
@@ -188,7 +214,10 @@ fn level(object: &Object) -> Option<Level> {
         Level::Debug,
     ]);
     match level.as_u64() {
-        Some(number) => syslog?.get(usize::try_from(number).ok()?).copied(),
+        Some(number) => match syslog {
+            Some(levels) => levels.get(usize::try_from(number).ok()?).copied(),
+            None => MONOLOG_LEVELS.iter().find(|(known, _)| *known == number).map(|(_, level)| *level),
+        },
         None => crate::header::level(level.as_str()?),
     }
 }

@@ -5,11 +5,10 @@
 //! Does not judge (no verdict), does not scrub, does not know Sentry's event.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::frames::Frames;
 use crate::text;
 
 /// One log entry that holds an exception.
@@ -171,82 +170,6 @@ pub struct CauseOf {
     pub parent: usize,
     /// The parent's member that holds it: `cause`, `errors[0]`, `InnerException`, `InnerExceptions[1]`, `previous`.
     pub source: String,
-}
-
-/// The calls of one exception. They are shared: a clone costs nothing, and the same trace, found again, may be the
-/// same `Frames`; what changes them makes them its own first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Frames(Arc<Vec<Frame>>);
-
-impl Frames {
-    /// Whether both are one value in memory. Equal frames need not be.
-    pub fn is(&self, other: &Frames) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// Whether others have the same value.
-    pub fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
-    }
-
-    /// A number that no other `Frames` has as long as this one lives.
-    pub fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
-    }
-}
-
-impl Deref for Frames {
-    type Target = Vec<Frame>;
-
-    fn deref(&self) -> &Vec<Frame> {
-        &self.0
-    }
-}
-
-impl DerefMut for Frames {
-    fn deref_mut(&mut self) -> &mut Vec<Frame> {
-        Arc::make_mut(&mut self.0)
-    }
-}
-
-impl From<Vec<Frame>> for Frames {
-    fn from(frames: Vec<Frame>) -> Frames {
-        Frames(Arc::new(frames))
-    }
-}
-
-impl FromIterator<Frame> for Frames {
-    fn from_iter<T: IntoIterator<Item = Frame>>(frames: T) -> Frames {
-        Frames::from(frames.into_iter().collect::<Vec<_>>())
-    }
-}
-
-impl IntoIterator for Frames {
-    type Item = Frame;
-    type IntoIter = std::vec::IntoIter<Frame>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        Arc::unwrap_or_clone(self.0).into_iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a Frames {
-    type Item = &'a Frame;
-    type IntoIter = std::slice::Iter<'a, Frame>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a mut Frames {
-    type Item = &'a mut Frame;
-    type IntoIter = std::slice::IterMut<'a, Frame>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter_mut()
-    }
 }
 
 /// One call.

@@ -24,14 +24,15 @@ const LITERALS: &[&str] = &[
     "n#0 ",
     "[object] (",
     "atal error",
-    "arse error: ",
-    "Fatal Error (E_",
+    "arse error",
+    "Fatal Error (",
     "Uncaught ",
-    "\"class\":\"",
-    "nhandled exception",
-    "nhandled Exception",
+    "\nStack ",
+    " --> ",
+    "  @  ",
+    "\"class",
+    "nhandled",
     "UNHANDLED EXCEPTION",
-    "nhandledPromiseRejection",
     "Stack overflow.",
     "Process terminated.",
     "Out of memory.",
@@ -52,11 +53,10 @@ const LITERALS: &[&str] = &[
     "   kohteessa ",
     "   w ",
     "   в ",
-    "   σε ",
+    "   σ",
     "   konum: ",
     "   in ",
     "   v ",
-    "   στο ",
     "   a következő helyen: ",
     "   於 ",
     "   위치: ",
@@ -68,15 +68,21 @@ const LITERALS: &[&str] = &[
     "   在 ",
     "   場所 ",
     "@http",
-    "@file:",
-    "@resource:",
+    ".js:",
+    "bundle:",
     "\nat ",
     "\nNode.js v",
     "node --trace-uncaught ",
     "FATAL ERROR: ",
     "error stack:",
-    "@[native code]",
+    " code]",
 ];
+
+/// Of these, the ends of scripts' names, which ordinary lines may hold, too: they count behind an `@`.
+// pay@/srv/app/pay.js:3:7 · value@index.android.bundle:12:1917
+const PLACES: [&str; 2] = [".js:", "bundle:"];
+/// Bytes of a script's name in which its `@` is sought.
+const PLACE_BYTES: usize = 256;
 
 /// Wrappers that escape the lines which they hold, and so the literals above, hold one of these on every line.
 const WRAPPERS: &[&str] = &["\"__REALTIME_TIMESTAMP\""];
@@ -104,12 +110,26 @@ pub(crate) fn find(bytes: &[u8]) -> Option<Hit> {
         return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false });
     }
     let (packed, automaton) = &*FINDER;
-    let hit = match packed {
-        Some(packed) => packed.find(bytes),
-        None => automaton.as_ref()?.find(bytes),
-    }?;
-    let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
-    Some(Hit { start, end: hit.end(), of_wrapper: hit.pattern().as_usize() >= LITERALS.len() })
+    let mut from = 0;
+    loop {
+        let hit = match packed {
+            Some(packed) => packed.find_in(bytes, (from..bytes.len()).into()),
+            None => automaton.as_ref()?.find(aho_corasick::Input::new(bytes).range(from..)),
+        }?;
+        let pattern = hit.pattern().as_usize();
+        if LITERALS.get(pattern).is_some_and(|literal| PLACES.contains(literal)) && !is_called(bytes, hit.start()) {
+            from = hit.end();
+            continue;
+        }
+        let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
+        return Some(Hit { start, end: hit.end(), of_wrapper: pattern >= LITERALS.len() });
+    }
+}
+
+/// Whether a script's name that ends at `end` stands behind the `@` of a call.
+fn is_called(bytes: &[u8], end: usize) -> bool {
+    let near = &bytes[end.saturating_sub(PLACE_BYTES)..end];
+    memchr::memrchr2(b'@', b'\n', near).is_some_and(|at| near[at] == b'@' && !near[..at].ends_with(b"/"))
 }
 
 #[cfg(test)]
@@ -129,5 +149,11 @@ mod tests {
         assert_eq!(find(b"#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(0));
         assert_eq!(find(b"x\n#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(2));
         assert!(find(b"2026-11-23 INFO nothing to see\n").is_none());
+    }
+
+    #[test]
+    fn scripts_count_behind_an_at_sign() {
+        assert!(find(b"src/pay.js:3 ready\na@b\n{\"caller\":\"pay.js:3:7\"}\n").is_none());
+        assert_eq!(find(b"src/pay.js:3 ready\npay@/srv/pay.js:3:7\n").map(|hit| hit.start), Some(31));
     }
 }

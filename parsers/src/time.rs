@@ -26,6 +26,7 @@ pub(crate) fn at_start(text: &str) -> Option<Stamp> {
             .or_else(|| chinese(text))
             .or_else(|| day_month_name(text))
             .or_else(|| day_month_year(text))
+            .or_else(|| short_year(text))
             .or_else(|| clock_only(text));
     }
     if first.is_ascii_alphabetic() { month_name_first(text).or_else(|| weekday_first(text)) } else { None }
@@ -212,11 +213,11 @@ fn named_offset(zone: &str, (year, month, day): (u32, u32, u32), clock: &Clock<'
     Some(format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))
 }
 
-// 2026-11-23 08:50:05 · 2026-11-23T08:50:05.702006+00:00 · 2026/11/23 08:50:05 · 2026-11-23 21:51:35,387
+// 2026-11-23 08:50:05 · 2026-11-23T08:50:05.702006+00:00 · 2026/11/23 08:50:05 · 2026-11-23 21:51:35,387 · 2026:11:23 08:50:05
 fn year_first(text: &str) -> Option<Stamp> {
     let mut cursor = Cursor::new(text);
     let year = cursor.number(4, 4)?;
-    let separator = cursor.one_of("-/.")?;
+    let separator = cursor.one_of("-/.:")?;
     let month = cursor.number(1, 2)?;
     cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
     let day = cursor.number(1, 2)?;
@@ -290,6 +291,19 @@ fn day_month_year(text: &str) -> Option<Stamp> {
     let date = (year, month, day);
     let zone = cursor.zone(date, &clock);
     cursor.finish(date, &clock, &zone)
+}
+
+// 260105/101112.140 · as hapi's loggers print it
+fn short_year(text: &str) -> Option<Stamp> {
+    let mut cursor = Cursor::new(text);
+    let date = (2000 + cursor.number(2, 2)?, cursor.number(2, 2)?, cursor.number(2, 2)?);
+    cursor.one_of("/")?;
+    let (hour, minute, second) = (cursor.number(2, 2)?, cursor.number(2, 2)?, cursor.number(2, 2)?);
+    cursor.one_of(".")?;
+    let from = cursor.at;
+    cursor.number(3, 3)?;
+    let clock = Clock { hour, minute, second, fraction: &text[from..cursor.at] };
+    (hour < 24 && minute < 60 && second < 61).then(|| cursor.finish(date, &clock, "")).flatten()
 }
 
 // 08:50:05.123

@@ -28,7 +28,7 @@ pub(crate) enum Wrapper {
     Shipper,
     /// RFC 5424.
     Syslog5424,
-    /// RFC 3164, rsyslog's file formats, `journalctl`'s short output.
+    /// RFC 3164, rsyslog's file formats, `journalctl`'s short output, Heroku's log.
     Syslog,
     /// `app-1  | text`: docker compose, and PM2's `0|app  | text`.
     Compose,
@@ -121,7 +121,7 @@ pub(crate) fn take_off<'a>(wrapper: Wrapper, line: &'a [u8], scratch: &'a mut Ve
         Wrapper::Journal => json::journal(line, scratch),
         Wrapper::Shipper => json::shipper(line, scratch),
         Wrapper::Syslog5424 => syslog::rfc5424(line),
-        Wrapper::Syslog => syslog::short(line, scratch),
+        Wrapper::Syslog => syslog::logplex(line).or_else(|| syslog::short(line, scratch)),
         Wrapper::Compose => prefix::compose(line),
         Wrapper::Kubectl => prefix::kubectl(line),
         Wrapper::Stern => prefix::stern(line),

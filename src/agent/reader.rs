@@ -4,14 +4,16 @@
 //! produced them are committed together; a full outbox stops the reading; one file's panic costs that file's chunk.
 //! Does not send.
 
+mod job;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use errtail_parsers::Options;
 use jiff::Timestamp;
 
 use super::Parts;
@@ -19,7 +21,8 @@ use crate::issue::Repeats;
 use crate::pipeline::{Batch, Finding, Pipeline};
 use crate::policy::Policy;
 use crate::store::{Built, Committed, Store};
-use crate::tail::{Key, Position, Settings, Step, Tail};
+use crate::tail::{Cause, Gap, Key, Settings, Step, Tail};
+use job::{Job, JobState};
 
 /// A batch is committed at so many findings,
 const BATCH_FINDINGS: usize = 500;
@@ -29,8 +32,6 @@ const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_AGE: Duration = Duration::from_millis(100);
 /// or, without a finding, when its positions are so old.
 const POSITIONS_AGE: Duration = Duration::from_secs(1);
-/// Parsers of quiet files that are kept; those of others are made again when their files go on.
-const WARM_PIPELINES: usize = 64;
 /// How soon a store is tried again that refused a batch.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How long the reading waits for room in the outbox before it asks again.
@@ -67,6 +68,7 @@ pub struct Reader {
     store: Arc<Mutex<Store>>,
     hooks: Hooks,
     control: Arc<Control>,
+    reads: Reads,
     once: bool,
     jobs: HashMap<Key, Job>,
     /// When to look whether a job has gone quiet; each job is in it at most once.
@@ -82,47 +84,29 @@ pub struct Reader {
     full: bool,
 }
 
-/// One file's parser.
-struct Job {
-    pipeline: Pipeline,
-    path: String,
-    /// Where the pipeline began, or was at the last commit.
-    known: Position,
-    /// Where the next bytes must begin.
-    next: u64,
-    last: Instant,
-    /// Whether the last byte ended no line.
-    unended: bool,
-    /// Whether `quiet` knows of it.
-    watched: bool,
-    state: JobState,
-    /// The checkpoint that stays as long as the successor's parser needs the bytes behind it.
-    pinned: Option<Position>,
-    /// The predecessor whose checkpoint is pinned for this job.
-    pins: Option<Key>,
-}
+/// Whether the inputs are read; no longer once the reader is gone, however it went.
+struct Reads(Arc<AtomicBool>);
 
-impl Job {
-    /// Whether its parser can be dropped, and made again later.
-    fn is_cold(&self) -> bool {
-        self.state == JobState::Settled && self.pinned.is_none() && self.pins.is_none()
+impl Reads {
+    fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn have_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How far a job has been brought to rest.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum JobState {
-    Busy,
-    /// Its records are closed.
-    Closed,
-    /// A line without its end is taken too: nothing is open.
-    Settled,
+impl Drop for Reads {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Reader {
     /// A reader that has read nothing.
     pub fn new(parts: Parts, store: Arc<Mutex<Store>>, control: Arc<Control>) -> Reader {
-        let Parts { tail, settings, policy, hooks, once, .. } = parts;
+        let Parts { tail, settings, policy, hooks, reads, once } = parts;
         Reader {
             tail,
             settings,
@@ -130,6 +114,7 @@ impl Reader {
             store,
             hooks,
             control,
+            reads: Reads(reads),
             once,
             jobs: HashMap::new(),
             quiet: BinaryHeap::new(),
@@ -149,10 +134,14 @@ impl Reader {
         self.full = lock(&self.store).is_full().unwrap_or(false);
         while !self.control.stop.load(Ordering::Relaxed) {
             if self.full {
+                self.reads.begin();
                 self.wait_for_room();
                 continue;
             }
-            let step = self.tail.next(&mut buffer, self.deadline());
+            // The first step does not wait: with it, the inputs were looked for.
+            let deadline = if self.reads.have_begun() { self.deadline() } else { Instant::now() };
+            let step = self.tail.next(&mut buffer, deadline);
+            self.reads.begin();
             let at_rest = matches!(step, Step::Quiet);
             self.take(step, &buffer);
             self.bring_to_rest();
@@ -172,7 +161,7 @@ impl Reader {
     }
 
     fn is_empty(&self) -> bool {
-        self.batch.findings.is_empty() && self.moved.is_empty()
+        self.batch.is_empty() && self.moved.is_empty()
     }
 
     /// Until when there is nothing to do but to read.
@@ -180,7 +169,7 @@ impl Reader {
         let now = Instant::now();
         // What was found goes out as soon as there is nothing to read.
         let at_end = self.once && self.tail.pipes_ended();
-        if at_end || self.tail.is_exhausted() || !self.batch.findings.is_empty() || !self.batch.checkpoints.is_empty() {
+        if at_end || self.tail.is_exhausted() || !self.batch.is_empty() {
             return now;
         }
         let quiet = self.quiet.peek().map(|Reverse((at, _))| *at);
@@ -191,9 +180,18 @@ impl Reader {
     fn take(&mut self, step: Step, buffer: &[u8]) {
         match step {
             Step::Bytes { key, offset, range } => self.push(key, offset, &buffer[range]),
+            Step::Skipped(key) if self.jobs.contains_key(&key) => self.note(key),
             Step::Skipped(key) => {
                 let position = self.tail.start(key);
                 self.batch.checkpoints.extend(self.tail.checkpoint(key, position));
+                self.first_move.get_or_insert_with(Instant::now);
+            }
+            Step::Missing(checkpoint) => {
+                self.batch.checkpoints.push(*checkpoint);
+                self.first_move.get_or_insert_with(Instant::now);
+            }
+            Step::Gap(gap) => {
+                self.batch.gaps.push(gap);
                 self.first_move.get_or_insert_with(Instant::now);
             }
             Step::Moved { from, to } => {
@@ -241,70 +239,6 @@ impl Reader {
         self.watch(key);
     }
 
-    /// A parser for `key`. It goes on with what the file's predecessor left open.
-    fn begin(&mut self, key: Key) {
-        let known = self.tail.start(key);
-        let path = self.tail.path(key).map(|path| path.display().to_string()).unwrap_or_default();
-        let pins = self.tail.take_predecessor(key).filter(|_| known.offset == 0);
-        let carried = pins.and_then(|before| self.carry(before, &path));
-        let pins = pins.filter(|_| carried.is_some());
-        let pipeline =
-            carried.unwrap_or_else(|| Pipeline::resume(path.clone(), &self.policy, self.options(), known.clone()));
-        let job = Job {
-            pipeline,
-            path,
-            next: known.offset,
-            known,
-            last: Instant::now(),
-            unended: false,
-            watched: false,
-            state: JobState::Busy,
-            pinned: None,
-            pins,
-        };
-        self.jobs.insert(key, job);
-    }
-
-    /// What `before` left open goes on in its successor at `path`; its own checkpoint stays until that is closed.
-    fn carry(&mut self, before: Key, path: &str) -> Option<Pipeline> {
-        let options = self.options();
-        let job = self.jobs.get_mut(&before)?;
-        let open = job.pipeline.checkpoint();
-        let bytes = self.tail.read_back(before, open.offset).filter(|bytes| !bytes.is_empty())?;
-        let end = self.tail.end(before, &open);
-        job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options.clone(), end.clone());
-        job.known = end;
-        job.state = JobState::Settled;
-        job.pinned = Some(open.clone());
-        Some(Pipeline::carry_on(path.to_owned(), &self.policy, options, (job.path.clone(), open), &bytes))
-    }
-
-    /// Lets the predecessors go whose open ends were closed in their successors.
-    fn unpin(&mut self) {
-        let done = |job: &&mut Job| job.pins.is_some() && !job.pipeline.is_carrying();
-        let done: Vec<Key> = self.jobs.values_mut().filter(done).filter_map(|job| job.pins.take()).collect();
-        for before in done {
-            if let Some(job) = self.jobs.get_mut(&before) {
-                job.pinned = None;
-                self.moved.insert(before);
-            }
-        }
-    }
-
-    /// The parser of `key` starts afresh at `offset`, to which the file was read.
-    fn begin_again(&mut self, key: Key, offset: u64) {
-        let options = self.options();
-        let Some(job) = self.jobs.get_mut(&key) else { return };
-        let position = Position { offset, ..self.tail.end(key, &job.known) };
-        job.next = offset;
-        job.known = position.clone();
-        job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options, position);
-    }
-
-    fn options(&self) -> Options {
-        Options { max_record_bytes: self.settings.max_record_bytes, ..Options::default() }
-    }
-
     /// Lets a pipeline work, and takes what it found. A panic costs the file what the pipeline held.
     fn work(&mut self, key: Key, work: impl FnOnce(&mut Pipeline)) {
         let Some(job) = self.jobs.get_mut(&key) else { return };
@@ -315,7 +249,10 @@ impl Reader {
         let mut found = match found {
             Ok(found) => found,
             Err(_) => {
-                let end = job.next;
+                let (begin, end) = (job.known.offset, job.next);
+                let (path, bytes) = (PathBuf::from(&job.path), Some(end - begin));
+                self.first_move.get_or_insert_with(Instant::now);
+                self.batch.gaps.push(Gap { path, offset: begin, bytes, cause: Cause::Parser });
                 tracing::error!(
                     "{}: the parser failed before byte {end} and goes on behind it: please report it with those lines",
                     job.path
@@ -336,75 +273,14 @@ impl Reader {
         if !found.is_empty() {
             self.first_finding.get_or_insert_with(Instant::now);
         }
-        self.first_move.get_or_insert_with(Instant::now);
-        self.moved.insert(key);
+        self.note(key);
         self.batch.findings.append(&mut found);
     }
 
-    /// Sees to it that someone looks whether `key` goes quiet.
-    fn watch(&mut self, key: Key) {
-        let timeout = Duration::from_millis(self.settings.idle_timeout_ms);
-        if let Some(job) = self.jobs.get_mut(&key).filter(|job| !job.watched) {
-            job.watched = true;
-            self.quiet.push(Reverse((job.last + timeout, key)));
-        }
-    }
-
-    /// Closes what went quiet.
-    fn bring_to_rest(&mut self) {
-        let now = Instant::now();
-        while self.quiet.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            let Some(Reverse((_, key))) = self.quiet.pop() else { return };
-            let Some(job) = self.jobs.get_mut(&key) else { continue };
-            let timeout = match job.state {
-                JobState::Busy => self.settings.idle_timeout_ms,
-                JobState::Closed | JobState::Settled => self.settings.unended_timeout_ms,
-            };
-            let due = job.last + Duration::from_millis(timeout);
-            if due > now {
-                self.quiet.push(Reverse((due, key)));
-                continue;
-            }
-            match job.state {
-                JobState::Busy if job.unended => {
-                    job.state = JobState::Closed;
-                    let due = job.last + Duration::from_millis(self.settings.unended_timeout_ms);
-                    self.quiet.push(Reverse((due, key)));
-                    self.work(key, Pipeline::idle);
-                }
-                JobState::Busy => {
-                    self.work(key, Pipeline::idle);
-                    self.settle(key);
-                }
-                JobState::Closed => {
-                    let end = job.next;
-                    self.work(key, Pipeline::finish);
-                    self.begin_again(key, end);
-                    self.settle(key);
-                }
-                JobState::Settled => {}
-            }
-        }
-    }
-
-    /// Nothing is open in `key`. Of the files that are quiet, the parsers of the longest quiet ones are dropped.
-    fn settle(&mut self, key: Key) {
-        if let Some(job) = self.jobs.get_mut(&key) {
-            (job.state, job.watched) = (JobState::Settled, false);
-            self.warm.push_back(key);
-        }
-        if self.warm.len() <= WARM_PIPELINES {
-            return;
-        }
-        let Some(cold) = self.warm.pop_front() else { return };
-        let Some(job) = self.jobs.get(&cold).filter(|job| job.is_cold()) else { return };
-        let position = job.pipeline.checkpoint();
-        if self.moved.remove(&cold) {
-            self.batch.checkpoints.extend(self.tail.checkpoint(cold, position.clone()));
-        }
-        if self.tail.rewind(cold, position) {
-            self.jobs.remove(&cold);
-        }
+    /// The position of `key` is to be committed.
+    fn note(&mut self, key: Key) {
+        self.first_move.get_or_insert_with(Instant::now);
+        self.moved.insert(key);
     }
 
     fn is_due(&self, at_rest: bool) -> bool {
@@ -412,7 +288,7 @@ impl Reader {
         let found = self.batch.findings.len();
         found >= BATCH_FINDINGS
             || self.batch_bytes >= BATCH_BYTES
-            || (at_rest && (found > 0 || self.once || !self.batch.checkpoints.is_empty()))
+            || (at_rest && (self.once || !self.batch.is_empty()))
             || age(self.first_finding) >= BATCH_AGE
             || age(self.first_move) >= POSITIONS_AGE
     }
@@ -430,7 +306,7 @@ impl Reader {
         (self.batch_bytes, self.first_finding, self.first_move) = (0, None, None);
         self.batch.forgotten = self.tail.take_forgotten();
         let batch = std::mem::take(&mut self.batch);
-        if batch.findings.is_empty() && batch.checkpoints.is_empty() && batch.forgotten.is_empty() {
+        if batch.is_empty() {
             return;
         }
         let mut said = false;

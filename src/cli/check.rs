@@ -132,7 +132,7 @@ fn send_test_event(dsn: &Dsn, config: &Config, problems: &mut Vec<String>) -> Re
         body: serde_json::to_vec(&event)?,
         attempts: 0,
     };
-    let sender = run::sender(dsn, &config.delivery)?;
+    let sender = run::sender(std::slice::from_ref(dsn), &config.delivery)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(sender.send(&outgoing, &[], now)) {
         Outcome::Sent => println!("test event: Sentry took it as {event_id}"),

@@ -56,7 +56,7 @@ fn content_id(record: &Record) -> Option<u64> {
     Some(tail::content_id(&path, &head, record.source.offset))
 }
 
-fn hostname() -> Option<String> {
+pub(super) fn hostname() -> Option<String> {
     let name = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok())?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }

@@ -36,11 +36,12 @@ impl ListenOption {
         state_dir: &Path,
         config: &Config,
         counters: &Arc<Counters>,
+        ready: &Arc<AtomicBool>,
     ) -> Result<(), Box<dyn Error>> {
         let Some(address) = self.listen else { return Ok(()) };
         let token = self.listen_token_file.as_deref().map(token).transpose()?;
         let store = Store::open_shared(state_dir)?.with(config.store.clone(), config.dedupe.clone());
-        let web = Arc::new(Web::new(store, Arc::clone(counters), Arc::new(AtomicBool::new(true)), token));
+        let web = Arc::new(Web::new(store, Arc::clone(counters), Arc::clone(ready), token));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime.block_on(web::bind(address, &web))?;
         tracing::info!("the page is at http://{}/", listener.local_addr()?);

@@ -24,7 +24,7 @@ use crate::metrics::Counters;
 use crate::pipeline::{Batch, Finding};
 use crate::policy::Action;
 use crate::state_dir;
-use crate::store::{Built, ClientReport, Committed, Filter, Outcome, Outgoing, Store};
+use crate::store::{Built, ClientReport, Committed, Filter, Outcome, Outgoing, Own, Store};
 use crate::tail::{From, Tail};
 
 /// Arguments of `errtail run`.
@@ -134,12 +134,16 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
     config.tail.from = arguments.from.unwrap_or(config.tail.from);
     let policy = super::policy(&config)?;
     let dsn = config.dsn.as_deref().map(dsn).transpose()?;
-    let sender = dsn.as_ref().map(|dsn| sender(dsn, &config.delivery)).transpose()?;
+    let own = config.self_dsn.as_deref().map(self::dsn).transpose()?;
+    let dsns: Vec<Dsn> = dsn.iter().chain(&own).cloned().collect();
+    let sender = if dsns.is_empty() { None } else { Some(sender(&dsns, &config.delivery)?) };
+    let server_name = config.event.server_name.clone().or_else(super::events::hostname);
+    config.store.own = own.map(|own| Own { dsn_key: deliver::dsn_key(&own), server_name });
     let hooks = hooks(&config, dsn.as_ref(), arguments.since)?;
     let state_dir = state_dir::resolve(arguments.state_dir.as_deref().or(config.state_dir.as_deref()));
     let store = Store::open(&state_dir)?.with(config.store.clone(), config.dedupe.clone());
-    let counters = Arc::default();
-    arguments.listen.start(&state_dir, &config, &counters)?;
+    let (counters, reads) = Default::default();
+    arguments.listen.start(&state_dir, &config, &counters, &reads)?;
     let current = std::env::current_dir()?;
     let own = vec![std::path::absolute(&state_dir)?];
     let mut tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
@@ -150,7 +154,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
         let started = tail.add_journal(&arguments.journald, arguments.once);
         started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
     }
-    let parts = Parts { tail, settings: config.tail, policy, hooks, once: arguments.once };
+    let parts = Parts { tail, settings: config.tail, policy, hooks, reads, once: arguments.once };
     Ok(Prepared { parts, store, sender, counters, crashes })
 }
 
@@ -158,9 +162,9 @@ pub(super) fn dsn(text: &str) -> Result<Dsn, Box<dyn Error>> {
     text.parse().map_err(|error| format!("the DSN is not one ({error}): copy it from the project's settings").into())
 }
 
-pub(super) fn sender(dsn: &Dsn, settings: &deliver::Settings) -> Result<Sender, Box<dyn Error>> {
+pub(super) fn sender(dsns: &[Dsn], settings: &deliver::Settings) -> Result<Sender, Box<dyn Error>> {
     let authorities = settings.ca_file.as_ref().map(std::fs::read).transpose()?;
-    Ok(Sender::new(std::slice::from_ref(dsn), settings, authorities.as_deref())?)
+    Ok(Sender::new(dsns, settings, authorities.as_deref())?)
 }
 
 fn hooks(config: &Config, dsn: Option<&Dsn>, since: Option<SignedDuration>) -> Result<Hooks, Box<dyn Error>> {

@@ -14,7 +14,6 @@ use serde_json::json;
 use super::issues::{Output, StoreOption, ago};
 use super::pretty::visible;
 use crate::store::{Agent, Destination, Status, Store};
-use crate::tail::Checkpoint;
 
 /// Arguments of `errtail status`.
 #[derive(Args)]
@@ -93,16 +92,10 @@ fn status(store: &Store, output: Output, now: Timestamp) -> Result<ExitCode, sup
     Ok(ExitCode::SUCCESS)
 }
 
-/// Bytes of a file that were not read yet; none where the file cannot be looked at.
-fn lag(checkpoint: &Checkpoint) -> Option<u64> {
-    let metadata = std::fs::metadata(&checkpoint.path).ok()?;
-    Some(metadata.len().saturating_sub(checkpoint.offset))
-}
-
 fn as_json(status: &Status, agent: &Agent) -> serde_json::Value {
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let files = status.checkpoints.iter().map(|file| {
-        json!({"path": file.path, "offset": file.offset, "line": file.line, "lag_bytes": lag(file), "ledger": file.ledger})
+        json!({"path": file.path, "offset": file.offset, "line": file.line, "lag_bytes": file.lag(), "ledger": file.ledger})
     });
     let destinations = status.destinations.iter().map(|to| {
         json!({
@@ -124,6 +117,10 @@ fn as_json(status: &Status, agent: &Agent) -> serde_json::Value {
         "outbox": {"events": status.outbox.events, "bytes": status.outbox.bytes, "full": status.outbox.is_full,
                    "oldest": time(status.oldest), "failed": status.failed},
         "issues": status.issues.iter().map(|(state, count)| (state.clone(), json!(count))).collect::<serde_json::Map<_, _>>(),
+        "gaps": {
+            "totals": status.gap_totals.iter().map(|total| json!({"cause": total.cause, "gaps": total.gaps, "bytes": total.bytes})).collect::<Vec<_>>(),
+            "newest": status.gaps.iter().map(|gap| json!({"found": gap.found_at.to_string(), "path": gap.path, "offset": gap.offset, "bytes": gap.bytes, "cause": gap.cause})).collect::<Vec<_>>(),
+        },
         "files": files.collect::<Vec<_>>(),
         "destinations": destinations.collect::<Vec<_>>(),
         "outcomes": outcomes.collect::<Vec<_>>(),
@@ -163,10 +160,19 @@ fn for_people(out: &mut impl Write, store: &Store, status: &Status, agent: &Agen
         let mut table = plain_table(&["file", "read", "lag", "records", "skipped", "gaps", "stalls"]);
         for file in &status.checkpoints {
             let ledger = &file.ledger;
-            let lag = lag(file).map_or_else(|| "gone".to_owned(), |bytes| bytes.to_string());
+            let lag = file.lag().map_or_else(|| "gone".to_owned(), |bytes| bytes.to_string());
             let mut row = vec![visible(&file.path.display().to_string()), file.offset.to_string(), lag];
             row.extend([ledger.records, ledger.bytes_skipped, ledger.gaps, ledger.stalls].map(|n| n.to_string()));
             table.add_row(row);
+        }
+        writeln!(out, "\n{table}")?;
+    }
+    if !status.gaps.is_empty() {
+        let mut table = plain_table(&["could not be read", "at byte", "bytes missing", "why", "found"]);
+        for gap in &status.gaps {
+            let bytes = gap.bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("at least {bytes}"));
+            let why = gap.cause.replace('_', " ");
+            table.add_row([visible(&gap.path), gap.offset.to_string(), bytes, why, ago(gap.found_at, now)]);
         }
         writeln!(out, "\n{table}")?;
     }

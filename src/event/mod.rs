@@ -10,6 +10,7 @@ mod dotnet;
 mod frames;
 mod limits;
 mod node;
+mod own;
 mod php;
 mod protocol;
 mod root;
@@ -27,12 +28,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::issue::{self, Repeats};
+use crate::issue::{self, Repeats, Why};
 use crate::policy::Verdict;
 use crate::scrub::Scrubber;
 use crate::source::SourceFile;
 
 pub use limits::{EVENT_BYTES, shrunk};
+pub use own::{Gaps, of_gaps};
 pub use protocol::{Breadcrumb, Event, Exception, Frame, LogEntry, Mechanism, Request, Stacktrace, User, Values};
 pub use root::guess as guess_root;
 
@@ -139,7 +141,7 @@ impl Builder {
             request: request(record),
             user: user(record),
             contexts: contexts(record, &event_id),
-            tags: self.tags(record, verdict),
+            tags: self.tags(record, verdict, repeats),
             extra,
             fingerprint: fingerprint(record, verdict, &values),
             exception: Values { values },
@@ -156,7 +158,7 @@ impl Builder {
         Some(limits::line(name, limits::TAG_CHARS)).filter(|name| !name.is_empty())
     }
 
-    fn tags(&self, record: &Record, verdict: &Verdict) -> BTreeMap<String, String> {
+    fn tags(&self, record: &Record, verdict: &Verdict, repeats: Option<&Repeats>) -> BTreeMap<String, String> {
         // Sentry removes tags of these names, or has fields for them.
         const TAKEN: [&str; 7] = ["release", "dist", "user", "filename", "function", "environment", "server_name"];
         let mut tags: BTreeMap<String, String> = BTreeMap::new();
@@ -167,7 +169,7 @@ impl Builder {
         let known = known.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let origin = record.origin.iter().filter(|(name, _)| !matches!(name.as_str(), "time" | "file_id")).cloned();
         let own = self.settings.tags.clone().into_iter().chain(verdict.effects.tags.clone());
-        for (name, value) in known.chain(origin).chain(own) {
+        for (name, value) in known.chain(origin).chain(repeats.into_iter().flat_map(tags_of_repeats)).chain(own) {
             let name: String = name
                 .chars()
                 .map(|c| if c.is_ascii_alphanumeric() || "._:-".contains(c) { c } else { '-' })
@@ -204,6 +206,13 @@ impl Builder {
         }
         extra
     }
+}
+
+/// By which people find returns, and the events that stand for many.
+fn tags_of_repeats(repeats: &Repeats) -> Vec<(String, String)> {
+    let regression = (repeats.why == Why::Regression).then(|| ("regression".to_owned(), "true".to_owned()));
+    let many = (repeats.occurrences > 1).then(|| ("occurrences".to_owned(), repeats.occurrences.to_string()));
+    regression.into_iter().chain(many).collect()
 }
 
 /// What an event stands for after deduplication.

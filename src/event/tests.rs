@@ -174,6 +174,11 @@ fn what_an_event_stands_for_is_said() {
     };
     let event = plain().event(&record(LARAVEL), &verdict(), Some(&repeats), now());
     assert_eq!((&event.extra["repeats.occurrences"], &event.extra["repeats.hosts"]), (&json!(12), &json!(["a", "b"])));
+    assert_eq!((event.tags["occurrences"].as_str(), event.tags.get("regression")), ("12", None));
+    let back = Repeats { why: Why::Regression, occurrences: 1, ..repeats };
+    let event = plain().event(&record(LARAVEL), &verdict(), Some(&back), now());
+    assert_eq!((event.tags["regression"].as_str(), event.tags.get("occurrences")), ("true", None));
+    assert_eq!(event.level, plain().event(&record(LARAVEL), &verdict(), None, now()).level, "the record's level stays");
 }
 
 #[test]

@@ -59,9 +59,14 @@ impl Store {
     /// The database refuses.
     pub fn retry_failed(&mut self) -> Result<usize, StoreError> {
         self.in_transaction(|_, db| {
+            let records = db.query_row(
+                "SELECT count(*) FROM outbox WHERE failed IS NOT NULL AND issue IS NOT NULL",
+                [],
+                |row| row.get::<_, i64>(0),
+            )?;
             let count = db.execute("UPDATE outbox SET failed = NULL, retry_at = 0 WHERE failed IS NOT NULL", [])?;
             db.execute("UPDATE destination SET held_until = NULL, held_why = NULL", [])?;
-            move_outcomes(db, ("failed", ""), ("queued", ""), count)?;
+            move_outcomes(db, ("failed", ""), ("queued", ""), usize::try_from(records).unwrap_or(0))?;
             Ok(count)
         })
     }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::known::Issue;
 use super::outbox::{self, Fill, Queued};
-use super::{IssueRow, State, board, millis};
+use super::{IssueRow, State, board, gaps, millis};
 use crate::issue::{self, Counted, Decision, History, Occurrence, Repeats, Why};
 use crate::pipeline::{Batch, Finding};
 use crate::policy::Action;
@@ -40,6 +40,29 @@ pub struct Committed {
     pub queued: u64,
     /// How full the outbox is now.
     pub fill: Fill,
+}
+
+/// Whether the event that an issue's sample holds was kept back, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    No = 0,
+    Repeat = 1,
+    Budget = 2,
+}
+
+impl Held {
+    pub fn from_row(number: i64) -> Held {
+        match number {
+            0 => Held::No,
+            2 => Held::Budget,
+            _ => Held::Repeat,
+        }
+    }
+
+    /// As the outcome of its record names it.
+    pub fn reason(self) -> &'static str {
+        counted(if self == Held::Budget { Counted::Budget } else { Counted::Repeat })
+    }
 }
 
 type EventOf<'a> = &'a mut dyn FnMut(&Finding, &Repeats) -> Built;
@@ -72,6 +95,8 @@ pub(super) fn commit(
     work.write_budgets()?;
     work.tally.write(db)?;
     write_checkpoints(db, &batch.checkpoints, &batch.forgotten)?;
+    gaps::write(db, &batch.gaps, now)?;
+    work.queued += gaps::tell(db, now, state.settings)?;
     Ok(Committed {
         new: work.new.iter().map(|id| board::row(db, *id)).collect::<Result<_, _>>()?,
         regressed: work.regressed.iter().map(|id| board::row(db, *id)).collect::<Result<_, _>>()?,
@@ -119,7 +144,7 @@ impl Work<'_> {
                 let event = (self.event_of)(finding, &repeats_of(&decision, &history, self.now));
                 let mut issue = Issue::new(insert(self.db, dsn, finding, &event, seen)?, history, seen);
                 user.map_or(Ok(false), |user| issue.meet(self.db, user))?;
-                write_sample(self.db, issue.id, &event, false)?;
+                write_sample(self.db, issue.id, &event, Held::No)?;
                 self.new.push(issue.id);
                 state.known.insert(dsn, fingerprint, issue);
                 built = Some(event);
@@ -132,8 +157,10 @@ impl Work<'_> {
         let repeats = match decision {
             Decision::Send(repeats) => repeats,
             Decision::Count(why) => {
-                if matches!(why, Counted::Repeat | Counted::Budget) {
-                    issue.held = Some(index);
+                match why {
+                    Counted::Repeat => issue.held = Some((index, Held::Repeat)),
+                    Counted::Budget => issue.held = Some((index, Held::Budget)),
+                    Counted::Ignored | Counted::Old => {}
                 }
                 self.tally.add("counted", counted(why));
                 return Ok(());
@@ -148,7 +175,7 @@ impl Work<'_> {
             Some(event) => event,
             None => {
                 let event = (self.event_of)(finding, &repeats);
-                write_sample(self.db, id, &event, false)?;
+                write_sample(self.db, id, &event, Held::No)?;
                 event
             }
         };
@@ -178,10 +205,12 @@ impl Work<'_> {
     fn write_issues(&mut self, state: &mut State<'_>, batch: &Batch) -> rusqlite::Result<()> {
         for (dsn, issue) in state.known.dirty() {
             issue.write(self.db)?;
-            let held = issue.held.take().and_then(|index| batch.findings.get(index));
-            if let Some(finding) = held.filter(|_| !dsn.is_empty()) {
+            let held = issue.held.take().filter(|_| !dsn.is_empty());
+            if let Some((index, why)) = held
+                && let Some(finding) = batch.findings.get(index)
+            {
                 let event = (self.event_of)(finding, &issue.history.repeats(Why::Close, self.now));
-                write_sample(self.db, issue.id, &event, true)?;
+                write_sample(self.db, issue.id, &event, why)?;
             }
         }
         Ok(())
@@ -278,9 +307,9 @@ fn insert(db: &Connection, dsn: &str, finding: &Finding, event: &Built, seen: Ti
     Ok(db.last_insert_rowid())
 }
 
-fn write_sample(db: &Connection, issue: i64, event: &Built, held: bool) -> rusqlite::Result<()> {
+fn write_sample(db: &Connection, issue: i64, event: &Built, held: Held) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO sample (issue, event_id, held, body) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![issue, event.event_id, held, event.body])
+        .execute(params![issue, event.event_id, held as i64, event.body])
         .map(drop)
 }
 

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::commit::Held;
 use super::{millis, time};
 use crate::issue::{History, Pending, State};
 
@@ -39,8 +40,8 @@ pub(super) struct Issue {
     places: Vec<Place>,
     /// Whether this batch touched it.
     pub dirty: bool,
-    /// Index in the batch of the last finding that was counted since the last one sent.
-    pub held: Option<usize>,
+    /// Index in the batch of the last finding that was counted since the last one sent, and why it was.
+    pub held: Option<(usize, Held)>,
 }
 
 struct Place {

@@ -19,7 +19,7 @@ const LOCK_FILE: &str = "errtail.lock";
 /// `errt`, in the header of each database that is ours.
 const APPLICATION_ID: i32 = 0x6572_7274;
 /// Each step leads from its index to the next version of the schema.
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("gap.sql")];
 /// The newest version that this program knows.
 const VERSION: usize = STEPS.len();
 /// How long one connection waits for another's transaction.

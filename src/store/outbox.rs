@@ -65,6 +65,17 @@ pub struct Fill {
     pub is_full: bool,
 }
 
+impl Fill {
+    /// With one event more.
+    pub(super) fn with(self, event: &Built, settings: &Settings) -> Fill {
+        Fill::of(self.events + 1, self.bytes + event.body.len() as u64, settings)
+    }
+
+    fn of(events: u64, bytes: u64, settings: &Settings) -> Fill {
+        Fill { events, bytes, is_full: events >= settings.max_outbox_events || bytes >= settings.max_outbox_bytes }
+    }
+}
+
 /// What was given up, for a client report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientReport {
@@ -117,8 +128,7 @@ pub(super) fn fill(db: &Connection, settings: &Settings) -> rusqlite::Result<Fil
     let (events, bytes) = db
         .prepare_cached("SELECT count(*), ifnull(sum(bytes), 0) FROM outbox WHERE failed IS NULL")?
         .query_row([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned())))?;
-    let is_full = events >= settings.max_outbox_events || bytes >= settings.max_outbox_bytes;
-    Ok(Fill { events, bytes, is_full })
+    Ok(Fill::of(events, bytes, settings))
 }
 
 pub(super) fn hour(now: Timestamp) -> i64 {
@@ -222,10 +232,10 @@ impl Store {
         self.leased.remove(&id);
         self.in_transaction(|state, db| {
             let found = db
-                .prepare_cached("SELECT dsn_key FROM outbox WHERE id = ?1")?
-                .query_row([id], |row| row.get::<_, String>(0))
+                .prepare_cached("SELECT dsn_key, issue FROM outbox WHERE id = ?1")?
+                .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?)))
                 .optional()?;
-            let Some(dsn) = found else { return Ok(()) };
+            let Some((dsn, issue)) = found else { return Ok(()) };
             match outcome {
                 Outcome::Sent => sent(db, id, &dsn, now),
                 Outcome::Retry { at, why } => {
@@ -246,7 +256,9 @@ impl Store {
                     db.prepare_cached("UPDATE outbox SET attempts = attempts + 1, failed = ?2 WHERE id = ?1")?
                         .execute(params![id, why])?;
                     report(db, &dsn, Discarded::SendError, 1)?;
-                    move_outcome(db, ("queued", ""), ("failed", ""))?;
+                    if issue.is_some() {
+                        move_outcome(db, ("queued", ""), ("failed", ""))?;
+                    }
                     note_error(db, &dsn, why, now)?;
                     forget_failed(db, state.settings)
                 }
@@ -278,8 +290,9 @@ fn sent(db: &Connection, id: i64, dsn: &str, now: Timestamp) -> rusqlite::Result
          ON CONFLICT DO UPDATE SET sent = sent + 1, last_sent_at = ?2, held_until = NULL, held_why = NULL",
     )?
     .execute(params![dsn, millis(now)])?;
-    move_outcome(db, ("queued", ""), ("sent", ""))?;
+    // An event of the agent's own tells of no record.
     let Some(issue) = issue else { return Ok(()) };
+    move_outcome(db, ("queued", ""), ("sent", ""))?;
     let updated = db.prepare_cached("UPDATE issue SET sent = sent + 1 WHERE id = ?1")?.execute([issue])?;
     if updated == 0 {
         return Ok(());

@@ -3,6 +3,7 @@
 //! In: an event's JSON, as it goes to Sentry. Out: what a developer wants to see of it, in reading order: outermost
 //! exception first, innermost call first. Invariant: whatever the JSON holds, reading it does not fail. Does not build events.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// What an event says.
@@ -74,6 +75,12 @@ fn text(value: &Value) -> String {
     }
 }
 
+/// A time for people: events tell theirs in seconds since 1970.
+fn moment(value: &Value) -> String {
+    let time = value.as_f64().and_then(|seconds| Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok());
+    time.map_or_else(|| text(value), |time| time.to_string())
+}
+
 fn exception(value: &Value) -> SampleException {
     let frames = value["stacktrace"]["frames"].as_array().map_or(&[][..], Vec::as_slice);
     SampleException {
@@ -112,16 +119,17 @@ fn source(frame: &Value, line: u64) -> Vec<(u64, String, bool)> {
 }
 
 fn breadcrumb(value: &Value) -> Breadcrumb {
-    Breadcrumb { time: text(&value["timestamp"]), level: text(&value["level"]), message: text(&value["message"]) }
+    Breadcrumb { time: moment(&value["timestamp"]), level: text(&value["level"]), message: text(&value["message"]) }
 }
 
 fn facts(event: &Value) -> Vec<(String, String)> {
     let request = &event["request"];
     let called = [text(&request["method"]), text(&request["url"])].join(" ").trim().to_owned();
     let mut facts = vec![("request".to_owned(), called)];
-    for key in ["transaction", "environment", "release", "server_name", "level", "logger", "timestamp"] {
+    for key in ["transaction", "environment", "release", "server_name", "level", "logger"] {
         facts.push((key.to_owned(), text(&event[key])));
     }
+    facts.push(("time".to_owned(), moment(&event["timestamp"])));
     for key in ["id", "username", "email"] {
         facts.push((format!("user.{key}"), text(&event["user"][key])));
     }
@@ -156,7 +164,10 @@ mod tests {
         assert_eq!(lines, [(6, "x", false), (7, "y", true), (8, "z", false)]);
         let facts: Vec<_> = sample.facts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(facts, [("request", "GET /a"), ("host", "web-1")]);
-        assert_eq!(sample.breadcrumbs[0].message, "hello");
+        assert_eq!(
+            (sample.breadcrumbs[0].message.as_str(), sample.breadcrumbs[0].time.as_str()),
+            ("hello", "1970-01-01T00:00:01.5Z")
+        );
     }
 
     #[test]

@@ -62,7 +62,8 @@ CREATE TABLE issue_place (
     PRIMARY KEY (issue, path, host)
 ) STRICT, WITHOUT ROWID;
 
--- The Sentry event of the latest occurrence that one was built of; held: it stands for what is pending.
+-- The Sentry event of the latest occurrence that one was built of; held: 0, or why that occurrence was kept back and
+-- stands for what is pending: 1 a repeat, 2 the budget.
 CREATE TABLE sample (
     issue INTEGER PRIMARY KEY REFERENCES issue ON DELETE CASCADE,
     event_id TEXT NOT NULL,

@@ -5,6 +5,7 @@
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use super::Own;
 use crate::issue::Report;
 
 /// Events an hour that a schedule's repeats and new failures may come to.
@@ -32,6 +33,9 @@ pub struct Settings {
     /// The zone of logs that do not name theirs; the same as the events'. A key of its own.
     #[serde(skip)]
     pub timezone: TimeZone,
+    /// Where the agent's own events go; nowhere without one. A key of its own: `self_dsn`.
+    #[serde(skip)]
+    pub own: Option<Own>,
 }
 
 impl Default for Settings {
@@ -45,6 +49,7 @@ impl Default for Settings {
             max_issues: 50_000,
             history_days: 30,
             timezone: TimeZone::UTC,
+            own: None,
         }
     }
 }

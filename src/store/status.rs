@@ -5,9 +5,13 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::gaps::{self, GapRow, GapTotal};
 use super::outbox::{Fill, fill, hour};
 use super::{Store, StoreError, millis, open, time};
 use crate::tail::Checkpoint;
+
+/// Gaps that are shown.
+const SHOWN_GAPS: i64 = 20;
 
 /// What the store holds.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +28,10 @@ pub struct Status {
     pub outcomes: Vec<OutcomeCount>,
     /// Issues by state.
     pub issues: Vec<(String, u64)>,
+    /// What could not be read, since the store was made.
+    pub gap_totals: Vec<GapTotal>,
+    /// The newest of that.
+    pub gaps: Vec<GapRow>,
     /// How far each file was read.
     pub checkpoints: Vec<Checkpoint>,
 }
@@ -89,6 +97,8 @@ impl Store {
                 destinations: destinations(db, now)?,
                 outcomes: outcomes(db)?,
                 issues: issues(db)?,
+                gap_totals: gaps::totals(db)?,
+                gaps: gaps::newest(db, SHOWN_GAPS)?,
                 checkpoints,
             })
         })

@@ -442,3 +442,74 @@ fn issues_are_bounded_those_not_seen_for_longest_go_first() {
     commit(&mut store, vec![finding("A", 1, 9)], at(11));
     assert_eq!(store.issues(&Filter::default(), at(11)).unwrap().len(), 3);
 }
+
+/// The occurrences that the events in the outbox tell of.
+fn told(store: &Store) -> u64 {
+    let mut query = store.db.prepare("SELECT body FROM outbox").unwrap();
+    let bodies = query.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+    let occurrences = bodies.map(|body| {
+        let body: serde_json::Value = serde_json::from_slice(&body.unwrap()).unwrap();
+        body["contexts"]["repeats"]["occurrences"].as_u64().unwrap()
+    });
+    occurrences.sum()
+}
+
+#[test]
+fn more_last_counts_than_one_transaction_takes_all_go_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let issues = 2_500;
+    // Three occurrences of each: the first is sent, two wait.
+    let all = (0..3 * issues).map(|number| finding(&format!("E{}", number % issues), 1, number));
+    commit(&mut store, all.collect(), at(0));
+    assert_eq!((store.fill().unwrap().events, told(&store)), (issues, issues));
+    assert_eq!(store.tick(at(1), true).unwrap(), issues);
+    assert_eq!(told(&store), 3 * issues);
+    assert_eq!(store.tick(at(2), true).unwrap(), 0);
+    assert_eq!(outcomes(&store).iter().map(|(_, _, records)| *records as u64).sum::<u64>(), 3 * issues);
+}
+
+#[test]
+fn last_counts_that_find_no_room_at_the_end_go_out_after_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = |max_outbox_events| Settings { max_outbox_events, ..Settings::default() };
+    let mut store = Store::open(dir.path()).unwrap().with(limits(60), issue::Settings::default());
+    let all = (0..100).map(|number| finding(&format!("E{}", number % 50), 1, number));
+    commit(&mut store, all.collect(), at(0));
+    assert_eq!(store.tick(at(1), true).unwrap(), 10, "as many as there is room for");
+    drop(store);
+    let mut store = Store::open(dir.path()).unwrap().with(limits(1000), issue::Settings::default());
+    assert_eq!(store.tick(at(2), false).unwrap(), 0, "their windows are open still");
+    assert_eq!(store.tick(at(301), false).unwrap(), 40);
+    assert_eq!(told(&store), 100);
+}
+
+#[test]
+fn a_dsn_without_budget_does_not_keep_anothers_counts_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { events_per_hour: Some(1_200), ..Settings::default() };
+    let mut store = Store::open(dir.path()).unwrap().with(settings, issue::Settings::default());
+    let mut all: Vec<Finding> = (0..2_400).map(|number| finding(&format!("E{}", number % 1_200), 1, number)).collect();
+    all.extend((0..2).map(|number| Finding { dsn_key: Some(Arc::from("two")), ..finding("Z", 1, 9_000 + number) }));
+    commit(&mut store, all, at(0));
+    assert_eq!(store.tick(at(1), true).unwrap(), 1, "the other's");
+    let counts = outcomes(&store);
+    assert!(counts.contains(&("counted".to_owned(), "budget".to_owned(), 1_200)), "{counts:?}");
+    // The next hour's budget takes them, and each leaves the outcome that it was in.
+    assert_eq!(store.tick(at(3600), false).unwrap(), 1_200);
+    assert_eq!(outcomes(&store), [("queued".to_owned(), String::new(), 2_402)]);
+}
+
+#[test]
+fn a_resolved_issue_is_silent_about_what_was_counted_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    commit(&mut store, (0..3).map(|number| finding("Empty", 1, number)).collect(), at(0));
+    let day_later = at(86_400);
+    assert!(store.resolve("1", at(1)).unwrap());
+    assert_eq!(store.tick(day_later, false).unwrap() + store.tick(day_later, true).unwrap(), 0);
+    let mut back = finding("Empty", 1, 9);
+    back.record.timestamp = Some(day_later.to_string());
+    let committed = commit(&mut store, vec![back], day_later);
+    assert_eq!((committed.queued, committed.regressed.len(), told(&store)), (1, 1, 4));
+}

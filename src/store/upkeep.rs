@@ -6,12 +6,14 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
-use super::commit::Built;
+use super::commit::{Built, Held};
 use super::outbox::{Discarded, Queued, budget_left, fill, hour, move_outcome, push, report, take_budget};
-use super::{Settings, State, Store, StoreError, before, millis};
+use super::{Settings, State, Store, StoreError, before, gaps, millis};
 
 /// How often the tables are cut to their bounds.
 const TIDY_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
+/// Windows that are closed in one transaction.
+const CLOSED_AT_ONCE: u64 = 1000;
 
 impl Store {
     /// What is due by time alone: windows that close, events that waited too long. To be called every few seconds,
@@ -20,15 +22,24 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub fn tick(&mut self, now: Timestamp, stopping: bool) -> Result<u64, StoreError> {
-        self.in_transaction(|state, db| {
-            let due = if stopping { Timestamp::MAX } else { before(now, state.dedupe.interval) };
-            let queued = close_windows(db, due, now, state)?;
-            expire(db, now, state.settings)?;
-            if queued > 0 {
-                state.known.clear();
+        let mut all = 0;
+        loop {
+            // Whoever commits a batch waits for no more than so many.
+            let (queued, told) = self.in_transaction(|state, db| {
+                let due = if stopping { Timestamp::MAX } else { before(now, state.dedupe.interval) };
+                let queued = close_windows(db, due, now, state)?;
+                expire(db, now, state.settings)?;
+                let told = gaps::tell(db, now, state.settings)?;
+                if queued > 0 {
+                    state.known.clear();
+                }
+                Ok((queued, told))
+            })?;
+            all += queued + told;
+            if queued < CLOSED_AT_ONCE {
+                return Ok(all);
             }
-            Ok(queued)
-        })
+        }
     }
 
     /// Cuts the tables to their bounds, once in a while.
@@ -46,44 +57,60 @@ impl Store {
     }
 }
 
-/// Queues the last event of each issue that has occurrences which no event told of.
+/// Queues the last event of each issue that has occurrences which no event told of, as far as the outbox and the
+/// hour's budget have room; how many windows were closed.
 fn close_windows(db: &Connection, due: Timestamp, now: Timestamp, state: &State<'_>) -> rusqlite::Result<u64> {
     let limit = state.settings.budget(state.dedupe.report);
-    let mut query = db.prepare_cached(
-        "SELECT id, dsn_key, event_id, body FROM issue JOIN sample ON sample.issue = issue.id
-         WHERE pending > 0 AND held = 1 AND state != 'ignored' AND dsn_key != '' AND ifnull(sent_at, 0) <= ?1
-         LIMIT 1000",
-    )?;
-    let rows = query.query_map([millis(due)], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, Built { event_id: row.get(2)?, body: row.get(3)? }))
-    })?;
-    let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-    let mut queued = 0;
-    for (issue, dsn, event) in rows {
-        if budget_left(db, &dsn, limit, now)? == 0 || fill(db, state.settings)?.is_full {
-            continue;
+    let mut dsns = db.prepare_cached("SELECT DISTINCT dsn_key FROM issue WHERE pending > 0 AND dsn_key != ''")?;
+    let dsns: Vec<String> = dsns.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut fill = fill(db, state.settings)?;
+    let mut closed = 0;
+    for dsn in dsns {
+        let left = budget_left(db, &dsn, limit, now)?.min(CLOSED_AT_ONCE.saturating_sub(closed));
+        for (issue, held, event) in closing(db, &dsn, due, left)? {
+            if fill.is_full {
+                return Ok(closed);
+            }
+            if matches!(push(db, &dsn, Some(issue), &event, now)?, Queued::New) {
+                take_budget(db, &dsn, 1, now)?;
+                move_outcome(db, ("counted", held.reason()), ("queued", ""))?;
+                fill = fill.with(&event, state.settings);
+            }
+            db.prepare_cached("UPDATE issue SET pending = 0, pending_places = NULL, sent_at = ?2 WHERE id = ?1")?
+                .execute(params![issue, millis(now)])?;
+            db.prepare_cached("UPDATE sample SET held = 0 WHERE issue = ?1")?.execute([issue])?;
+            closed += 1;
         }
-        if matches!(push(db, &dsn, Some(issue), &event, now)?, Queued::New) {
-            take_budget(db, &dsn, 1, now)?;
-            move_outcome(db, ("counted", "repeat"), ("queued", ""))?;
-            queued += 1;
-        }
-        db.prepare_cached("UPDATE issue SET pending = 0, pending_places = NULL, sent_at = ?2 WHERE id = ?1")?
-            .execute(params![issue, millis(now)])?;
-        db.prepare_cached("UPDATE sample SET held = 0 WHERE issue = ?1")?.execute([issue])?;
     }
-    Ok(queued)
+    Ok(closed)
+}
+
+/// Issues of a DSN whose windows close, each with its last event and why that was kept back. An issue that somebody
+/// ignored or resolved is silent.
+fn closing(db: &Connection, dsn: &str, due: Timestamp, limit: u64) -> rusqlite::Result<Vec<(i64, Held, Built)>> {
+    let mut query = db.prepare_cached(
+        "SELECT id, held, event_id, body FROM issue JOIN sample ON sample.issue = issue.id
+         WHERE pending > 0 AND held > 0 AND state NOT IN ('ignored', 'resolved') AND dsn_key = ?1
+         AND ifnull(sent_at, 0) <= ?2 LIMIT ?3",
+    )?;
+    let rows = query.query_map(params![dsn, millis(due), limit.cast_signed()], |row| {
+        Ok((row.get(0)?, Held::from_row(row.get(1)?), Built { event_id: row.get(2)?, body: row.get(3)? }))
+    })?;
+    rows.collect()
 }
 
 /// Gives up what waited too long.
 fn expire(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Result<()> {
     let oldest = before(now, SignedDuration::from_hours(24 * i64::from(settings.max_outbox_days)));
     let mut query =
-        db.prepare_cached("DELETE FROM outbox WHERE failed IS NULL AND created_at < ?1 RETURNING dsn_key")?;
-    let dsns: Vec<String> = query.query_map([millis(oldest)], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for dsn in dsns {
+        db.prepare_cached("DELETE FROM outbox WHERE failed IS NULL AND created_at < ?1 RETURNING dsn_key, issue")?;
+    let rows = query.query_map([millis(oldest)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(String, Option<i64>)> = rows.collect::<Result<_, _>>()?;
+    for (dsn, issue) in rows {
         report(db, &dsn, Discarded::CacheOverflow, 1)?;
-        move_outcome(db, ("queued", ""), ("dropped", "expired"))?;
+        if issue.is_some() {
+            move_outcome(db, ("queued", ""), ("dropped", "expired"))?;
+        }
     }
     Ok(())
 }
@@ -94,7 +121,8 @@ fn tidy(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Resul
         .execute([hour(now) - 24 * i64::from(settings.history_days)])?;
     let gone = db
         .prepare_cached(
-            "DELETE FROM issue WHERE id IN (SELECT id FROM issue WHERE pending = 0 OR dsn_key = '' OR state = 'ignored' ORDER BY last_seen
+            "DELETE FROM issue WHERE id IN (SELECT id FROM issue WHERE pending = 0 OR dsn_key = ''
+             OR state IN ('ignored', 'resolved') ORDER BY last_seen
              LIMIT max(0, (SELECT count(*) FROM issue) - ?1))",
         )?
         .execute([settings.max_issues.cast_signed()])?;

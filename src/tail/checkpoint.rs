@@ -1,13 +1,13 @@
 //! How far the agent is in a file, and what became of the bytes before.
 //!
-//! In: nothing. Out: the row that the store keeps for a file. Invariant: a checkpoint stands at the start of the
+//! In: nothing, but the file's size where its lag is asked for. Out: the row that the store keeps for a file. Invariant: a checkpoint stands at the start of the
 //! oldest record that is not complete, so that a record cut by a crash is read again whole.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::FileId;
+use super::{FileId, unix};
 
 /// The place in a file from which it is read on. One a file: `device` and `inode` are the key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub struct Checkpoint {
     pub edge_bytes: u32,
     /// When the file had last been written to, in nanoseconds since 1970.
     pub modified: i64,
+    /// Bytes that the file was seen to have.
+    pub size: u64,
+    /// Since when no path that is wanted leads to the file, in seconds since 1970; 0 while one does.
+    pub missing_since: i64,
     /// The journal's own mark, for input from journald.
     pub cursor: Option<String>,
     /// What became of the file's bytes.
@@ -39,6 +43,12 @@ impl Checkpoint {
     /// Where the parser goes on.
     pub fn position(&self) -> Position {
         Position { offset: self.offset, line: self.line.max(1), streams: self.streams.clone() }
+    }
+
+    /// Bytes of the file that were not yet read, or may have to be read again; none where it is no longer at its path.
+    pub fn lag(&self) -> Option<u64> {
+        let facts = std::fs::metadata(&self.path).ok()?;
+        (unix::place(&facts) == (self.file.device, self.file.inode)).then(|| facts.len().saturating_sub(self.offset))
     }
 }
 

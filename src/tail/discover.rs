@@ -4,29 +4,17 @@
 //! many paths lead to it. Does not read.
 
 use std::collections::HashSet;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
+use super::known::Passed;
 use super::pattern::Pattern;
-use super::rest::{self, Packing};
+use super::rest;
 use super::rotate::{family, prefixes};
 use super::tailed::{Edge, Handle, Tailed};
+use super::walk::Walk;
 use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail, unix};
-
-/// Directories entered in one walk.
-const MAX_DIRECTORIES: usize = 100_000;
-
-/// What a walk through the directories found.
-#[derive(Default)]
-struct Walk {
-    /// Paths that are wanted.
-    found: HashSet<PathBuf>,
-    /// Paths that a rotation may have made.
-    others: Vec<PathBuf>,
-    /// Directories to be watched.
-    directories: HashSet<PathBuf>,
-}
 
 /// What stands at a path.
 pub(super) enum Look {
@@ -41,13 +29,6 @@ pub(super) enum Look {
 }
 
 impl Tail {
-    /// The files that are wanted and there, whether they can be read or not. Begins nothing.
-    pub fn survey(&mut self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = self.walk().found.into_iter().collect();
-        files.sort();
-        files
-    }
-
     /// Looks at everything.
     pub(super) fn scan(&mut self) {
         let Walk { found, others, directories } = self.walk();
@@ -64,6 +45,7 @@ impl Tail {
         } else {
             self.start_up(found, &others);
         }
+        self.forget();
     }
 
     /// The first look: the files that the store knows come first, so that others can be told from their copies.
@@ -100,8 +82,9 @@ impl Tail {
         for missing in self.patterns.all.iter().filter_map(Pattern::literal).filter(|path| !path.exists()) {
             tracing::info!("{}: not there yet; it is read as soon as it is", missing.display());
         }
-        let places = rotated.iter().filter_map(|path| Some(unix::place(&fs::symlink_metadata(path).ok()?)));
-        self.passed = places.filter(|place| !self.by_place.contains_key(place)).collect();
+        let others = rotated.iter().filter_map(|path| fs::symlink_metadata(path).ok());
+        let others = others.map(|metadata| (unix::place(&metadata), Passed::new(&metadata)));
+        self.passed = others.filter(|(place, _)| !self.by_place.contains_key(place)).collect();
         self.started = true;
     }
 
@@ -113,62 +96,6 @@ impl Tail {
                 && file.start.offset == 0
             {
                 file.after = Some(*predecessor);
-            }
-        }
-    }
-
-    fn walk(&mut self) -> Walk {
-        let mut walk = Walk::default();
-        let mut stack: Vec<(PathBuf, usize)> = Vec::new();
-        for pattern in &self.patterns.all {
-            match pattern.literal() {
-                Some(path) if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) => {
-                    stack.push((path.to_owned(), usize::MAX));
-                }
-                Some(_) => stack.push((pattern.base.clone(), 1)),
-                None => stack.push((pattern.base.clone(), pattern.depth.saturating_add(1))),
-            }
-        }
-        while let Some((directory, depth)) = stack.pop() {
-            if !walk.directories.contains(&directory) && walk.directories.len() < MAX_DIRECTORIES {
-                self.enter(&directory, depth, &mut stack, &mut walk);
-            }
-        }
-        walk
-    }
-
-    /// Looks at one directory, and notes the directories in it that are to be entered as deep as `depth` says.
-    fn enter(&mut self, directory: &Path, depth: usize, stack: &mut Vec<(PathBuf, usize)>, walk: &mut Walk) {
-        let Ok(metadata) = fs::metadata(directory) else {
-            // Not there yet: the nearest directory that is there will tell.
-            if let Some(parent) = directory.parent() {
-                stack.push((parent.to_owned(), 0));
-            }
-            return;
-        };
-        let (device, inode) = unix::place(&metadata);
-        // First the watch, then the look: what comes between is told.
-        self.watch.add(directory, inode);
-        walk.directories.insert(directory.to_owned());
-        if depth == 0 {
-            return;
-        }
-        let entries = match fs::read_dir(directory) {
-            Ok(entries) => entries,
-            Err(error) => return self.say_trouble(directory, &error),
-        };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            let Ok(kind) = entry.file_type() else { continue };
-            let leads = kind.is_symlink() && self.settings.follow_symlinks && path.is_dir();
-            if kind.is_dir() || leads {
-                if depth > 1 && !self.patterns.leaves_out(&path) {
-                    stack.push((path, if depth == usize::MAX { depth } else { depth - 1 }));
-                }
-            } else if self.patterns.wants(&path) {
-                walk.found.insert(path);
-            } else if self.is_news(&path, (device, unix::inode(&entry))) {
-                walk.others.push(path);
             }
         }
     }
@@ -288,6 +215,9 @@ impl Tail {
     fn meet(&mut self, path: &Path, target: Option<PathBuf>, metadata: &Metadata) {
         let place = unix::place(metadata);
         let wanted = self.patterns.wants(path);
+        if !wanted && self.is_done(metadata) {
+            return self.see(place);
+        }
         let is_new = wanted || self.is_fresh_rotation(path, metadata);
         if self.own.contains(&place) || !(is_new || self.known.contains_key(&place) || self.may_hold_rest(path)) {
             return;
@@ -348,6 +278,7 @@ impl Tail {
             first: Edge::first(&[]),
             edge: Edge::last(&[]),
             size: metadata.len(),
+            seen: metadata.len(),
             modified: unix::modified(metadata),
             grown: Instant::now(),
             queued: false,
@@ -374,10 +305,10 @@ impl Tail {
             Some(known) => {
                 file.start = known.position();
                 file.ledger = known.ledger.clone();
-                let moved = (known.file.device, known.file.inode) != file.place();
-                file.last = Some(Checkpoint { file: file.id, path: file.path.clone(), ..known });
+                let moved = (known.file.device, known.file.inode) != file.place() || known.missing_since != 0;
+                file.last = Some(Checkpoint { file: file.id, path: file.path.clone(), missing_since: 0, ..known });
                 if moved {
-                    // A copy goes on with its original's place: it is known by its own from now on, read or not.
+                    // A copy goes on with its original's place, or it was missing: its own is known from now on.
                     self.steps.push_front(Step::Skipped(key));
                 }
             }
@@ -393,32 +324,5 @@ impl Tail {
             None => {}
         }
         file.read = file.start.offset;
-    }
-
-    /// Whether the file was made after the agent had last run.
-    fn is_younger_than_the_store(&self, metadata: &Metadata) -> bool {
-        let nanos = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let created = metadata.created().map_or(0, nanos);
-        let files = self.files.values().filter_map(|file| file.last.as_ref());
-        let seen = self.known.values().chain(files).map(|known| known.modified).max();
-        seen.is_some_and(|seen| created > u128::try_from(seen).unwrap_or(0))
-    }
-
-    /// The checkpoint that the file goes on from, if there is one.
-    fn claim(
-        &mut self,
-        file: &File,
-        head: &[u8],
-        place: unix::Place,
-        packing: Option<Packing>,
-        path: &Path,
-    ) -> Option<Checkpoint> {
-        if let Some(known) = self.known.remove(&place) {
-            if packing.is_some() || rest::holds(file, head, &known) {
-                return Some(known);
-            }
-            self.sought.push(known);
-        }
-        self.take_sought(file, head, packing, path)
     }
 }

@@ -7,32 +7,37 @@
 mod checkpoint;
 mod discover;
 mod file_id;
+mod gap;
+mod known;
 mod pattern;
 mod pipe;
 mod rest;
 mod rotate;
 mod settings;
 mod tailed;
+mod turn;
 mod unix;
+mod walk;
 mod watch;
 
 pub use checkpoint::{Checkpoint, Ledger, Position};
 pub use file_id::{FileId, hash};
+pub use gap::{Cause, Gap};
 pub use pattern::PatternError;
 pub use settings::{From, Settings};
 pub use watch::Waker;
 
 use std::cmp::Reverse;
-use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use known::Passed;
 use pattern::Patterns;
 use pipe::Pipe;
-use tailed::{Got, Handle, Tailed};
+use tailed::Tailed;
 use unix::Place;
 use watch::{Changes, Watch};
 
@@ -66,6 +71,10 @@ pub enum Step {
     },
     /// Nothing more comes of this file. It is forgotten at the next step.
     Ended(Key),
+    /// A file that is known is not where it was: its checkpoint says so from now on.
+    Missing(Box<Checkpoint>),
+    /// Something could not be read.
+    Gap(Gap),
     /// Nothing to read until the deadline.
     Quiet,
     /// Someone woke the room.
@@ -103,8 +112,8 @@ pub struct Tail {
     forgotten: Vec<FileId>,
     /// When the files that the store knows had last been written to, by their path before any rotation.
     previous: HashMap<PathBuf, i64>,
-    /// Rotated files that were there before the agent.
-    passed: HashSet<Place>,
+    /// Rotated files that are not read: those that were there before the agent, and those read to their ends.
+    passed: HashMap<Place, Passed>,
     /// Files that this program writes.
     own: Vec<Place>,
     /// Paths of which it was said that they cannot be read.
@@ -153,7 +162,7 @@ impl Tail {
             sought: Vec::new(),
             forgotten: Vec::new(),
             previous: HashMap::new(),
-            passed: HashSet::new(),
+            passed: HashMap::new(),
             own: unix::own_outputs(),
             troubled: HashSet::new(),
             pipes: Vec::new(),
@@ -297,7 +306,12 @@ impl Tail {
         if let Some(pipe) = self.pipes.iter_mut().find(|pipe| pipe.key == key) {
             return pipe.checkpoint(position);
         }
-        self.files.get_mut(&key)?.checkpoint(position)
+        let mut checkpoint = self.files.get_mut(&key)?.checkpoint(position)?;
+        if self.ended.contains(&key) {
+            checkpoint.missing_since = known::seconds();
+            self.files.get_mut(&key)?.last = Some(checkpoint.clone());
+        }
+        Some(checkpoint)
     }
 
     /// Lets the next bytes of `key` begin at `position`, which is not behind what was read, so that its parser can be
@@ -347,129 +361,6 @@ impl Tail {
             }
         }
         woken
-    }
-
-    fn queue(&mut self, key: Key) {
-        if let Some(file) = self.files.get_mut(&key).filter(|file| !file.queued) {
-            file.queued = true;
-            self.ready.push_back(key);
-        }
-    }
-
-    /// A file has its turn.
-    fn turn(&mut self, key: Key, buffer: &mut Vec<u8>) -> Option<Step> {
-        let before = self.files.get(&key)?.after;
-        self.files.get_mut(&key)?.queued = false;
-        if before.and_then(|before| self.files.get(&before)).is_some_and(|before| before.queued) {
-            self.queue(key);
-            return None;
-        }
-        if !self.is_released(key) || !self.is_open(key) {
-            return None;
-        }
-        let limit = self.settings.read_ahead_bytes;
-        let file = self.files.get_mut(&key)?;
-        match file.read(buffer, limit) {
-            Ok(Got::Bytes(range)) => {
-                file.grown = Instant::now();
-                let offset = file.read - range.len() as u64;
-                self.queue(key);
-                Some(Step::Bytes { key, offset, range })
-            }
-            Ok(Got::Nothing) => {
-                if file.is_packed() {
-                    file.handle = None;
-                }
-                if file.away { self.leave(key) } else { None }
-            }
-            Ok(Got::Replaced) => Some(self.replace(key)),
-            Err(error) => {
-                let path = file.path.clone();
-                self.say_trouble(&path, &error);
-                None
-            }
-        }
-    }
-
-    /// Sees to it that `key` has a descriptor; files over the limit are opened in turn.
-    fn is_open(&mut self, key: Key) -> bool {
-        let Some(file) = self.files.get(&key) else { return false };
-        if file.handle.is_some() {
-            return true;
-        }
-        let packing = rest::packing(file.real());
-        let opened = unix::open(file.real(), file.place()).and_then(|handle| match packing {
-            None => Ok(Handle::Plain(handle)),
-            Some(packing) => rest::unpack(handle, packing, file.read).map(Handle::Packed),
-        });
-        match opened {
-            Ok(handle) => {
-                self.opened(key, handle);
-                true
-            }
-            // A compressed file that is still being written.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.find_again(key),
-            Err(error) => {
-                let path = file.path.clone();
-                self.say_trouble(&path, &error);
-                self.again.push(Reverse((Instant::now() + self.settings.poll_interval(), key)));
-                false
-            }
-        }
-    }
-
-    fn opened(&mut self, key: Key, handle: Handle) {
-        let packed = matches!(handle, Handle::Packed(_));
-        let Some(file) = self.files.get_mut(&key) else { return };
-        file.handle = Some(handle);
-        if packed {
-            return;
-        }
-        self.open.push_back(key);
-        while self.open.len() > self.settings.max_open_files.max(1) {
-            let Some(oldest) = self.open.pop_front() else { break };
-            if oldest != key
-                && let Some(file) = self.files.get_mut(&oldest)
-            {
-                file.handle = None;
-            }
-        }
-    }
-
-    /// What a step means for the room itself.
-    fn note(&mut self, step: Step) -> Step {
-        match &step {
-            Step::Ended(key) | Step::Moved { from: key, .. } => self.ended.push(*key),
-            _ => {}
-        }
-        step
-    }
-
-    fn drop_ended(&mut self) {
-        for key in std::mem::take(&mut self.ended) {
-            let Some(file) = self.files.remove(&key) else { continue };
-            if self.by_place.get(&file.place()) == Some(&key) {
-                self.by_place.remove(&file.place());
-            }
-            for path in file.paths() {
-                if self.by_path.get(path) == Some(&key) {
-                    self.by_path.remove(path);
-                }
-            }
-            self.open.retain(|open| *open != key);
-            if let Entry::Occupied(mut family) = self.families.entry(file.family) {
-                family.get_mut().retain(|member| *member != key);
-                if family.get().is_empty() {
-                    family.remove();
-                }
-            }
-            self.parted.retain(|_, parted| *parted != key);
-            if let Some(last) = file.last.filter(|_| !file.replaced) {
-                // It may come back under a name that is wanted.
-                self.known.insert((last.file.device, last.file.inode), last);
-            }
-        }
     }
 
     /// Says once that something cannot be read.

@@ -4,17 +4,15 @@
 //! (its descriptor, its new name, its copy, its compressed copy), once. Does not parse.
 
 use std::cmp::Reverse;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::pattern::is_rotated;
-use super::rest::{self, Packing};
+use super::rest;
 use super::tailed::{Edge, FIRST_BYTES, Handle, Tailed, before};
-use super::{AWAY_INTERVAL, Checkpoint, Key, Step, Tail, hash, unix};
+use super::{AWAY_INTERVAL, Cause, Gap, Key, Step, Tail, hash, unix};
 
-/// So many first bytes tell a file apart of which nothing is settled yet.
-const MIN_HEAD_BYTES: u32 = 16;
 /// Bytes of a copy and its original that are compared at a time.
 const COMPARED_BYTES: usize = 64 * 1024;
 /// A deleted file frees its space when it is closed: it is not kept open for long.
@@ -54,7 +52,8 @@ impl Tail {
         let Some(file) = self.files.get_mut(&key) else { return step };
         file.replaced = true;
         let handle = file.handle.take();
-        let away = file.away;
+        let (away, read, unread) = (file.away, file.read, file.unread());
+        let moved = if let Step::Moved { to, .. } = step { Some(to) } else { None };
         self.open.retain(|open| *open != key);
         if let Some(Handle::Plain(handle)) = handle
             && let Ok(metadata) = handle.metadata()
@@ -66,9 +65,17 @@ impl Tail {
             }
             if let Some(file) = self.files.get_mut(&next) {
                 file.away = away;
+                // A record may begin in the copy and end here.
+                file.after = moved;
             }
             self.opened(next, Handle::Plain(handle));
             self.queue(next);
+            // The copy's place first: without it, this one's would hide that it is a rest.
+            self.steps.extend(moved.into_iter().chain([next]).map(Step::Skipped));
+        }
+        match (moved, unread) {
+            (None, Some(_)) => self.lose(Gap { path, offset: read, bytes: unread, cause: Cause::CutShort }),
+            _ => {}
         }
         step
     }
@@ -79,6 +86,7 @@ impl Tail {
             self.files.iter().filter(|(_, file)| file.copy_of == Some(key)).map(|(key, _)| *key).collect();
         let mut step = None;
         for copy in copies {
+            self.is_open(copy);
             let (Some(mut file), Some(original)) = (self.files.remove(&copy), self.files.get(&key)) else { continue };
             file.copy_of = None;
             match compare(&file, original) {
@@ -103,7 +111,11 @@ impl Tail {
     pub(super) fn is_released(&mut self, key: Key) -> bool {
         let Some(copy) = self.files.get(&key) else { return false };
         let Some(original) = copy.copy_of else { return true };
-        if let Some(of) = self.files.get(&original) {
+        if self.files.contains_key(&original) {
+            if !self.is_open(original) || !self.is_open(key) {
+                return false;
+            }
+            let (Some(copy), Some(of)) = (self.files.get(&key), self.files.get(&original)) else { return false };
             if !of.is_itself() {
                 // It will be found out at its turn, and decide about the copy.
                 self.queue(original);
@@ -144,7 +156,8 @@ impl Tail {
 
     /// Whether `path` is what a rotation made, just now, of a file that is wanted: it came and went between two looks.
     pub(super) fn is_fresh_rotation(&self, path: &Path, metadata: &Metadata) -> bool {
-        if self.passed.contains(&unix::place(metadata)) || self.patterns.leaves_out(path) {
+        let is_passed = self.passed.get(&unix::place(metadata)).is_some_and(|passed| passed.is(metadata));
+        if is_passed || self.patterns.leaves_out(path) {
             return false;
         }
         if self.started {
@@ -156,7 +169,7 @@ impl Tail {
 
     /// Whether a file that is not wanted, and not in the tables, has a name that a rotation makes.
     pub(super) fn is_news(&self, path: &Path, place: unix::Place) -> bool {
-        !self.by_place.contains_key(&place) && !self.passed.contains(&place) && self.is_made_of_wanted(path)
+        !self.by_place.contains_key(&place) && self.is_made_of_wanted(path)
     }
 
     /// Whether a rotation makes the name of `path` of one that is wanted.
@@ -165,80 +178,6 @@ impl Tail {
         let is_base =
             |base: &PathBuf| base.file_name().and_then(|base| base.to_str()).is_some_and(|base| is_rotated(name, base));
         prefixes(path).any(|base| is_base(&base) && self.patterns.wants(&base))
-    }
-
-    /// At the start: files that the store knows and that are not where they were. They may have been renamed.
-    pub(super) fn seek_missing(&mut self) {
-        let mut sought = Vec::new();
-        for known in self.known.values() {
-            let known = known.clone();
-            if known.path.parent().is_some_and(|directory| self.watch.has(directory)) {
-                sought.push(known);
-            }
-        }
-        for known in sought {
-            let place = (known.file.device, known.file.inode);
-            match find_inode(&known.path, place) {
-                Some(path) => self.visit(&path),
-                None => {
-                    self.known.remove(&place);
-                    self.sought.push(known);
-                }
-            }
-        }
-    }
-
-    /// At the start, when all files are known: what was rotated unseen, and where the rest of vanished files is.
-    pub(super) fn seek_rests(&mut self) {
-        let mut rotated = Vec::new();
-        for base in self.previous.keys() {
-            rotated.extend(siblings(base, is_rotated));
-        }
-        for known in &self.sought {
-            rotated.extend(siblings(&known.path, shares_stem));
-        }
-        rotated.sort_by_cached_key(|path| fs::metadata(path).map_or(0, |metadata| unix::modified(&metadata)));
-        rotated.dedup();
-        for path in rotated {
-            self.visit(&path);
-        }
-        for lost in std::mem::take(&mut self.sought) {
-            self.tell_gap(&lost);
-            // As long as its successor is known, nobody asks for it again.
-            let place = (lost.file.device, lost.file.inode);
-            let mut bases = std::iter::once(lost.path.clone()).chain(prefixes(&lost.path));
-            if !self.by_place.contains_key(&place) && bases.any(|base| self.by_path.contains_key(&base)) {
-                self.forgotten.push(lost.file);
-            }
-        }
-    }
-
-    /// Whether `path` may hold the rest of a file that is sought.
-    pub(super) fn may_hold_rest(&self, path: &Path) -> bool {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-        self.sought.iter().any(|known| {
-            known.path.parent() == path.parent()
-                && known.path.file_name().and_then(|base| base.to_str()).is_some_and(|base| shares_stem(name, base))
-        })
-    }
-
-    /// Takes the sought checkpoint that `file` is the rest of.
-    pub(super) fn take_sought(
-        &mut self,
-        file: &File,
-        head: &[u8],
-        packing: Option<Packing>,
-        path: &Path,
-    ) -> Option<Checkpoint> {
-        let found = self.sought.iter().position(|known| {
-            known.path.parent() == path.parent()
-                && (known.offset > 0 || known.file.head_bytes >= MIN_HEAD_BYTES)
-                && match packing {
-                    None => rest::holds(file, head, known),
-                    Some(packing) => rest::holds_packed(file, packing, head, known),
-                }
-        })?;
-        Some(self.sought.swap_remove(found))
     }
 
     /// The file of `key` is not at its path, and is not open: looks for its new name, or for its compressed rest.
@@ -256,18 +195,15 @@ impl Tail {
         let mut sought = file.last.clone().unwrap_or_default();
         (sought.file, sought.path, sought.offset) = (file.id, path.clone(), file.read);
         (sought.edge, sought.edge_bytes) = (hash(file.edge.bytes()), file.edge.bytes().len() as u32);
-        let (unread, last_key) = (file.size > file.read, self.last_key);
+        let (unread, last_key) = (file.unread(), self.last_key);
         self.sought.push(sought.clone());
         for sibling in siblings(&path, shares_stem) {
             self.visit(&sibling);
         }
         if self.sought.iter().any(|other| other.file == sought.file) {
             self.sought.retain(|other| other.file != sought.file);
-            if unread {
-                self.tell_gap(&sought);
-                if let Some(file) = self.files.get_mut(&key) {
-                    file.ledger.gaps += 1;
-                }
+            if let Some(unread) = unread {
+                self.lose(Gap { path, offset: sought.offset, bytes: Some(unread), cause: Cause::Vanished });
             }
             let step = self.settle(key).unwrap_or(Step::Ended(key));
             self.steps.push_back(step);
@@ -276,25 +212,19 @@ impl Tail {
         }
         false
     }
-
-    fn tell_gap(&mut self, lost: &Checkpoint) {
-        tracing::warn!(
-            "{}: gone or cut short behind byte {}: what was written there later, if anything, could not be read",
-            lost.path.display(),
-            lost.offset
-        );
-        if let Some(file) = self.by_path.get(&lost.path).and_then(|key| self.files.get_mut(key)) {
-            file.ledger.gaps += 1;
-        }
-    }
 }
 
 /// How many bytes `copy` holds, if they are the first ones of what `original` holds now. Each is compared once: logs of
 /// one writer can be alike at both ends and differ between.
 fn common_bytes(copy: &Tailed, original: &Tailed) -> Option<u64> {
     let mut same = copy.same;
-    let (Some(Handle::Plain(copy)), Some(Handle::Plain(original))) = (&copy.handle, &original.handle) else {
-        return Some(same);
+    let (copy, original) = match (&copy.handle, &original.handle) {
+        (Some(Handle::Plain(copy)), Some(Handle::Plain(original))) => (copy, original),
+        // Its bytes come in order only: the first ones must do.
+        (Some(Handle::Packed(_)), Some(Handle::Plain(original))) => {
+            return copy.id.begins(&rest::head(original, None)).then_some(same);
+        }
+        _ => return Some(same),
     };
     let (mut piece, mut other) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
     loop {
@@ -384,8 +314,13 @@ pub(super) fn family(path: &Path) -> PathBuf {
     path.with_file_name(name.split('.').next().unwrap_or(name))
 }
 
+/// The beginning of a path's name, up to the first dot.
+pub(super) fn stem(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()?.split('.').next().filter(|stem| !stem.is_empty())
+}
+
 /// Whether two names begin alike, up to the first dot: `app.log` and `app.log.2.gz`, `app.1.log`.
-fn shares_stem(name: &str, base: &str) -> bool {
+pub(super) fn shares_stem(name: &str, base: &str) -> bool {
     let stem = base.split('.').next().unwrap_or(base);
     name != base && !stem.is_empty() && name.starts_with(stem)
 }

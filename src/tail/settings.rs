@@ -33,6 +33,10 @@ pub struct Settings {
     pub unended_timeout_ms: u64,
     /// A file that was rotated away is closed when nothing comes for so long.
     pub rotated_timeout_ms: u64,
+    /// Days for which it is remembered how far a file was read that is not there any more.
+    pub missing_days: u16,
+    /// Files that are not there any more and are remembered, at most: the longest gone are forgotten first.
+    pub max_missing_files: usize,
     /// How often directories are looked at anyway, besides the system's notices.
     pub rescan_interval_ms: u64,
     /// How often directories are looked at where the system gives no notices.
@@ -66,6 +70,8 @@ impl Default for Settings {
             idle_timeout_ms: 1_000,
             unended_timeout_ms: 10_000,
             rotated_timeout_ms: 30_000,
+            missing_days: 30,
+            max_missing_files: 20_000,
             rescan_interval_ms: 30_000,
             poll_interval_ms: 1_000,
             poll: false,

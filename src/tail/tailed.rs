@@ -92,6 +92,8 @@ pub(super) struct Tailed {
     pub edge: Edge<EDGE_BYTES>,
     /// Size and time of the last look.
     pub size: u64,
+    /// The most bytes that it was seen to hold.
+    pub seen: u64,
     pub modified: i64,
     /// When it last had something new.
     pub grown: Instant,
@@ -145,7 +147,13 @@ impl Tailed {
         let (size, modified) = (metadata.len(), unix::modified(metadata));
         let changed = size != self.size || modified != self.modified;
         (self.size, self.modified) = (size, modified);
+        self.seen = self.seen.max(size);
         changed || size != self.read
+    }
+
+    /// Bytes that it was seen to hold and that were not read, if there are any.
+    pub(super) fn unread(&self) -> Option<u64> {
+        self.seen.checked_sub(self.read).filter(|unread| *unread > 0)
     }
 
     /// Reads at most `limit` new bytes into `buffer`.
@@ -309,6 +317,8 @@ impl Tailed {
             edge: hash(&edge),
             edge_bytes: edge.len() as u32,
             modified: self.modified,
+            size: self.seen.max(self.read),
+            missing_since: 0,
             cursor: None,
             ledger: self.ledger.clone(),
         };

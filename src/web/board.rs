@@ -112,7 +112,7 @@ fn table(body: &mut Part, asked: &Asked, rows: &[IssueRow], hours: &[[u64; 24]],
         body.raw("</td><td data-label=\"Last 24 hours\">").chart(hours);
         body.raw("</td><td data-label=\"First seen\">").ago(row.first_seen, now);
         body.raw("</td><td data-label=\"Last seen\">").ago(row.last_seen, now);
-        body.raw("</td><td data-label=\"State\">").raw(row.state.as_str()).raw("</td></tr>");
+        body.raw("</td><td data-label=\"State\">").state(row.state).raw("</td></tr>");
     }
     body.raw("</tbody></table>");
 }

@@ -5,6 +5,8 @@
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
+use crate::issue::State;
+
 /// A page, or a part of one.
 #[derive(Default)]
 pub(super) struct Part(String);
@@ -38,6 +40,12 @@ impl Part {
     pub fn number(&mut self, number: u64) -> &mut Part {
         self.0.push_str(&number.to_string());
         self
+    }
+
+    /// An issue's state.
+    pub fn state(&mut self, state: State) -> &mut Part {
+        let word = state.as_str();
+        self.raw("<span class=\"state ").raw(word).raw("\">").raw(word).raw("</span>")
     }
 
     /// How long ago, with the time itself.

@@ -33,7 +33,7 @@ fn head(body: &mut Part, issue: &IssuePage, now: Timestamp) {
     body.raw("</dd></div><div><dt>Users</dt><dd>").number(row.users);
     body.raw("</dd></div><div><dt>First seen</dt><dd>").ago(row.first_seen, now);
     body.raw("</dd></div><div><dt>Last seen</dt><dd>").ago(row.last_seen, now);
-    body.raw("</dd></div><div><dt>State</dt><dd>").raw(row.state.as_str());
+    body.raw("</dd></div><div><dt>State</dt><dd>").state(row.state);
     body.raw("</dd></div><div><dt>Category</dt><dd>").text(&row.category);
     body.raw("</dd></div><div><dt>Sent</dt><dd>").number(row.sent).raw("</dd></div></dl>");
     body.raw("<h2>Last 24 hours</h2>").chart(&issue.hours);

@@ -61,7 +61,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// `store` is a connection of the page's own; `ready` says whether the agent reads and sends; who asks shows
+    /// `store` is a connection of the page's own; `ready` says whether the agent reads; who asks shows
     /// `token`, where there is one.
     pub fn new(store: Store, counters: Arc<Counters>, ready: Arc<AtomicBool>, token: Option<String>) -> Web {
         Web { store: Mutex::new(store), counters, ready, token }
@@ -179,11 +179,15 @@ async fn healthy(State(web): State<Arc<Web>>) -> Response {
     }
 }
 
+/// Ready is an agent whose store answers and who reads. One that Sentry does not answer stays so: events wait, and the
+/// application beside it is not to be taken out of service for that.
 async fn ready(State(web): State<Arc<Web>>) -> Response {
-    if web.ready.load(Ordering::Relaxed) {
-        return "ready\n".into_response();
+    let reads = web.ready.load(Ordering::Relaxed);
+    match ask(web, |store| store.fill()).await {
+        Ok(_) if reads => "ready\n".into_response(),
+        Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the inputs are not read\n").into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store does not answer\n").into_response(),
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
 }
 
 async fn show_board(State(web): State<Arc<Web>>, query: Query<board::Asked>) -> Response {
@@ -206,11 +210,11 @@ async fn show_issue(State(web): State<Arc<Web>>, Path(id): Path<String>) -> Resp
 
 async fn show_numbers(State(web): State<Arc<Web>>) -> Response {
     let now = Timestamp::now();
-    let counters = Arc::clone(&web.counters);
+    let (counters, is_ready) = (Arc::clone(&web.counters), web.ready.load(Ordering::Relaxed));
     match ask(web, move |store| store.status(now)).await {
         Ok(status) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            (kind, numbers::text(&status, &counters)).into_response()
+            (kind, numbers::text(&status, &counters, is_ready, now)).into_response()
         }
         Err(response) => response,
     }

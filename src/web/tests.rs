@@ -1,10 +1,13 @@
 //! The page over a real socket.
 
 use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
+use crate::store::Status;
+use crate::tail::{Checkpoint, FileId, Ledger};
 
 /// Serves an empty store, asks once, and returns the answer as it comes.
 fn get(token: Option<&str>, request: &str) -> String {
@@ -75,4 +78,46 @@ fn it_does_not_listen_to_the_world_without_a_token() {
         error.to_string(),
         "--listen 0.0.0.0:0: reaches beyond this machine; give --listen-token-file too, or listen on 127.0.0.1"
     );
+}
+
+#[test]
+fn ready_is_who_reads_and_has_a_store() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    let store = Store::open_shared(dir.path()).unwrap();
+    let reads = Arc::new(AtomicBool::new(true));
+    let web = Arc::new(Web::new(store, Arc::default(), Arc::clone(&reads), None));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let asked = || runtime.block_on(ready(State(Arc::clone(&web)))).status();
+    assert_eq!(asked(), StatusCode::OK);
+    reads.store(false, Ordering::Relaxed);
+    assert_eq!(asked(), StatusCode::SERVICE_UNAVAILABLE);
+    reads.store(true, Ordering::Relaxed);
+    let database = rusqlite::Connection::open(dir.path().join("errtail.db")).unwrap();
+    database.execute_batch("DROP TABLE outbox").unwrap();
+    assert_eq!(asked(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[test]
+fn numbers_of_files_are_bounded_and_their_totals_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoints = (0..1000_u64).map(|number| {
+        let path = dir.path().join(format!("{number}.log"));
+        // The lag is that of the file itself, not of one that took its place.
+        let size = if number < 3 { 10 + number } else { 0 };
+        std::fs::write(&path, vec![b'x'; usize::try_from(size).unwrap()]).unwrap();
+        let facts = std::fs::metadata(&path).unwrap();
+        let (device, inode) = (facts.dev(), facts.ino() + u64::from(number == 2));
+        let ledger = Ledger { gaps: 1, bytes_read: 2, ..Ledger::default() };
+        Checkpoint { file: FileId { device, inode, ..FileId::default() }, path, ledger, ..Checkpoint::default() }
+    });
+    let status = Status { checkpoints: checkpoints.collect(), ..Status::default() };
+    let text = numbers::text(&status, &Counters::default(), true, Timestamp::now());
+    let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).collect::<Vec<_>>();
+    assert_eq!(lines("errtail_file_gaps_total{").len(), 200);
+    for (name, value) in [("files", 1000), ("lag_bytes", 21), ("gaps_total", 1000), ("read_bytes_total", 2000)] {
+        assert_eq!(lines(&format!("errtail_{name} ")), [format!("errtail_{name} {value}")]);
+    }
+    let lags = lines("errtail_file_lag_bytes{");
+    assert!(lags[0].ends_with("/1.log\"} 11") && lags[1].ends_with("/0.log\"} 10"), "{:?}", &lags[..3]);
 }

@@ -1,7 +1,7 @@
 //! The real binary, killed at random moments while writers append and rotate and the receiver fails.
 //!
 //! In: `ERRTAIL_CRASH_KILLS` (default 8) and `ERRTAIL_CRASH_SEED` (default 1). Out: a failure where a written error did
-//! not arrive, or arrived under two event ids. Nothing of the agent is replaced: real files, real store, real HTTP.
+//! not arrive, or arrived under two event ids, or where a storm of one error costs more than a few events. Nothing of the agent is replaced: real files, real store, real HTTP.
 
 #[cfg(test)]
 mod idle;
@@ -9,5 +9,7 @@ mod idle;
 mod kills;
 #[cfg(test)]
 mod receiver;
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod writer;

@@ -1,6 +1,7 @@
 //! A receiver of envelopes that fails in every way: answers 429 and 500, hangs, takes an event and loses the answer.
 //!
-//! In: HTTP requests on a loopback port. Out: the event ids under which each marker came. Invariant: an event counts
+//! In: HTTP requests on a loopback port. Out: the event ids under which each marker came, and how many occurrences the
+//! events tell of. Invariant: an event counts
 //! as taken when it was answered with 200, or its answer was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ pub struct Receiver {
 struct Shared {
     /// Event ids by marker.
     taken: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    /// Occurrences that each event stands for, by its id.
+    occurrences: Mutex<BTreeMap<String, u64>>,
     answers: Mutex<BTreeMap<&'static str, usize>>,
 }
 
@@ -53,6 +56,13 @@ impl Receiver {
     pub fn ids_of_markers(&self) -> BTreeMap<String, usize> {
         let taken = self.shared.taken.lock().unwrap();
         taken.iter().map(|(marker, ids)| (marker.clone(), ids.len())).collect()
+    }
+
+    /// Requests, events, and the occurrences that those stand for.
+    pub fn told(&self) -> (usize, usize, u64) {
+        let occurrences = self.shared.occurrences.lock().unwrap();
+        let requests = self.shared.answers.lock().unwrap().values().sum();
+        (requests, occurrences.len(), occurrences.values().sum())
     }
 
     pub fn tally(&self) -> String {
@@ -123,6 +133,8 @@ fn take(envelope: &[u8], shared: &Shared) {
         let Ok(event) = serde_json::from_slice::<Value>(line) else { continue };
         let Some(values) = event.pointer("/exception/values").and_then(Value::as_array) else { continue };
         let id = event["event_id"].as_str().unwrap_or_default().to_owned();
+        let occurrences = event["extra"]["repeats.occurrences"].as_u64().unwrap_or(0);
+        shared.occurrences.lock().unwrap().insert(id.clone(), occurrences);
         for value in values {
             let text = value["value"].as_str().unwrap_or_default();
             if let Some(at) = text.find("m-") {

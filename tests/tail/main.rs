@@ -4,6 +4,8 @@
 //! `Reader` stands in for the parser, whose records are lines here.
 
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod reader;

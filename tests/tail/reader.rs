@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use errtail::tail::{Checkpoint, Key, Position, Settings, Step, Tail};
+use errtail::tail::{Checkpoint, Gap, Key, Position, Settings, Step, Tail};
 use tempfile::TempDir;
 
 /// The lines of one file that have no end yet.
@@ -24,6 +24,7 @@ struct Open {
 #[derive(Default, Clone)]
 pub struct Committed {
     pub lines: Vec<String>,
+    pub gaps: Vec<Gap>,
     pub checkpoints: HashMap<(u64, u64), Checkpoint>,
 }
 
@@ -144,6 +145,9 @@ impl Reader {
                 }
                 self.keep(key);
             }
+            Step::Skipped(key) if self.open.contains_key(&key) => self.keep(key),
+            Step::Missing(checkpoint) => self.put(*checkpoint),
+            Step::Gap(gap) => self.pending.gaps.push(gap),
             Step::Skipped(key) => {
                 let position = self.tail.start(key);
                 if let Some(checkpoint) = self.tail.checkpoint(key, position) {
@@ -186,7 +190,11 @@ impl Reader {
     /// Lines and checkpoints together.
     pub fn commit(&mut self) {
         self.committed.lines.append(&mut self.pending.lines);
+        self.committed.gaps.append(&mut self.pending.gaps);
         self.committed.checkpoints.extend(self.pending.checkpoints.drain());
+        for file in self.tail.take_forgotten() {
+            self.committed.checkpoints.remove(&(file.device, file.inode));
+        }
     }
 
     /// The agent dies: what was not committed never was.

@@ -19,10 +19,13 @@ pub(super) fn parse(lines: &[&str], anchor: usize, has_header: bool) -> Option<F
     let mut at = start;
     while let Some(line) = lines.get(at) {
         if !block.take(line) {
-            let blank = line.trim().is_empty() && lines.get(at + 1).is_some_and(|next| label(next).is_some());
-            if !blank {
-                break;
+            let next = lines[at..].iter().position(|line| !line.trim().is_empty()).map(|blanks| at + blanks);
+            let goes_on = next.filter(|next| *next > at && (label(lines[*next]).is_some() || is_nested(lines[*next])));
+            match goes_on {
+                Some(next) => at = next,
+                None => break,
             }
+            continue;
         }
         at += 1;
         if !line.trim().is_empty() {
@@ -73,6 +76,10 @@ impl Block {
             self.begin(field, value);
             return true;
         }
+        if is_nested(text) {
+            self.begin(Field::Inner, "");
+            return true;
+        }
         match (self.field, line::piece(text)) {
             (_, line::Piece::Rethrow | line::Piece::EndOfInner) => true,
             (Some(Field::Message), _) if !is_rule(text) => {
@@ -105,8 +112,9 @@ impl Block {
                 self.push(exception);
             }
             Field::Message => {
-                let again =
-                    self.exceptions.last().is_none_or(|last| !last.message.is_empty() || !last.frames.is_empty());
+                // A message may stand below the frames of the type that it belongs to.
+                let named = |last: &Exception| last.frames.is_empty() || !last.kind.is_empty();
+                let again = self.exceptions.last().is_none_or(|last| !last.message.is_empty() || !named(last));
                 if again || self.inner {
                     self.push(Exception::default());
                 }
@@ -184,11 +192,12 @@ impl Block {
 /// The topmost label of the block around `anchor`; none when there are too few labels to make one.
 fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
     let (mut top, mut said, mut stack) = (None, false, false);
-    // A type's and a message's label may stand right above the frames.
-    if let Some(above) = anchor.checked_sub(2)
-        && let [Some((Field::Kind, _)), Some((Field::Message, _))] = [label(lines[above]), label(lines[above + 1])]
-    {
-        return Some(above);
+    // A type's and a message's label may stand right above the frames, and the source's below them.
+    let labels = lines[..anchor].iter().rev().take(3).map(|line| label(line).map(|(field, _)| field));
+    match labels.collect::<Vec<_>>().as_slice() {
+        [Some(Field::Message), Some(Field::Kind), ..] => return Some(anchor - 2),
+        [Some(Field::Other), Some(Field::Message), Some(Field::Kind)] => return Some(anchor - 3),
+        _ => {}
     }
     for at in (anchor.saturating_sub(LINES_ABOVE)..=anchor).rev() {
         match label(lines[at]) {
@@ -209,6 +218,12 @@ fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
         }
     }
     top.filter(|_| said && stack)
+}
+
+// Nested Exception
+/// A heading above the cause's own labels.
+fn is_nested(text: &str) -> bool {
+    matches!(text.trim(), "Nested Exception" | "Inner Exception")
 }
 
 // Exception Type: Shop.CartException · StackTrace:    at … · InnerException: (none)

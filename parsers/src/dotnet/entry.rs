@@ -3,17 +3,24 @@
 //! In: the entry's lines. Out: header facts, `message`, `fields`. Invariant: `begins` holds for each line that `header`
 //! takes. Does not read exceptions.
 
+use super::layout;
 use crate::header::{self, Header};
 use crate::record::{Level, Record, Trace};
 use crate::time;
 
 /// The header forms that only .NET's loggers print.
 pub(crate) fn header(line: &str) -> Option<Header> {
-    console(line).or_else(|| systemd(line)).or_else(|| category_first(line)).or_else(|| pipes(line))
+    let usual = console(line).or_else(|| systemd(line)).or_else(|| category_first(line)).or_else(|| pipes(line));
+    usual.or_else(|| layout::header(line))
 }
 
-/// Whether a line begins an entry whose first word is a category: `Shop.Cart: Error: …`; cheap.
+/// Whether a line begins an entry that only .NET's loggers print; cheap.
 pub(crate) fn begins(line: &[u8]) -> bool {
+    layout::begins(line) || begins_with_category(line)
+}
+
+/// Whether the first word is a category: `Shop.Cart: Error: …`.
+fn begins_with_category(line: &[u8]) -> bool {
     let name = line.iter().take(200).take_while(|c| c.is_ascii_alphanumeric() || b"._+`".contains(c)).count();
     let rest = &line[name..];
     let rest = rest.strip_prefix(b": ").or_else(|| rest.strip_prefix(b" ")).unwrap_or(b"");
@@ -108,7 +115,7 @@ fn category(text: &str) -> Option<(&str, &str)> {
 
 // Shop.Cart Error: 4001 : message (TraceSource) · Shop.Cart: Error: message (the debug provider)
 fn category_first(line: &str) -> Option<Header> {
-    if !begins(line.as_bytes()) {
+    if !begins_with_category(line.as_bytes()) {
         return None;
     }
     let end = line.find([':', ' '])?;
@@ -141,6 +148,13 @@ fn pipes(line: &str) -> Option<Header> {
         if level.is_some() {
             break;
         }
+    }
+    // A thread's number may stand before the logger.
+    if let Some((word, after)) = rest.split_once('|')
+        && !word.trim().is_empty()
+        && word.trim().bytes().all(|c| c.is_ascii_digit())
+    {
+        rest = after;
     }
     let mut logger = None;
     if let Some((word, after)) = rest.split_once('|')
@@ -175,11 +189,23 @@ pub(super) fn message(record: &mut Record, lines: &[&str], prefix: &str) {
         }
         text.push_str(trimmed);
     }
-    let text = text.trim().trim_end_matches([' ', '|', '-', ':', '>', '=']).trim_end();
+    const SEPARATORS: [char; 9] = [' ', '|', '-', ':', '>', '=', '"', ',', ';'];
+    let mut text = text.trim().trim_end_matches(SEPARATORS).trim_end();
+    if let Some(above) = text.rfind('\n').map_or(Some(0), |at| Some(at + 1)).filter(|from| is_label(&text[*from..])) {
+        text = text[..above].trim_end();
+    }
     let text = text.strip_prefix("=> ").unwrap_or(text);
     if !text.is_empty() {
         record.message = Some(text.to_owned());
     }
+}
+
+// Cause: · Exception: · [v4.0.0.1]
+/// Whether a line only says that an exception follows, or which release of the program prints it.
+fn is_label(line: &str) -> bool {
+    let release = |inner: &str| inner.starts_with('v') && inner[1..].bytes().all(|c| c.is_ascii_digit() || c == b'.');
+    matches!(line, "Cause" | "Exception" | "Error" | "Exception Details" | "Details" | "Exc level 0")
+        || line.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).is_some_and(release)
 }
 
 // => SpanId:c70095dbb0f3b164, TraceId:eb3bb564f4361f5f… => ConnectionId:0HN => RequestPath:/orders/3 RequestId:0HN:00000001
@@ -211,6 +237,15 @@ pub(super) fn tail(record: &mut Record, text: &str) {
             record.fields.push((key.trim().to_owned(), value.trim().to_owned()));
         }
     }
+}
+
+/// Takes off the quotes of a field between commas: those around it, and the second of each within.
+pub(super) fn unquote(record: &mut Record) {
+    for exception in &mut record.exceptions {
+        let inner = exception.message.replace("\"\"", "\"");
+        exception.message = inner;
+    }
+    record.message = record.message.take().map(|text| text.trim_matches('"').replace("\"\"", "\""));
 }
 
 //     ProcessId=23115

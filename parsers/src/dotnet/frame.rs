@@ -7,41 +7,14 @@
 mod place;
 
 use super::head;
+use crate::line::AT;
 use crate::record::Frame;
 use place::Place;
 
-/// The word before a frame in each translation of the runtime's texts.
-const AT: &[&str] = &[
-    "at ",
-    "bei ",
-    "à ",
-    "en ",
-    "in ",
-    "em ",
-    "bij ",
-    "ved ",
-    "vid ",
-    "kohteessa ",
-    "w ",
-    "v ",
-    "в ",
-    "σε ",
-    "στο ",
-    "konum: ",
-    "a következő helyen: ",
-    "在 ",
-    "於 ",
-    "場所 ",
-    "위치: ",
-    "عند ",
-    "ב- ",
-    "ב-",
-];
-
 /// The words that a text may begin with, by its first byte.
-fn words(text: &str) -> impl Iterator<Item = &'static &'static str> {
+fn words(text: &str) -> impl Iterator<Item = &'static str> {
     let first = text.as_bytes().first().copied().unwrap_or(0);
-    AT.iter().filter(move |at| at.as_bytes()[0] == first)
+    AT.iter().copied().filter(move |at| at.as_bytes()[0] == first)
 }
 
 /// The frame on this line, and the text behind it.
@@ -50,7 +23,7 @@ pub(super) fn frame(line: &str) -> Option<(Frame, &str)> {
     let indented = text.len() < line.len();
     for at in words(text) {
         if let Some(rest) = text.strip_prefix(at) {
-            if !indented && **at != *"at " {
+            if !indented && at != "at " {
                 continue;
             }
             if let Some(found) = call(rest.trim_start()) {
@@ -211,6 +184,7 @@ fn undemystified(name: &str) -> Option<&str> {
     }
     let before = name[..last].trim_end();
     let kind = before.trim_start_matches("async ").trim_start_matches("static ").trim_start_matches("ref ");
+    let kind = kind.trim_start_matches("readonly ");
     let keyword = matches!(
         kind.trim_end_matches("[]").trim_end_matches('?'),
         "async"
@@ -234,6 +208,7 @@ fn undemystified(name: &str) -> Option<&str> {
             | "sbyte"
             | "nint"
             | "static"
+            | "readonly"
     );
     let named = kind.starts_with(|c: char| c.is_uppercase() || c == '(') && words <= 3;
     (keyword || named).then(|| &name[last..])
@@ -241,12 +216,19 @@ fn undemystified(name: &str) -> Option<&str> {
 
 fn is_name(name: &str) -> bool {
     let first = name.chars().next().unwrap_or(' ');
-    (first.is_alphabetic() || "_<.".contains(first))
+    (first.is_alphabetic() || "_<.".contains(first) || is_obfuscated(name))
         && !name.contains(['"', '\'', '\\', '/', ';'])
-        && (!name.contains('=') || name.contains('['))
+        && (!name.contains('=') || name.contains('[') || name.starts_with("#="))
         && !name.contains("->")
-        && !name.contains("::")
+        && (!name.contains("::") || name.contains("DMD<"))
         && (!name.contains(':') || !name.contains(' '))
+}
+
+// #=zQk1d==.#=zT8==(Object #=zPa==) · invisible marks and private characters
+/// Whether an obfuscator made the name of what no program's text begins with.
+fn is_obfuscated(name: &str) -> bool {
+    let invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}');
+    name.starts_with("#=") || name.starts_with(invisible)
 }
 
 /// Whether the text between the parentheses is a list of .NET parameters.
@@ -308,8 +290,20 @@ fn il_offset(text: &str) -> Option<&str> {
     Some(&rest[rest.find([']', '>'])? + 1..])
 }
 
-/// `+ 0x4`
+//    Shop.Cart.Total(Item item) in C:\src\Cart.cs:22 ·    System.Web.UI.Page.HandleError(Exception e) +9
+/// A frame as ASP.NET's error page prints it, without a word in front.
+pub(super) fn on_page(line: &str) -> Option<Frame> {
+    let text = line.strip_prefix("   ").filter(|text| !text.starts_with(' '))?;
+    let (frame, tail) = call(text.trim_end())?;
+    let name = frame.raw.as_deref().unwrap_or("");
+    (tail.is_empty() && (name.contains('.') || name.starts_with("lambda_method"))).then_some(frame)
+}
+
+/// `+ 0x4`, `+104`
 fn native_offset(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix('+').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+        return Some(rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
     let rest = text.strip_prefix("+ 0x")?;
     Some(&rest[rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len())..])
 }
@@ -329,8 +323,8 @@ pub(super) fn split(name: &str) -> (&str, &str) {
             return (&name[..at], &name[at + 1..]);
         }
     }
-    // Unity: `Shop.Cart:Total`.
-    if let Some((module, function)) = name.rsplit_once(':') {
+    // Unity: `Shop.Cart:Total`; but `Ship.DMD<Ship::Awake>` is one name.
+    if let Some((module, function)) = name.rsplit_once(':').filter(|(module, _)| !module.contains('<')) {
         return (module, function);
     }
     let dots = dots(name);

@@ -81,7 +81,21 @@ pub(super) fn at_start(text: &str) -> Option<Head<'_>> {
     } else {
         return None;
     };
+    if is_label(kind, message) {
+        return None;
+    }
     Some(Head { kind, code, message, strong })
+}
+
+// Exception: System.NullReferenceException: Object reference not set · InnerException: it failed
+/// Whether a word that could be a type's name only announces one.
+fn is_label(kind: &str, message: &str) -> bool {
+    let named = |text: &str| {
+        let name = &text[..text.find([':', ' ']).unwrap_or(text.len())];
+        is_strong(name) && name.contains('.') && type_length(name) == Some(name.len())
+    };
+    kind == "InnerException"
+        || matches!(kind, "Exception" | "Error" | "LogRecord.Exception") && named(message.trim_start())
 }
 
 /// The first head inside of `text` whose name says that it is an exception, and where it begins.
@@ -89,7 +103,8 @@ pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let edge = at == 0 || matches!(bytes[at - 1], b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[');
+        let edge =
+            at == 0 || matches!(bytes[at - 1], b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[' | b';' | b',');
         if edge
             && (bytes[at].is_ascii_alphabetic() || bytes[at] >= 0x80 || bytes[at] == b'_')
             && text.is_char_boundary(at)

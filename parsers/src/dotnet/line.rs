@@ -158,10 +158,14 @@ fn separator(line: &str) -> Option<Piece<'_>> {
     by_words(text).or_else(|| (words > 5 || !text.is_ascii()).then(by_indent))
 }
 
-// --- inner --- · Inner exception: Shop.StockException: none left · ---- Inner Exception ----
+// --- inner --- · Inner exception: Shop.StockException: none left · ---- Inner Exception ---- · Exc level 1: Shop.StockException: …
 /// What stands behind a logger's own words for a cause; empty where the cause is on the next line.
 pub(super) fn inner_marker(text: &str) -> Option<&str> {
     let text = text.trim_start_matches(['-', '=', '*', '[', '>', ' ', '|']);
+    if let Some((level, rest)) = text.strip_prefix("Exc level ").and_then(|rest| rest.split_once(": ")) {
+        let deeper = level.parse::<u32>().is_ok_and(|level| level > 0);
+        return (deeper && head::at_start(rest).is_some()).then_some(rest);
+    }
     let word = ["inner exception", "innerexception", "inner", "nested exception", "caused by"]
         .iter()
         .find(|word| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))?;

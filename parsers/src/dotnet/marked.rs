@@ -6,8 +6,9 @@
 use std::cell::RefCell;
 
 use super::in_app;
+use crate::frames::Frames;
 use crate::memo::Memo;
-use crate::record::{Exception, Frames};
+use crate::record::Exception;
 
 /// The frames of a chain, before and after. Those before are kept so that nothing else gets their addresses.
 struct Marked {

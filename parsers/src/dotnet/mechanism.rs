@@ -3,7 +3,7 @@
 //! In: a record. Out: its `mechanism`, where the text tells. Invariant: names are those of the table in `dotnet.rs`.
 //! Does not judge: most reports say nothing of whether the application caught the exception afterwards.
 
-use crate::record::Record;
+use crate::record::{Before, Record};
 
 /// Loggers, by the beginning of their name.
 const LOGGERS: &[(&str, &str, Option<bool>)] = &[
@@ -53,11 +53,17 @@ const MESSAGES: &[(&str, &str, Option<bool>)] = &[
     ("AppDomain unhandled exception", "dotnet.unhandled_handler", Some(false)),
     ("An exception occurred while iterating over the results of a query for context type", "efcore", None),
     ("An exception occurred in the database while saving changes for context type", "efcore", None),
+    ("UnhandledExceptionEventArgs", "dotnet.unhandled_handler", Some(false)),
+    ("Unhandled exception rendering component", "aspnetcore.blazor_circuit", Some(false)),
+    ("Failed to invoke hub method", "aspnetcore.signalr", Some(false)),
+    ("Exception while executing function", "webjobs", Some(false)),
+    ("Job threw an unhandled exception", "quartz", Some(false)),
     ("An error occurred using the connection to database", "efcore", None),
     ("HTTP request failed after", "httpclient", None),
     ("Failed to process the job", "hangfire", Some(false)),
     ("R-FAULT", "masstransit", None),
     ("S-FAULT", "masstransit", None),
+    ("T-FAULT", "masstransit", None),
     ("R-RETRY", "masstransit", None),
     ("Unhandled exception in circuit", "aspnetcore.blazor_circuit", Some(false)),
     ("Failed executing the function", "webjobs", Some(false)),
@@ -65,8 +71,11 @@ const MESSAGES: &[(&str, &str, Option<bool>)] = &[
     ("threw an unhandled exception", "aspnetcore.health_checks", Some(false)),
 ];
 
+/// How many lines before a record may say who runs the program.
+const LINES_BEFORE: usize = 4;
+
 /// Sets the mechanism of a record that has none.
-pub(super) fn complete(record: &mut Record) {
+pub(super) fn complete(record: &mut Record, before: &Before) {
     if record.mechanism.is_some() {
         return;
     }
@@ -79,6 +88,18 @@ pub(super) fn complete(record: &mut Record) {
         (Some(found), _) | (None, Some(found)) => Some((found.1, found.2)),
         _ if outer == "System.Web.HttpUnhandledException" => Some(("aspnet.application_error", Some(false))),
         _ if message.starts_with("HTTP ") && message.contains(" responded ") => Some(("request_logging", None)),
+        // The functions host's console prints each line as an entry of its own.
+        _ if message.is_empty()
+            && before
+                .lines()
+                .iter()
+                .rev()
+                .take(LINES_BEFORE)
+                .any(|line| line.contains("Exception while executing function")) =>
+        {
+            Some(("webjobs", Some(false)))
+        }
+        _ if outer == "Quartz.SchedulerException" => Some(("quartz", Some(false))),
         _ if message.to_ascii_lowercase().starts_with("unhandled ") => Some(("global_handler", None)),
         _ => None,
     };

@@ -84,6 +84,8 @@ struct Reader<'a> {
     quoted: bool,
     /// Inside of Quartz's `[See nested exception: …]`, which prints the cause again.
     nested: bool,
+    /// Behind a label that announces the stack a second time.
+    printed_again: bool,
     /// Whether lines of others may stand between: a crash goes to another stream than the log.
     woven: bool,
     /// The next line that belongs to a trace, once it was looked for; the number of lines when there is none.
@@ -103,6 +105,7 @@ impl<'a> Reader<'a> {
             stack: Vec::new(),
             quoted: false,
             nested: false,
+            printed_again: false,
             woven: false,
             next_trace: None,
             trace: Trace { end: at, ..Trace::default() },
@@ -177,6 +180,8 @@ impl<'a> Reader<'a> {
         while self.lines.get(next).is_some_and(|line| line.trim().is_empty()) {
             next += 1;
         }
+        // What is queued is the blank line itself.
+        self.queue.clear();
         let in_message = self.stack.last().is_some_and(|open| open.in_message);
         let goes_on = if in_message {
             self.trace_follows(next)
@@ -202,7 +207,7 @@ impl<'a> Reader<'a> {
             Piece::Frame(frame, tail) => {
                 let Some(open) = self.stack.last_mut() else { return false };
                 open.in_message = false;
-                if let Some(exception) = self.trace.exceptions.get_mut(open.index) {
+                if let Some(exception) = self.trace.exceptions.get_mut(open.index).filter(|_| !self.printed_again) {
                     exception.frames.push(frame);
                 }
                 self.behind_frame(tail)
@@ -250,6 +255,12 @@ impl<'a> Reader<'a> {
         let Some(open) = self.stack.last_mut() else { return false };
         if is_label(trimmed) {
             open.in_message = false;
+            let open = open.index;
+            self.printed_again = self.trace.exceptions.get(open).is_some_and(|exception| !exception.frames.is_empty());
+            return true;
+        }
+        // RimWorld's number of a trace.
+        if open.in_message && trimmed.starts_with("[Ref ") && trimmed.ends_with(']') {
             return true;
         }
         if open.in_message {

@@ -5,12 +5,12 @@
 
 use super::{head, line, near, record, trace};
 use crate::assemble::Found;
-use crate::record::{Exception, Record, Request, User};
+use crate::record::{Exception, Level, Record, Request, User};
 use crate::{header, time};
 
 /// Whether a line begins such an event; cheap.
 pub(crate) fn begins(line: &[u8]) -> bool {
-    [&b"<log4net:event "[..], b"<log4j:event ", b"<nlog:event ", b"<event ", b"<error "]
+    [&b"<log4net:event "[..], b"<log4j:event ", b"<nlog:event ", b"<event ", b"<error ", b"<Event>", b"<Event "]
         .iter()
         .any(|tag| line.starts_with(tag))
 }
@@ -21,15 +21,23 @@ pub(super) fn parse(lines: &[&str]) -> Option<Found> {
     if !begins(first.as_bytes()) {
         return None;
     }
-    let name = first[1..].split(' ').next()?;
+    let name = first[1..].split([' ', '>']).next()?;
     let closing = format!("</{name}>");
     let last =
         lines.iter().position(|line| line.contains(&closing) || name == "error" && line.trim_end().ends_with("/>"))?;
     let text = lines[..=last].join("\n");
     let tag = &text[..text.find('>')?];
+    if name == "Event" {
+        return windows(&text, last + 1);
+    }
     let printed =
         element(&text, "exception").or_else(|| element(&text, "throwable")).or_else(|| attribute(tag, "detail"));
-    let exceptions = exceptions(&printed?)?;
+    let message = element(&text, "message");
+    // A layout may print the exception behind the message.
+    let (exceptions, message) = match printed {
+        Some(printed) => (exceptions(&printed)?, message),
+        None => in_message(&message?)?,
+    };
     let mut record = record(exceptions);
     record.format = if name == "error" { "elmah" } else { "log4net" }.to_owned();
     record.logger = attribute(tag, "logger");
@@ -39,7 +47,7 @@ pub(super) fn parse(lines: &[&str]) -> Option<Found> {
         Ok(millis) => time::from_epoch(millis),
         Err(_) => time::at_start(&stamp)?.value,
     });
-    record.message = element(&text, "message");
+    record.message = message;
     let facts = ["thread", "domain", "host", "application", "source"];
     record.fields = facts.iter().filter_map(|key| Some(((*key).to_owned(), attribute(tag, key)?))).collect();
     properties(&mut record, &text);
@@ -47,6 +55,40 @@ pub(super) fn parse(lines: &[&str]) -> Option<Found> {
         elmah(&mut record, tag, &text);
     }
     Some(Found { record, lines: 0..last + 1, has_header: true })
+}
+
+// <Event><System><Provider Name=".NET Runtime"/>…<TimeCreated SystemTime="…"/></System><EventData><Data>…</Data>…
+/// An event of Windows' log, as its viewer or Azure's `eventlog.xml` writes it.
+fn windows(text: &str, end: usize) -> Option<Found> {
+    let data = element(text, "Data")?;
+    let lines: Vec<&str> = data.lines().collect();
+    let hit = lines.iter().position(|line| line::is_trace(line))?;
+    let Found { mut record, .. } = super::parse(&lines, hit, None)?;
+    let said = |name: &str, key: &str| {
+        let from = text.find(&format!("<{name} "))?;
+        attribute(&text[from..from + text[from..].find('>')?].replace('\'', "\""), key)
+    };
+    record.timestamp = record.timestamp.or_else(|| time::at_start(&said("TimeCreated", "SystemTime")?)?.value);
+    let level = match element(text, "Level").as_deref() {
+        Some("1") => Some(Level::Critical),
+        Some("2") => Some(Level::Error),
+        Some("3") => Some(Level::Warning),
+        Some("0" | "4") => Some(Level::Info),
+        _ => None,
+    };
+    record.level = record.level.or(level);
+    record.logger = record.logger.or_else(|| said("Provider", "Name"));
+    record.fields.extend(element(text, "Computer").map(|name| ("host".to_owned(), name)));
+    Some(Found { record, lines: 0..end, has_header: true })
+}
+
+/// The exception that a message ends with, and the message before it.
+fn in_message(message: &str) -> Option<(Vec<Exception>, Option<String>)> {
+    let lines: Vec<&str> = message.lines().collect();
+    let hit = lines.iter().position(|line| line::is_trace(line))?;
+    let record = super::parse(&lines, hit, None)?.record;
+    let own = record.message.filter(|message| !message.is_empty());
+    Some((record.exceptions, own))
 }
 
 fn exceptions(printed: &str) -> Option<Vec<Exception>> {

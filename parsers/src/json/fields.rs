@@ -13,7 +13,7 @@ const MAX_FIELDS: usize = 64;
 /// Bytes kept of one field.
 const MAX_FIELD_BYTES: usize = 2048;
 
-const TIMES: [&str; 14] = [
+const TIMES: [&str; 15] = [
     "@timestamp",
     "timestamp",
     "time",
@@ -28,6 +28,7 @@ const TIMES: [&str; 14] = [
     "t",
     "Time",
     "timeStamp",
+    "eventTimestamp",
 ];
 const LEVELS: [&str; 11] = [
     "level_name",
@@ -42,7 +43,20 @@ const LEVELS: [&str; 11] = [
     "lvl",
     "loglevel",
 ];
-const MESSAGES: [&str; 9] = ["message", "msg", "@m", "Message", "@mt", "RenderedMessage", "log.message", "event", "0"];
+const MESSAGES: [&str; 12] = [
+    "message",
+    "msg",
+    "@m",
+    "Message",
+    "@mt",
+    "RenderedMessage",
+    "log.message",
+    "jsonPayload.message",
+    "properties.message",
+    "event",
+    "log",
+    "0",
+];
 const LOGGERS: [&str; 10] = [
     "logger",
     "log.logger",
@@ -57,7 +71,7 @@ const LOGGERS: [&str; 10] = [
 ];
 const ENVIRONMENTS: [&str; 6] =
     ["environment", "env", "NODE_ENV", "service.environment", "deployment.environment", "Environment"];
-const METHODS: [&str; 11] = [
+const METHODS: [&str; 12] = [
     "req.method",
     "request.method",
     "http.request.method",
@@ -68,9 +82,10 @@ const METHODS: [&str; 11] = [
     "RequestMethod",
     "requestMethod",
     "http_method",
+    "event.request.method",
     "method",
 ];
-const URLS: [&str; 22] = [
+const URLS: [&str; 23] = [
     "req.originalUrl",
     "req.url",
     "request.originalUrl",
@@ -91,10 +106,11 @@ const URLS: [&str; 22] = [
     "originalUrl",
     "request_uri",
     "requestPath",
+    "event.request.url",
     "url",
     "path",
 ];
-const STATUSES: [&str; 13] = [
+const STATUSES: [&str; 14] = [
     "res.statusCode",
     "res.status",
     "response.statusCode",
@@ -107,6 +123,7 @@ const STATUSES: [&str; 13] = [
     "status_code",
     "responseStatus",
     "http_status",
+    "event.response.status",
     "status",
 ];
 const USER_IDS: [&str; 21] = [

@@ -3,7 +3,7 @@
 //! In: the message of an entry. Out: the record's facts that it does not have yet. Invariant: linear in the text;
 //! only words that loggers put there are believed. Does not look at structured fields.
 
-use crate::{Level, Record, Request, User};
+use crate::{Level, Platform, Record, Request, User};
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
@@ -13,7 +13,7 @@ pub(crate) fn fill_from_words(record: &mut Record, words: &str) {
     let mut tokens = words.split_ascii_whitespace().take(64).peekable();
     let mut found = Request::default();
     while let Some(token) = tokens.next() {
-        let bare = token.trim_matches(['[', ']', '(', ')', '"', ',']);
+        let bare = token.trim_matches(['[', ']', '(', ')', '"', ',', '.', ';']);
         if METHODS.contains(&bare) && found.url.is_none() {
             let Some(url) = tokens.peek().map(|url| url.trim_matches(['"', '\'', ',', ')', ']'])) else { break };
             if url.starts_with('/') || url.contains("://") {
@@ -32,7 +32,10 @@ pub(crate) fn fill_from_words(record: &mut Record, words: &str) {
     if record.request.is_none() && found.url.is_some() {
         record.request = Some(found);
     }
-    infer_status(record, words);
+    // What .NET's servers answered, their own records say.
+    if record.platform != Platform::Csharp {
+        infer_status(record, words);
+    }
 }
 
 fn pair(record: &mut Record, key: &str, value: &str) {

@@ -3,6 +3,7 @@
 //! In: lines. Out: the crash's extent and mechanism. Invariant: only Node's own words are taken for a crash. Does
 //! not read the error itself.
 
+use super::evidence;
 use super::stack::{self, Part};
 use super::text::Trace;
 use crate::{Exception, Frames, Mechanism};
@@ -40,6 +41,7 @@ pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
     }
     if found.mechanism.is_none() && found.lines.start == found.head {
         announced(lines, found);
+        answered(lines, found);
     }
     let version = version_below(lines, found.lines.end);
     if let Some(version) = version {
@@ -49,10 +51,23 @@ pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
     }
 }
 
+/// A longer line tells something else.
+const ANNOUNCEMENT_BYTES: usize = 80;
+
 /// A global handler's line above the error.
 // Exception origin: uncaughtException · … The promise rejected with the reason:
 fn announced(lines: &[&str], found: &mut Trace) {
     let above = |number: usize| found.head.checked_sub(number).and_then(|line| lines.get(line)).copied().unwrap_or("");
+    // Uncaught Exception: · UNHANDLED REJECTION! Shutting down...
+    let words = above(1).trim();
+    if found.before.is_none()
+        && words.len() < ANNOUNCEMENT_BYTES
+        && let Some(by) = evidence::in_words(words).filter(|_| stack::part(words) == Part::Other)
+    {
+        found.mechanism = Some(by);
+        found.lines.start = found.head - 1;
+        return;
+    }
     let by_node = above(1).starts_with("This error originated either by throwing inside of an async function");
     let origin = above(1).strip_prefix("Exception origin: ").map(str::trim);
     let rejected = by_node || origin == Some("unhandledRejection");
@@ -63,6 +78,21 @@ fn announced(lines: &[&str], found: &mut Trace) {
     let kind = if rejected { "node.unhandled_rejection" } else { "node.uncaught_exception" };
     found.mechanism = Some(Mechanism { kind: kind.to_owned(), handled: Some(false) });
     found.lines.start = found.head - lines_above;
+}
+
+/// SvelteKit's line above the error.
+// [500] GET /blog/a-post
+fn answered(lines: &[&str], found: &mut Trace) {
+    let above = found.head.checked_sub(1).and_then(|line| lines.get(line)).copied().unwrap_or("");
+    let Some((status, request)) = above.strip_prefix('[').and_then(|rest| rest.split_once("] ")) else { return };
+    let Some(failed) = status.parse().ok().map(|status: u16| status >= 500) else { return };
+    let method = request.split_once(" /").map_or("", |(method, _)| method);
+    if status.len() != 3 || method.is_empty() || !method.bytes().all(|c| c.is_ascii_uppercase()) {
+        return;
+    }
+    found.mechanism = Some(Mechanism { kind: "sveltekit.handle_error".to_owned(), handled: Some(!failed) });
+    found.before = Some(request.trim().to_owned());
+    found.lines.start = found.head - 1;
 }
 
 // (Use `node --trace-warnings ...` to show where the warning was created)
@@ -123,10 +153,16 @@ fn is_place(line: &str) -> bool {
         && !file.contains(": ")
 }
 
-/// The line `Node.js v20.1.0`, behind blank lines.
+/// What a runtime that ends prints last.
+// Node.js v20.1.0 · Bun v1.1.38 (Linux x64)
+pub(crate) fn is_version(line: &[u8]) -> bool {
+    line.starts_with(b"Node.js v") || line.starts_with(b"Bun v")
+}
+
+/// The runtime's version, behind blank lines.
 fn version_below(lines: &[&str], from: usize) -> Option<usize> {
     let line = (from..lines.len().min(from + 4)).find(|index| !lines[*index].trim().is_empty())?;
-    lines[line].starts_with("Node.js v").then_some(line)
+    is_version(lines[line].as_bytes()).then_some(line)
 }
 
 /// A value thrown that is no error, or an out-of-memory: crashes without a call of JavaScript.
@@ -182,6 +218,12 @@ fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
     if message.is_empty() {
         return None;
     }
+    if let Some(exception) = rejected_value(&message) {
+        let end = version_below(lines, version).unwrap_or(version) + 1;
+        let mut found = crash(exception, caret - 2..end, caret + 1);
+        found.mechanism = Some(Mechanism { kind: "node.unhandled_rejection".to_owned(), handled: Some(false) });
+        return Some(found);
+    }
     let end = version_below(lines, version + 1).unwrap_or(version) + 1;
     let call = |text: &&str| match stack::part(text) {
         Part::Call(frame) => Some(*frame),
@@ -198,6 +240,20 @@ fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
         _ => Exception { kind: String::new(), message, frames, ..Exception::default() },
     };
     Some(crash(exception, caret - 2..end, caret + 1))
+}
+
+/// A promise rejected with a value that is no error: Node's own error stands for it, without calls.
+// [UnhandledPromiseRejection: This error originated … with the reason "#<Object>".] { ·   code: 'ERR_UNHANDLED_REJECTION' · }
+fn rejected_value(text: &str) -> Option<Exception> {
+    let inner = text.strip_prefix("[UnhandledPromiseRejection: ")?;
+    let (message, properties) = inner.rsplit_once(']')?;
+    let code = properties.contains("'ERR_UNHANDLED_REJECTION'").then(|| "ERR_UNHANDLED_REJECTION".to_owned());
+    Some(Exception {
+        kind: "UnhandledPromiseRejection".to_owned(),
+        message: message.to_owned(),
+        code,
+        ..Exception::default()
+    })
 }
 
 fn crash(exception: Exception, lines: std::ops::Range<usize>, head: usize) -> Trace {

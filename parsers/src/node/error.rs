@@ -25,7 +25,7 @@ pub(crate) const STACK_KEYS: [&str; 9] = [
     "[stack]",
 ];
 /// Keys of the error that caused this one.
-const CAUSE_KEYS: [&str; 12] = [
+const CAUSE_KEYS: [&str; 13] = [
     "cause",
     "parent",
     "original",
@@ -38,11 +38,13 @@ const CAUSE_KEYS: [&str; 12] = [
     "rootCause",
     "reason",
     "error",
+    "suppressed",
 ];
 /// Keys of a group's members.
 const MEMBER_KEYS: [&str; 2] = ["errors", "aggregateErrors"];
 /// Objects within an error whose scalars are worth keeping.
-const DETAIL_KEYS: [&str; 8] = ["response", "config", "context", "error", "raw", "body", "data", "meta"];
+const DETAIL_KEYS: [&str; 10] =
+    ["response", "config", "context", "error", "raw", "body", "data", "meta", "extensions", "output"];
 /// Keys of an entry that is itself an error, which are none of the error's.
 const ENTRY_KEYS: [&str; 8] = ["[message]", "level", "timestamp", "time", "ts", "@timestamp", "service", "label"];
 /// Causes that follow each other.
@@ -146,7 +148,8 @@ fn is_repeated(out: &[Exception], parent: usize, first: usize) -> bool {
 
 fn exception(error: &Object, stack: &Stack, cause_of: Option<CauseOf>) -> Exception {
     let kind = kind_of(error, stack);
-    let told = ["message", "errorMessage", "error.message"].iter().find_map(|key| text(error, key));
+    // Lambda's entries have words of their own beside the error's message.
+    let told = ["errorMessage", "message", "error.message"].iter().find_map(|key| text(error, key));
     let named = !stack.kind.is_empty();
     let message = match told {
         Some(told) if !named || stack.message.is_empty() && !stack.kind.is_empty() => told.to_owned(),

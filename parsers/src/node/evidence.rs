@@ -13,10 +13,12 @@
 //! | `koa.default_handler` | false | a bare stack, indented by two |
 //! | `fastify.default_handler` | false | `reqId`, `req`, `res` and `err` in one entry, the message is the error's (true below 500) |
 //! | `nest.exceptions_handler` | false | the context `ExceptionsHandler`, or `ExceptionHandler` at the start |
-//! | `next.handler` | false | `⨯` before the error, or the property `digest` |
-//! | `hapi.default_handler` | false | `Debug: handler, error` above the error |
+//! | `next.handler` | false | `⨯` or `- error` before the error, or the property `digest` |
+//! | `hapi.default_handler` | false | `Debug: handler, error` above the error; good's layout |
+//! | `sveltekit.handle_error` | false | `[500] GET /path` above the error (true below 500) |
 //! | `pino_http` | false | `err`, `res` and `responseTime` in one entry (true below 500) |
 //! | `lambda.invoke` | false | `Invoke Error`, or `errorType` in the entry |
+//! | `cloudflare.uncaught` | false | `outcome: exception` of a Worker |
 //! | `lambda.uncaught` | false | `Uncaught Exception` of the Lambda runtime |
 //! | `node.answered` | by it | the access log's lines beside an error without words: false with a 5xx, true with another of the same second |
 //! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or `console.error(error.stack)` |
@@ -65,6 +67,17 @@ pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
 //  ⨯ TypeError: x
 pub(crate) fn in_mark(line: &str) -> Option<Mechanism> {
     line.trim_start().starts_with('⨯').then(|| Mechanism { kind: "next.handler".to_owned(), handled: Some(false) })
+}
+
+/// From the layout that only a framework's own handler uses.
+// - error ReferenceError: x · 260105/101112.140, (1:h:7:k:1) [error] message: x, stack: Error: x
+pub(crate) fn in_format(format: &str, words: Option<&str>) -> Option<Mechanism> {
+    let is_request_error = || words.is_some_and(|words| words.starts_with("message: "));
+    match format {
+        "next" => mechanism("next.handler", Some(false)),
+        "good" if is_request_error() => mechanism("hapi.default_handler", Some(false)),
+        _ => None,
+    }
 }
 
 /// From the logger's name.
@@ -125,6 +138,9 @@ pub(crate) fn in_entry(entry: &Object, first: &Exception) -> Option<Mechanism> {
         if let Some(found) = entry.get(key).and_then(Value::as_str).and_then(in_logger) {
             return Some(found);
         }
+    }
+    if entry.get("outcome").and_then(Value::as_str) == Some("exception") && entry.contains_key("scriptName") {
+        return mechanism("cloudflare.uncaught", Some(false));
     }
     let lambda =
         entry.contains_key("errorType") || entry.get("message").is_some_and(|inner| inner.get("errorType").is_some());

@@ -138,7 +138,7 @@ impl Extent {
             || text[own..].starts_with("at ")
             || text[own..].starts_with(['}', ']', '~'])
             || text.starts_with("(node:")
-            || ["Emitted 'error' event", "Node.js v", "(Use `node ", "Thrown at:", "digest: ", "error stack:"]
+            || ["Emitted 'error' event", "Node.js v", "Bun v", "(Use `node ", "Thrown at:", "digest: ", "error stack:"]
                 .iter()
                 .any(|words| text.starts_with(words));
         // An entry that prints its error again begins with the same words.

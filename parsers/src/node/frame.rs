@@ -105,11 +105,18 @@ fn origin(text: &str, depth: u8) -> IResult<&str, (Frame, Option<Frame>)> {
     let (text, _) = (take_until(" ("), tag(" (")).parse(text)?;
     let (text, outer) = match text.strip_prefix("eval at ").filter(|_| depth < MAX_EVALS) {
         Some(nested) => origin(nested, depth + 1).map(|(rest, (outer, _))| (rest, outer))?,
-        None => map_opt(take_until(")"), file_line_column).parse(text)?,
+        None => map_opt(take_until(")"), place_of_eval).parse(text)?,
     };
     let (text, _) = tag(")").parse(text)?;
     let (text, own) = opt(preceded(tag(", "), map_opt(is_not(")"), file_line_column))).parse(text)?;
     Ok((text, (outer, own)))
+}
+
+/// Where code was evaluated: bundlers' modules have no line.
+// webpack:///./src/proxy.js?
+fn place_of_eval(text: &str) -> Option<Frame> {
+    let module = text.starts_with("webpack") && text.ends_with('?');
+    file_line_column(text).or_else(|| module.then(|| file_only(text)))
 }
 
 /// `file:line:column` or `file:line`.

@@ -35,7 +35,8 @@ pub(crate) fn find(line: &str) -> Option<Head<'_>> {
         if is_type(head.kind) {
             return Some(inner(line, head));
         }
-        if head.kind == "error" {
+        // `Internal server error: x` is prose.
+        if head.kind == "error" && !head.before.to_ascii_lowercase().ends_with("internal server") {
             quiet = quiet.or(Some(head));
         }
     }
@@ -50,6 +51,7 @@ pub(crate) fn at_start(line: &str, loose: bool) -> Option<Head<'_>> {
     if name == 0 || name > NAME_BYTES || text.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
+    let name = name + number(&text[name..]);
     let tag = match text[name..].strip_prefix(" [").and_then(|rest| rest.find(']')) {
         Some(end) if end < NAME_BYTES => 2 + end + 1,
         _ => 0,
@@ -92,7 +94,9 @@ fn inner<'a>(line: &'a str, head: Head<'a>) -> Head<'a> {
 fn ending_at(line: &str, colon: usize) -> Option<Head<'_>> {
     let mut name_end = colon;
     let mut tag = None;
-    if line[..colon].ends_with(']') {
+    let numbered = line[..colon].rfind('[').filter(|open| number(&line[*open..colon]) == colon - open);
+    let numbered = numbered.filter(|open| line[..*open].ends_with(|c: char| c.is_ascii_alphanumeric()));
+    if line[..colon].ends_with(']') && numbered.is_none() {
         let open = line[..colon].rfind(" [")?;
         if colon - open > NAME_BYTES {
             return None;
@@ -100,8 +104,9 @@ fn ending_at(line: &str, colon: usize) -> Option<Head<'_>> {
         tag = Some(&line[open + 2..colon - 1]);
         name_end = open;
     }
+    let bare_end = numbered.unwrap_or(name_end);
     let name_start =
-        name_end - line[..name_end].bytes().rev().take(NAME_BYTES).take_while(|c| is_name_byte(*c)).count();
+        bare_end - line[..bare_end].bytes().rev().take(NAME_BYTES).take_while(|c| is_name_byte(*c)).count();
     let name = line.get(name_start..name_end)?.trim_start_matches('.');
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
@@ -115,12 +120,20 @@ fn ending_at(line: &str, colon: usize) -> Option<Head<'_>> {
         Some(tag) if is_code(tag) => (name, Some(tag)),
         Some("Error") | None => (name, None),
         Some(tag) if is_type(tag) => (tag, None),
+        Some(tag) if is_type(name) && tag.bytes().all(|c| c.is_ascii_alphanumeric()) => (name, None),
         Some(_) => return None,
     };
     let message = line.get(colon + 1..).unwrap_or("");
     let message = message.strip_prefix(' ').unwrap_or(message);
     let before = before.strip_suffix("<rejected> ").unwrap_or(before);
     Some(Head { before: before[..before.len() - ref_tag(before)].trim_end(), start, kind, code, message })
+}
+
+/// Bytes of the number in brackets that a library makes part of its errors' names.
+// DiscordAPIError[50013]: Missing Permissions
+fn number(text: &str) -> usize {
+    let digits = text.strip_prefix('[').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    if digits > 0 && text[1 + digits..].starts_with(']') { digits + 2 } else { 0 }
 }
 
 /// `… uncaughtException Error`: an error without a message.
@@ -166,6 +179,7 @@ fn is_code(tag: &str) -> bool {
 
 /// Whether a name is one that errors have.
 pub(crate) fn is_type(name: &str) -> bool {
+    let name = name.split('[').next().unwrap_or(name);
     const ENDS: [&str; 7] = ["Error", "Exception", "Rejection", "RejectionWarning", "Failure", "Fault", "Exceeded"];
     name.starts_with(|c: char| {
         c.is_ascii_uppercase() || c == '_' || c == '$' || c.is_ascii_lowercase() && name.contains('.')
@@ -191,6 +205,8 @@ mod tests {
             ("Error: worker said: Error: boom", "", "Error", None, "worker said: Error: boom"),
             ("Database Error: TypeError: x", "Database Error", "TypeError", None, "x"),
             ("handler uncaughtException Error", "handler uncaughtException", "Error", None, ""),
+            ("send DiscordAPIError[50013]: no", "send", "DiscordAPIError[50013]", None, "no"),
+            ("ServiceException [NoSuchKey]: gone", "", "ServiceException", None, "gone"),
             ("boundary <ref *1> AxiosError: t", "boundary", "AxiosError", None, "t"),
             (
                 "GET /a?b=c -> 429 TooManyRequestsError: slow down",

@@ -4,18 +4,28 @@
 //! of all languages print is left to the common header. Does not look at other lines.
 
 use crate::header::{Header, level};
-use crate::time;
+use crate::{Level, time};
 
 /// The header of a Node logger's own form.
 pub(crate) fn header(line: &str) -> Option<Header> {
     match line.as_bytes().first()? {
-        b'[' if line.starts_with("[Nest] ") => nest(line),
+        b'[' if begins_nest(line.as_bytes()) => nest(line),
         b'[' => log4js(line).or_else(|| signale(line)).or_else(|| pino_pretty(line)),
-        b'0'..=b'9' => tabbed(line).or_else(|| debug(line)).or_else(|| winston(line)),
+        b'0'..=b'9' => tabbed(line).or_else(|| debug(line)).or_else(|| winston(line)).or_else(|| good(line)),
+        b'e' | b'-' if next_error(line).is_some() => next_error(line),
         b' ' => consola(line),
         b'a'..=b'z' => winston(line),
         _ => None,
     }
+}
+
+/// Whether a line begins as Nest's logger does: the application's name, and the process.
+// [Nest] 32463  - · [Billing] 48  - · [Nest] 48   -
+pub(crate) fn begins_nest(line: &[u8]) -> bool {
+    let Some(close) = line.iter().take(40).position(|c| *c == b']') else { return false };
+    let Some(rest) = line[close..].strip_prefix(b"] ") else { return false };
+    let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
+    digits > 0 && rest[digits..].trim_ascii_start().starts_with(b"- ") && rest[digits..].starts_with(b" ")
 }
 
 /// Whether a line that begins with a blank is the first of an entry.
@@ -27,16 +37,27 @@ pub(crate) fn begins_indented(line: &[u8]) -> bool {
 fn nest(line: &str) -> Option<Header> {
     let (_, rest) = line.split_once(" - ")?;
     let rest = rest.trim_start();
-    let stamp = time::at_start(rest)?;
-    let rest = rest[stamp.length..].trim_start();
-    let (word, mut rest) = rest.split_once(' ')?;
-    let mut header =
-        Header { timestamp: stamp.value, level: Some(level(word)?), format: Some("nest"), ..Header::default() };
+    let mut header = Header { format: Some("nest"), ..Header::default() };
+    let mut rest = match time::at_start(rest) {
+        Some(stamp) => {
+            header.timestamp = stamp.value;
+            rest[stamp.length..].trim_start()
+        }
+        // A time of a locale that is not known, as far as its last digit.
+        None => rest[..rest.find('[')?].rfind(|c: char| c.is_ascii_digit()).map(|end| rest[end + 1..].trim_start())?,
+    };
+    // Nest 7 and older tell the level by the colour alone.
+    if let Some((word, after)) = rest.split_once(' ')
+        && let Some(found) = level(word)
+    {
+        header.level = Some(found);
+        rest = after;
+    }
     if let Some((context, after)) = rest.trim_start().strip_prefix('[').and_then(|text| text.split_once("] ")) {
         header.logger = Some(context.to_owned());
         rest = after;
     }
-    header.length = line.len() - rest.len();
+    header.length = line.len() - rest.trim_start().len();
     Some(header)
 }
 
@@ -143,7 +164,7 @@ fn debug(line: &str) -> Option<Header> {
     })
 }
 
-// 2026-11-23 08:29:05 error: boom · error: boom
+// 2026-11-23 08:29:05 error: boom · error: boom · error: 2026-11-23 08:29:05: boom
 fn winston(line: &str) -> Option<Header> {
     let stamp = time::at_start(line);
     let start = stamp.as_ref().map_or(0, |stamp| stamp.length);
@@ -153,13 +174,43 @@ fn winston(line: &str) -> Option<Header> {
     if !known.contains(&word) || !message.starts_with(' ') {
         return None;
     }
+    let mut message = message.trim_start();
+    let mut stamp = stamp;
+    if stamp.is_none()
+        && let Some(behind) = time::at_start(message)
+        && let Some(rest) = message[behind.length..].strip_prefix(": ").or(message[behind.length..].strip_prefix(' '))
+    {
+        message = rest;
+        stamp = Some(behind);
+    }
     Some(Header {
-        length: line.len() - message.trim_start().len(),
+        length: line.len() - message.len(),
         timestamp: stamp.and_then(|stamp| stamp.value),
         level: level(word),
-        format: Some("winston"),
+        format: Some(if message.starts_with("Uncaught ") { "deno" } else { "winston" }),
         ..Header::default()
     })
+}
+
+// - error ReferenceError: window is not defined · error - Error: boom
+fn next_error(line: &str) -> Option<Header> {
+    let message = line.strip_prefix("- error ").or_else(|| line.strip_prefix("error - "))?;
+    let length = line.len() - message.len();
+    Some(Header { length, level: Some(Level::Error), format: Some("next"), ..Header::default() })
+}
+
+// 260105/101112.140, (1767607872140:host:48:k1:10012) [error] message: boom, stack: Error: boom
+fn good(line: &str) -> Option<Header> {
+    let stamp = time::at_start(line).filter(|_| line.as_bytes().get(6) == Some(&b'/'))?;
+    let rest = line[stamp.length..].strip_prefix(", ")?;
+    let rest = match rest.strip_prefix('(') {
+        Some(id) => id.split_once(") ")?.1,
+        None => rest,
+    };
+    let (tags, rest) = rest.strip_prefix('[')?.split_once("] ")?;
+    let found = tags.split(',').find_map(level);
+    let length = line.len() - rest.len();
+    Some(Header { length, timestamp: stamp.value, level: found, format: Some("good"), ..Header::default() })
 }
 
 //  ERROR  boom
@@ -180,7 +231,6 @@ fn consola(line: &str) -> Option<Header> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Level;
 
     #[test]
     fn forms_of_loggers() {
@@ -195,6 +245,12 @@ mod tests {
             ("2026-11-23T08:18:52.807Z app:jobs x", "debug", None, Some("app:jobs"), "x"),
             ("2026-11-23 08:29:05 error: x", "winston", Some(Level::Error), None, "x"),
             ("error:   x", "winston", Some(Level::Error), None, "x"),
+            ("error: 2026-11-23 08:29:05: x", "winston", Some(Level::Error), None, "x"),
+            ("[Billing] 7  - 11/23/2026, 8:29:08 AM   ERROR [Jobs] x", "nest", Some(Level::Error), Some("Jobs"), "x"),
+            ("[Nest] 7  - 2026. 11. 23. 오전 8:29:08   ERROR [Jobs] x", "nest", Some(Level::Error), Some("Jobs"), "x"),
+            ("[Nest] 7   - 2026-11-23 08:29:08   [Jobs] x", "nest", None, Some("Jobs"), "x"),
+            ("- error x", "next", Some(Level::Error), None, "x"),
+            ("261123/082905.140, (1:h:7:k:1) [error] x", "good", Some(Level::Error), None, "x"),
             (" ERROR  x", "consola", Some(Level::Error), None, "x"),
         ] {
             let found = header(line).unwrap_or_else(|| panic!("{line}"));

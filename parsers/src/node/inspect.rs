@@ -136,13 +136,13 @@ impl<'a> Reader<'a> {
         let rest = self.rest();
         let (key, length) = if rest.starts_with(['\'', '"', '`']) {
             quoted(rest)?
-        } else if let Some(inner) = rest.strip_prefix('[') {
-            let name = inner.len()
-                - inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_$.()".contains(c)).len();
-            if !inner[name..].starts_with("]: ") && &inner[name..] != "]:" {
+        } else if rest.starts_with('[') {
+            // [cause]: · [Symbol(connect-options)]:
+            let end = matching_bracket(rest)?;
+            if !rest[end + 1..].starts_with(": ") && &rest[end + 1..] != ":" {
                 return None;
             }
-            (inner[..name].to_owned(), name + 2)
+            (rest[1..end].to_owned(), end + 1)
         } else {
             let name = rest.len() - rest.trim_start_matches(|c: char| c.is_alphanumeric() || "_$-.@".contains(c)).len();
             (rest[..name].to_owned(), name)

@@ -94,14 +94,32 @@ pub(crate) fn call_text(text: &str) -> &str {
 
 /// Parses a stack's text. `message` is the error's message where another place tells it.
 pub(crate) fn parse(text: &str, message: Option<&str>) -> Stack {
-    let mut sections = text.split("\ncaused by: ");
+    let mut sections = sections(text).into_iter();
     let mut stack = section(sections.next().unwrap_or(""), message);
-    // A message may hold the words: a cause comes behind calls.
-    if stack.frames.is_empty() && text.contains("\ncaused by: ") {
-        return section(text, message);
-    }
-    stack.causes = sections.take(MAX_CAUSES).map(|cause| section(cause, None)).collect();
+    stack.causes = sections.map(|cause| section(cause, None)).collect();
     stack
+}
+
+/// The words that introduce a cause at the beginning of a line, as pino and VError print it. Libraries that put
+/// `Caused by: ` into their own stack do not cut it.
+const CAUSED: &str = "caused by: ";
+
+/// A text cut at the lines that introduce causes. A message may hold the words, too: a cause comes behind calls.
+fn sections(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let (mut start, mut at, mut called) = (0, 0, false);
+    for line in text.split_inclusive('\n') {
+        let cause = line.strip_prefix(CAUSED).filter(|_| called);
+        if let Some(cause) = cause.filter(|_| found.len() < MAX_CAUSES) {
+            found.push(text[start..at].trim_end_matches('\n'));
+            start = at + line.len() - cause.len();
+            called = false;
+        }
+        called |= line.trim_start().starts_with("at ");
+        at += line.len();
+    }
+    found.push(&text[start..]);
+    found
 }
 
 fn section(text: &str, message: Option<&str>) -> Stack {
@@ -170,6 +188,7 @@ fn read_body(stack: &mut Stack, body: &str) {
                 stack.elided = Some((count, stack.frames.len()));
             }
             Part::Caused if !in_message => {}
+            _ if in_message && super::text::is_title(line) => {}
             _ if in_message => {
                 stack.message.push('\n');
                 stack.message.push_str(line);
@@ -180,6 +199,22 @@ fn read_body(stack: &mut Stack, body: &str) {
     }
     let kept = stack.message.trim_end_matches(['\n', ' ']).len();
     stack.message.truncate(kept);
+    let kept = stack.message.len() - excerpt(&stack.message);
+    stack.message.truncate(kept);
+}
+
+/// Bytes of the source line and the caret below it, which Deno prints between a message and its calls.
+//     return user.name; ·                 ^
+fn excerpt(message: &str) -> usize {
+    let mut lines = message.rsplitn(3, '\n');
+    let (caret, source, rest) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""), lines.next());
+    let points = caret.starts_with("    ") && caret.trim_start().bytes().all(|c| c == b'^');
+    match rest {
+        Some(rest) if points && source.starts_with("    ") && !source[4..].starts_with(' ') => {
+            message.len() - rest.len()
+        }
+        _ => 0,
+    }
 }
 
 /// A message that quotes another error's trace: its calls are the message's, where they have relative paths and the

@@ -76,7 +76,8 @@ enum Start {
 
 fn start_of(lines: &[&str], call: usize) -> Option<Start> {
     let (line, at) = head_above(lines, call)?;
-    let indent = if head::undecorated(&lines[line][..at]).is_empty() { indent_of(lines[line]) } else { 0 };
+    let before = head::undecorated(&lines[line][..at]);
+    let indent = if before.is_empty() || is_key(before) { indent_of(lines[line]) } else { 0 };
     if indent == 0 {
         return Some(Start::Error { line, at, indent });
     }
@@ -114,6 +115,14 @@ fn start_of(lines: &[&str], call: usize) -> Option<Start> {
     Some(Start::Object { line: root, at })
 }
 
+/// A property's name before its value.
+// err: · 'last error':
+fn is_key(text: &str) -> bool {
+    let name = text.trim_end().strip_suffix(':').unwrap_or("");
+    let quoted = name.len() > 1 && name.starts_with('\'') && name.ends_with('\'');
+    quoted || !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_$".contains(c))
+}
+
 /// The line and byte at which the error's text begins whose first call is at `call`.
 pub(crate) fn head_above(lines: &[&str], call: usize) -> Option<(usize, usize)> {
     let depth = indent_of(lines[call]);
@@ -143,14 +152,41 @@ pub(crate) fn head_above(lines: &[&str], call: usize) -> Option<(usize, usize)> 
 fn loose_head(lines: &[&str], call: usize) -> Option<(usize, usize)> {
     let line = (call.saturating_sub(2)..call).rev().find(|index| !lines[*index].trim().is_empty());
     let Some(line) = line else { return Some((call, 0)) };
+    let is_property = |line: usize| lines[line].starts_with(' ') && lines[line].trim_end().ends_with(',');
+    let above = (call.saturating_sub(MESSAGE_LINES)..=line).rev().find(|index| !is_property(*index));
+    let line = above.filter(|above| head::at_start(lines[*above], true).is_some()).unwrap_or(line);
+    let line = if is_title(lines[line]) { line.saturating_sub(1) } else { first_of(lines, line) };
     let text = lines[line];
     let at = head::at_start(text, true).map_or_else(|| indent_of(text) + own_words(text.trim_start()), |h| h.start);
     Some((line, at))
 }
 
+/// The line that the indented lines down to `line` belong to.
+// Internal server error: Failed to resolve import "./gone" ·   Plugin: vite:import-analysis ·   File: /srv/a.ts:1:22
+fn first_of(lines: &[&str], line: usize) -> usize {
+    let belongs = |line: usize| {
+        lines[line].starts_with(' ') || lines[line].trim_end().ends_with(':') && lines[line].trim() != "Thrown at:"
+    };
+    let mut first = line;
+    while first > 0 && line - first < MESSAGE_LINES && belongs(first) && !lines[first - 1].trim().is_empty() {
+        first -= 1;
+    }
+    // What is indented as a whole stands alone.
+    if lines[first].starts_with(' ') { line } else { first }
+}
+
+/// The line between a message and its calls that only says that these follow.
+pub(crate) fn is_title(line: &str) -> bool {
+    line.trim() == "Stack trace:"
+}
+
 /// Bytes of what a logger printed before a message without a type: as far as the message shows where it begins.
 // unhandledRejection fetch failed · lookup failed, using the last rates ENOENT: no such file or directory, open '/x'
 fn own_words(text: &str) -> usize {
+    let tags = tags(text);
+    if tags > 0 {
+        return tags;
+    }
     for event in ["unhandledRejection", "uncaughtException"] {
         if text.strip_prefix(event).is_some_and(|rest| rest.starts_with([' ', ':'])) {
             return text.len() - text[event.len()..].trim_start_matches([':', ' ']).len();
@@ -164,12 +200,30 @@ fn own_words(text: &str) -> usize {
     codes.min().unwrap_or(0)
 }
 
+/// Bytes of the tags in brackets that a server puts before an error's message.
+// [nuxt] [request error] [unhandled] [500] Cannot read properties of undefined
+fn tags(text: &str) -> usize {
+    let mut rest = text;
+    while let Some((tag, after)) = rest.strip_prefix('[').and_then(|inner| inner.split_once("] ")) {
+        if tag.is_empty() || tag.len() > 40 || tag.starts_with("object ") || tag.contains(['"', '\'', '[', '{']) {
+            break;
+        }
+        rest = after;
+    }
+    text.len() - rest.len()
+}
+
 fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<Trace> {
     // A value that is no error was thrown: the crash is read as a whole.
     if lines[line].trim() == "Thrown at:" {
         return None;
     }
-    let text = inspect::error_text(lines, (line, at), indent);
+    let mut text = inspect::error_text(lines, (line, at), indent);
+    let before = words_before(&lines[line][..at]);
+    // Deno prints causes as pino does, but for a capital.
+    if before.as_deref().is_some_and(|words| words.starts_with("Uncaught")) {
+        text.stack = text.stack.replace("\nCaused by: ", "\ncaused by: ");
+    }
     let mut end = text.end;
     let mut object = Object::new();
     if text.opens {
@@ -197,7 +251,7 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
         exceptions,
         lines: line..behind(lines, end),
         head: line,
-        before: words_before(&lines[line][..at]),
+        before,
         around: json.then_some(object),
         ..Trace::default()
     })
@@ -222,7 +276,11 @@ fn cause_below(lines: &[&str], (from, at): Place, depth: usize) -> Option<(Value
 /// What an entry says before its error, without the marks around it.
 fn words_before(text: &str) -> Option<String> {
     let text = text.trim().trim_end_matches("<ref *1>").trim().trim_end_matches(['-', ':', '⨯', '›', '{']).trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    // Nest says how many members an object has that it prints.
+    let counted = text.strip_prefix("Object(").and_then(|rest| rest.strip_suffix(')'));
+    let is_count = counted.is_some_and(|count| count.bytes().all(|c| c.is_ascii_digit()));
+    let is_label = ["stack", "stack trace", "stacktrace", "trace"].iter().any(|label| text.eq_ignore_ascii_case(label));
+    (!text.is_empty() && !is_count && !is_label).then(|| text.to_owned())
 }
 
 fn object_here(lines: &[&str], line: usize, at: usize) -> Option<Trace> {

@@ -3,7 +3,8 @@
 //! In: the text of a trace, unescaped. Out: frames, innermost first. Invariant: each line is looked at once.
 //! Does not find traces.
 
-use crate::record::{self, Frame};
+use crate::frames;
+use crate::record::Frame;
 use crate::text::Literal;
 
 /// What stands between a frame's place and its call.
@@ -12,7 +13,7 @@ static CALLED: Literal = Literal::new("): ");
 /// The frames of one trace.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frames {
-    pub frames: record::Frames,
+    pub frames: frames::Frames,
     /// Lines inside the trace that are no frames.
     pub unparsed: Vec<String>,
     /// How many lines the trace takes.
@@ -88,13 +89,6 @@ pub(super) fn numbered(line: &str) -> Option<&str> {
         return None;
     }
     rest[digits..].strip_prefix(' ')
-}
-
-/// The number of a frame line.
-pub(super) fn number(line: &str) -> Option<u32> {
-    numbered(line)?;
-    let rest = line.strip_prefix('#')?;
-    rest.split(' ').next()?.parse().ok()
 }
 
 /// The frame behind its number.
@@ -182,6 +176,27 @@ fn split_module(name: &str) -> (Option<&str>, &str) {
     (None, name)
 }
 
+/// Folders of frameworks that are installed outside `vendor/`, and the names that loggers shorten them to.
+const FRAMEWORKS: [&str; 16] = [
+    "/wp-includes/",
+    "/wp-admin/",
+    "/core/lib/Drupal/",
+    "/core/modules/",
+    "/core/includes/",
+    "/modules/contrib/",
+    "/typo3/sysext/",
+    "/lib/Cake/",
+    "/lib/internal/Magento/",
+    "/library/Zend/",
+    "/framework/web/",
+    "/framework/db/",
+    "/framework/base/",
+    "/system/core/",
+    "/system/database/",
+    "/system/libraries/",
+];
+const SHORTENED: [&str; 4] = ["SYSTEMPATH", "VENDORPATH", "CORE", "[ROOT]/libraries"];
+
 /// Whether a file is the application's own: neither a package, nor the runtime, nor the entry script that the
 /// framework's installer wrote.
 pub(super) fn in_app(file: &str) -> bool {
@@ -190,9 +205,12 @@ pub(super) fn in_app(file: &str) -> bool {
     let folder = parts.next().unwrap_or("");
     let compiled = folder == "bootstrap" && name == "compiled.php";
     let package = folder.eq_ignore_ascii_case("vendor") || parts.any(|part| part.eq_ignore_ascii_case("vendor"));
-    let entry = name == "artisan" || name == "index.php" && matches!(folder, "public" | "web" | "public_html");
+    let entry = matches!(name, "artisan" | "spark" | "wp-load.php" | "wp-settings.php" | "wp-blog-header.php")
+        || name == "index.php" && matches!(folder, "public" | "web" | "public_html" | "webroot" | "pub" | "FCPATH");
+    let framework = FRAMEWORKS.iter().any(|folder| file.contains(folder))
+        || SHORTENED.iter().any(|name| file.strip_prefix(name).is_some_and(|rest| rest.starts_with('/')));
     let runtime = file.starts_with("phar://") || matches!(file, "" | "-" | "Command line code");
-    !package && !compiled && !entry && !runtime
+    !package && !compiled && !entry && !framework && !runtime
 }
 
 #[cfg(test)]
@@ -268,6 +286,8 @@ mod tests {
             "/srv/bootstrap/compiled.php",
             "/srv/artisan",
             "/srv/public/index.php",
+            "/srv/wp-includes/plugin.php",
+            "SYSTEMPATH/View/View.php",
         ] {
             assert!(!in_app(other), "{other}");
         }

@@ -1,7 +1,7 @@
 //! Who logged a PHP exception, as far as the text tells: the evidence that the policy judges.
 //!
 //! In: a record with its message, and the keys of its context. Out: its mechanism. Invariant: a name stands in
-//! `MECHANISMS`. Does not judge whether to send.
+//! `By`. Does not judge whether to send.
 
 use crate::record::{Exception, Level, Record};
 
@@ -40,6 +40,24 @@ pub(super) enum By {
     MonologLog,
     /// `monolog.exception`: the message is the exception's own. Unknown.
     MonologException,
+    /// `codeigniter.handler`: CodeIgniter's handler. Unhandled.
+    CodeIgniter,
+    /// `cakephp.handler`: CakePHP's. Unhandled.
+    CakePhp,
+    /// `slim.handler`: Slim's. Unhandled.
+    Slim,
+    /// `yii.handler`: Yii's. Unhandled.
+    Yii,
+    /// `drupal.watchdog`: Drupal's log. Unhandled in its channel `php`, handled in any other.
+    Drupal,
+    /// `typo3.handler`: TYPO3's log. Unhandled where an exception handler wrote it, else unknown.
+    Typo3,
+    /// `joomla.handler`: Joomla's handler. Unhandled.
+    Joomla,
+    /// `tracy.log`: Tracy's log, for what nobody caught and for what an application gives it alike. Unknown.
+    Tracy,
+    /// `collision.console`: artisan's renderer of what nobody caught. Unhandled.
+    Collision,
 }
 
 impl By {
@@ -61,6 +79,15 @@ impl By {
             By::MonologErrorHandler => "monolog.error_handler",
             By::MonologLog => "monolog.log",
             By::MonologException => "monolog.exception",
+            By::CodeIgniter => "codeigniter.handler",
+            By::CakePhp => "cakephp.handler",
+            By::Slim => "slim.handler",
+            By::Yii => "yii.handler",
+            By::Drupal => "drupal.watchdog",
+            By::Typo3 => "typo3.handler",
+            By::Joomla => "joomla.handler",
+            By::Tracy => "tracy.log",
+            By::Collision => "collision.console",
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn header(line: &str) -> Option<Header> {
     {
         let date = &inner[..close];
         match time::at_start(date) {
-            Some(stamp) => timestamp = stamp.value,
+            Some(stamp) => timestamp = stamp.value.map(|value| day_first(date, value)),
             None if is_date(date) => timestamp = Some(format!("{date}T00:00:00")),
             // A custom format's words: `[web-1] production.ERROR: …`.
             None => break,
@@ -77,17 +77,43 @@ pub(super) fn header(line: &str) -> Option<Header> {
         return None;
     }
     let (channel, level, length) = channel_and_level(rest)?;
+    let mut header = header_of(channel, level, seconds);
+    header.length = line.len() - rest.len() + length;
+    header.timestamp = timestamp;
+    Some(header)
+}
+
+// production.ERROR: no stock {"exception":"[object] (…
+/// The header of a format that leaves the time to what runs the program.
+pub(super) fn undated(line: &str) -> Option<Header> {
+    let (channel, level, length) = channel_and_level(line)?;
+    let alone = line.starts_with(channel) && level.is_some() && !channel.is_empty();
+    alone.then(|| Header { length, ..header_of(channel, level, false) })
+}
+
+fn header_of(channel: &str, level: Option<Level>, seconds: bool) -> Header {
     let (environment, logger) = if is_environment(channel) { (Some(channel), None) } else { (None, Some(channel)) };
     let laravel = environment.is_some() || seconds;
-    Some(Header {
-        length: line.len() - rest.len() + length,
-        timestamp,
+    Header {
         level,
         logger: logger.filter(|name| !name.is_empty()).map(str::to_owned),
         environment: environment.map(str::to_owned),
         format: Some(if laravel { "laravel" } else { "monolog" }),
         ..Header::default()
-    })
+    }
+}
+
+// 02/03/2024 10:11:13
+/// A time whose date has slashes: those who give Monolog a format of their own so put the day first.
+fn day_first(date: &str, value: String) -> String {
+    let slashed = date.as_bytes().get(2) == Some(&b'/') && date.as_bytes().get(5) == Some(&b'/');
+    let read = (value.get(5..7), value.get(8..10));
+    match read {
+        (Some(month), Some(day)) if slashed && date.starts_with(month) && day <= "12" => {
+            format!("{}-{day}-{month}{}", &value[..4], &value[10..])
+        }
+        _ => value,
+    }
 }
 
 /// `2026-11-23` alone.
@@ -100,13 +126,32 @@ fn is_date(text: &str) -> bool {
 fn channel_and_level(text: &str) -> Option<(&str, Option<Level>, usize)> {
     let head = super::head(text, 160);
     let colons = head.match_indices(':').map(|(at, _)| at);
-    colons.filter(|at| matches!(head.as_bytes().get(at + 1), None | Some(b' '))).take(8).find_map(|colon| {
-        let (channel, word) = head[..colon].rsplit_once('.')?;
-        let channel = channel.rsplit(' ').next().unwrap_or(channel);
-        let level = psr_level(word);
-        let refused = level.is_none() && !word.is_empty() || channel.contains(['{', '"', '(', '/', '\\']);
-        (!refused).then(|| (channel, level, (colon + 2).min(text.len())))
-    })
+    let coloned =
+        colons.filter(|at| matches!(head.as_bytes().get(at + 1), None | Some(b' '))).take(8).find_map(|colon| {
+            let (channel, word) = head[..colon].rsplit_once('.')?;
+            let channel = channel.rsplit(' ').next().unwrap_or(channel);
+            let level = psr_level(word);
+            let refused = level.is_none() && !word.is_empty() || channel.contains(['{', '"', '(', '/', '\\']);
+            (!refused).then(|| (channel, level, (colon + 2).min(text.len())))
+        });
+    coloned.or_else(|| without_colon(head))
+}
+
+// 7f3a9c1d app.ERROR no stock
+/// The channel and the level of a format without a colon, among the first words.
+fn without_colon(head: &str) -> Option<(&str, Option<Level>, usize)> {
+    let mut from = 0;
+    for word in head.split(' ').take(3) {
+        if let Some((channel, shouted)) = word.rsplit_once('.')
+            && shouted.bytes().all(|c| c.is_ascii_uppercase())
+            && channel.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.'))
+            && let Some(level) = psr_level(shouted)
+        {
+            return Some((channel, Some(level), (from + word.len() + 1).min(head.len())));
+        }
+        from += word.len() + 1;
+    }
+    None
 }
 
 /// PSR-3's levels, in any case.
@@ -143,6 +188,9 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
     let thrown = parts.as_ref().and_then(|parts| parts.objects().find_map(context::thrown));
     if let Some(thrown) = thrown {
         take(&mut record, thrown);
+        if header.is_some_and(|header| header.format.is_none() && header.logger.is_none()) {
+            name_channel(&mut record);
+        }
         mechanism::of_monolog(&mut record, laravel, &keys);
     } else if let Some(found) = error_handler(&record, parts.as_ref()).or_else(|| listener(bare(lines[0]))) {
         record.exceptions.push(found);
@@ -160,6 +208,21 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
     record.format = format(&record, header);
     let taken = 1 + memchr::memchr_iter(b'\n', text[..end.min(text.len())].trim_end().as_bytes()).count();
     Some((record, taken))
+}
+
+// 2024-03-02 10:11:18 [ERROR] app: no stock {"exception":"[object] (…
+/// Takes the channel off a message that a format of one's own put it before: what follows is the exception's own.
+fn name_channel(record: &mut Record) {
+    let own = record.exceptions.first().map_or("", |outer| outer.message.as_str());
+    let Some((channel, message)) = record.message.as_deref().and_then(|message| message.split_once(": ")) else {
+        return;
+    };
+    let plain =
+        !channel.is_empty() && channel.bytes().all(|c| c.is_ascii_lowercase() || matches!(c, b'_' | b'-' | b'.'));
+    if plain && mechanism::is_same(message, own) {
+        record.logger = Some(channel.to_owned());
+        record.message = Some(message.to_owned());
+    }
 }
 
 /// Moves an exception into its record; one around a fatal error takes the trace that its message holds.

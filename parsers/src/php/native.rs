@@ -257,7 +257,7 @@ pub(super) fn ends(line: &str) -> Option<(usize, (&str, u32))> {
     place(line).or_else(|| {
         let at = line.rfind(" in ")?;
         let (place, tail) = on_line(&line[at + 4..])?;
-        (tail.is_empty() || tail.starts_with(['<', ',', '"'])).then_some((at, place))
+        (tail.is_empty() || tail.starts_with(['<', ',', '"', '\''])).then_some((at, place))
     })
 }
 

@@ -7,7 +7,7 @@ use super::mechanism::{self, By};
 use super::native::{self, How, Printed};
 use crate::assemble::Found;
 use crate::header::Header;
-use crate::record::{Platform, Record};
+use crate::record::{Platform, Record, Request};
 use crate::text::Literal;
 
 /// What FastCGI puts before each message that PHP logs.
@@ -22,13 +22,20 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
         return Vec::new();
     }
     let split = lines.iter().any(|line| begins_inside(line).is_some());
-    if split {
+    if split || shown_inside(lines[0]).is_some() {
         return messages(lines, header).into_iter().filter(|found| found.lines.end > hit).collect();
     }
     let Some(printed) = native::parse(lines, hit) else { return Vec::new() };
-    let lines = printed.first..printed.end;
-    let has_header = header.is_some() && lines.start == 0;
-    vec![Found { record: record(printed, header.filter(|_| has_header)), lines, has_header }]
+    let place = printed.first..printed.end;
+    let has_header = header.is_some() && place.start == 0;
+    let mut record = record(printed, header.filter(|_| has_header));
+    record.request = record.request.take().or_else(|| nginx_request(lines[place.end - 1]));
+    vec![Found { record, lines: place, has_header }]
+}
+
+/// The request that nginx names on the last line of a message, which it may have cut anywhere.
+fn nginx_request(line: &str) -> Option<Request> {
+    native::nginx_request(line.split_once("\" while reading ")?.1)
 }
 
 /// Where inside a line a message begins.
@@ -48,32 +55,83 @@ fn begins_inside(line: &str) -> Option<usize> {
     message.or_else(severity)
 }
 
+// php_swoole_server_rshutdown() (ERRNO 503): Fatal error: Uncaught Exception: boom in /srv/a.php:3
+/// Where in the first line a message begins that a server took from PHP's page.
+fn shown_inside(line: &str) -> Option<usize> {
+    let at = memchr::memmem::find(line.as_bytes(), b": Fatal error: ")? + 2;
+    native::severity(line).is_none().then_some(at)
+}
+
+/// Whether Apache's own words stand before a message: then the message is escaped.
+fn is_apache(before: &str) -> bool {
+    ["[client ", "[remote ", "[pid ", "AH01071: "].iter().any(|words| before.contains(words))
+}
+
+/// Apache's escapes taken back: `\n`, `\t`, `\"`, `\\` and `\xc3`.
+fn unescape(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        bytes.extend_from_slice(&rest[..at]);
+        let escaped = rest.get(at + 1).copied();
+        let code = rest.get(at + 2..at + 4).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        let (byte, length) = match (escaped, code) {
+            (Some(b'x'), Some(byte)) => (byte, 4),
+            (Some(b'n'), _) => (b'\n', 2),
+            (Some(b't'), _) => (b'\t', 2),
+            (Some(b'r'), _) => (b'\r', 2),
+            (Some(byte @ (b'\\' | b'"')), _) => (byte, 2),
+            _ => (b'\\', 1),
+        };
+        bytes.push(byte);
+        rest = &rest[at + length..];
+    }
+    bytes.extend_from_slice(rest);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A message with its lines, of which Apache made one.
+fn read(texts: &[&str], escaped: bool) -> Option<Printed> {
+    if !escaped {
+        return native::read(texts, 0, texts.first()?);
+    }
+    let text = unescape(texts.first()?);
+    let lines: Vec<&str> = text.lines().collect();
+    let printed = native::read(&lines, 0, lines.first()?)?;
+    Some(Printed { end: 1, ..printed })
+}
+
 /// The records of all messages in these lines.
 fn messages(lines: &[&str], header: Option<&Header>) -> Vec<Found> {
-    // Each message's lines, and the place of its first one.
-    let mut messages: Vec<(usize, Vec<&str>)> = vec![(0, Vec::new())];
+    // Each message's lines, the place of its first one, and whether it is escaped.
+    let mut messages: Vec<(usize, Vec<&str>, bool)> = vec![(0, Vec::new(), false)];
     for (index, line) in lines.iter().enumerate() {
         let mut rest = *line;
-        while let Some(at) = begins_inside(rest) {
+        let mut escaped = false;
+        let shown = if index == 0 { shown_inside(line) } else { None };
+        while let Some(at) = begins_inside(rest).or(shown.filter(|_| rest.len() == line.len())) {
             let before = rest[..at].trim_end_matches(MESSAGE).trim_end_matches("; ");
-            if let Some((_, texts)) = messages.last_mut() {
+            escaped |= is_apache(before);
+            if let Some((_, texts, _)) = messages.last_mut() {
                 texts.push(before);
             }
-            messages.push((index, Vec::new()));
+            messages.push((index, Vec::new(), escaped));
             rest = &rest[at..];
         }
-        if let Some((_, texts)) = messages.last_mut() {
+        if let Some((_, texts, _)) = messages.last_mut() {
             texts.push(rest);
         }
     }
-    let read = |(first, texts): (usize, Vec<&str>)| {
-        let printed = native::read(&texts, 0, texts.first()?)?;
+    let found = |(first, texts, escaped): (usize, Vec<&str>, bool)| {
+        let printed = read(&texts, escaped)?;
         let lines = first..first + printed.end;
         let has_header = header.is_some() && first == 0;
         // Behind FastCGI's words or a server's, no header of the region's is a logger's.
-        Some(Found { record: record(printed, None), lines, has_header })
+        let mut record = record(printed, None);
+        record.request = record.request.take().or_else(|| nginx_request(texts.get(lines.len() - 1)?));
+        Some(Found { record, lines, has_header })
     };
-    messages.into_iter().filter_map(read).collect()
+    messages.into_iter().filter_map(found).collect()
 }
 
 fn record(printed: Printed, header: Option<&Header>) -> Record {
@@ -131,6 +189,11 @@ mod tests {
     fn behind_a_servers_own_words() {
         let apache = "[php:error] [pid 12] [client 192.0.2.7:5] PHP Fatal error:  Uncaught A: x in /srv/a.php:3\\nStack trace:\\n#0 {main}\\n  thrown in /srv/a.php on line 3";
         assert_eq!(told(apache), [("A".to_owned(), 0, 0..1)]);
+        let apache = "[client 192.0.2.7:5] AH01071: Got error 'PHP message: PHP Fatal error:  Uncaught App\\\\A: no \\\"\\xc3\\xa9\\\" in /srv/a.php:3\\nStack trace:\\n#0 {main}\\n  thrown in /srv/a.php on line 3'";
+        assert_eq!(told(apache), [("App\\A".to_owned(), 0, 0..1)]);
+        assert_eq!(parse(&[apache], 0, None)[0].record.exceptions[0].message, "no \"é\"");
+        let swoole = "server (ERRNO 503): Fatal error: Uncaught A: x in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3";
+        assert_eq!(told(swoole), [("A".to_owned(), 0, 0..4)]);
         let nginx = "7#7: *1 FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Uncaught A: x in /srv/a.php:3\nStack trace:\n#0 {main}\n  \
             thrown in /srv/a.php on line 3\" while reading response header from upstream, request: \"POST /pay HTTP/1.1\"";
         assert_eq!(told(nginx), [("A".to_owned(), 0, 0..4)]);

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::text::Literal;
 
-use super::{closes_context, frame, monolog, native};
+use super::{closes_context, monolog, native};
 
 /// Writers that are told apart at a time.
 const MAX_OPEN: usize = 16;
@@ -252,9 +252,12 @@ fn has_bare_quote(text: &[u8]) -> bool {
 
 /// The number of a frame line, and whether it is `{main}`.
 fn numbered(text: &[u8]) -> Option<(u32, bool)> {
-    let head = std::str::from_utf8(&text[..text.len().min(16)]).unwrap_or("");
-    let rest = frame::numbered(head)?;
-    Some((frame::number(head)?, rest.starts_with("{main}")))
+    let digits = text.get(1..)?.iter().take(8).take_while(|c| c.is_ascii_digit()).count();
+    if text[0] != b'#' || digits == 0 || digits > 7 || text.get(1 + digits) != Some(&b' ') {
+        return None;
+    }
+    let number = text[1..=digits].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+    Some((number, text[digits + 2..].starts_with(b"{main}")))
 }
 
 /// The message of a Monolog entry's first line.

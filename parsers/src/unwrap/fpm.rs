@@ -56,11 +56,12 @@ fn messages<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a
         return None;
     }
     let marks = memchr::memmem::find_iter(line, MESSAGE);
-    let end = tail.unwrap_or(line.len());
+    // What nginx says of the request stays behind the last message: PHP's grammar reads it there.
+    let messages = tail.unwrap_or(line.len());
     scratch.clear();
     let mut stamp: &[u8] = b"";
     let mut at = 0;
-    for mark in marks.take_while(|mark| *mark < end) {
+    for mark in marks.take_while(|mark| *mark < messages) {
         let before = &line[at..mark];
         if at == 0 && !before.is_empty() && !ends_message(before) {
             stamp = introduction(before)?;
@@ -72,7 +73,7 @@ fn messages<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a
         }
         at = mark + MESSAGE.len();
     }
-    scratch.extend_from_slice(&line[at..end]);
+    scratch.extend_from_slice(&line[at..]);
     Some(Unwrapped { key: b"", text: scratch, stamp, partial: false })
 }
 
@@ -125,11 +126,11 @@ mod tests {
         assert_eq!(text("NOTICE: PHP message: a").unwrap(), "a");
         assert_eq!(
             text("2026/11/23 08:50:00 [error] 31#31: *5 FastCGI sent in stderr: \"PHP message: a\" while reading response header from upstream, client: ::1").unwrap(),
-            "a"
+            "a\" while reading response header from upstream, client: ::1"
         );
         assert_eq!(
             text("  thrown in /a.php on line 3\" while reading upstream, client: ::1, server: _").unwrap(),
-            "  thrown in /a.php on line 3"
+            "  thrown in /a.php on line 3\" while reading upstream, client: ::1, server: _"
         );
     }
 }

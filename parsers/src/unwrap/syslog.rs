@@ -34,7 +34,9 @@ pub(super) fn short<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwr
     let (stamp, rest) = start.split_at(length);
     let writer = rest.strip_prefix(b" ")?;
     let (host, rest) = word(writer)?;
-    let tag = &rest[..rest.iter().position(|c| matches!(c, b' ' | b'[' | b':'))?];
+    // PHP-FPM's workers overwrite the beginning of their name, `php-fpm: pool www`: what is left holds a blank.
+    let blank = if rest.starts_with(b"ool ") { 4 } else { 0 };
+    let tag = &rest[..blank + rest[blank..].iter().position(|c| matches!(c, b' ' | b'[' | b':'))?];
     let process = rest[tag.len()..].strip_prefix(b"[").and_then(|rest| {
         let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
         rest[digits..].starts_with(b"]").then_some(digits + 2)
@@ -50,8 +52,25 @@ pub(super) fn short<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwr
     Some(Unwrapped { key, text: control_characters(text, scratch), stamp, partial: false })
 }
 
+// 2026-11-23T21:53:06.123456+00:00 app[web.1]: text
+/// Heroku's log of an application: a dyno stands where syslog has host and process.
+pub(super) fn logplex(line: &[u8]) -> Option<Unwrapped<'_>> {
+    let length = prefix::stamp(line).filter(|_| line.get(10) == Some(&b'T'))?;
+    let (stamp, rest) = line.split_at(length);
+    let rest = rest.strip_prefix(b" ")?;
+    let source = ["app[", "heroku["].iter().find(|source| rest.starts_with(source.as_bytes()))?;
+    let dyno = prefix::name(&rest[source.len()..], b".-_");
+    let end = source.len() + dyno.len() + 1;
+    let text = rest.get(end - 1..)?.strip_prefix(b"]:").filter(|_| !dyno.is_empty())?;
+    Some(Unwrapped { key: &rest[..end], text: text.strip_prefix(b" ").unwrap_or(text), stamp, partial: false })
+}
+
 /// Host, process and process id out of a key of either form.
 pub(super) fn origin(key: &str) -> Vec<(String, String)> {
+    if let Some((process, dyno)) = key.split_once('[').filter(|_| !key.contains(' ')) {
+        let dyno = dyno.trim_end_matches(']').to_owned();
+        return vec![("process".to_owned(), process.to_owned()), ("dyno".to_owned(), dyno)];
+    }
     let mut words = key.split(' ');
     let host = words.next().unwrap_or("");
     let process = words.next().unwrap_or("");
@@ -163,9 +182,19 @@ mod tests {
             short(b"Nov 23 21:53:06 web01 app: #011at a#012#11 b#0", &mut scratch).unwrap().text,
             b"\tat a\n#11 b#0"
         );
+        assert_eq!(short(b"Nov 23 21:53:06 web01 ool www: x", &mut Vec::new()).unwrap().key, b"web01 ool www");
         for not in ["2026-11-23 21:53:06 main Worker: x", "Nov 23 21:53:06 ERROR Worker: x", "Nov 23 21:53:06 x", ""] {
             assert_eq!(short(not.as_bytes(), &mut Vec::new()), None, "{not}");
         }
+    }
+
+    #[test]
+    fn of_dynos() {
+        let found = logplex(b"2026-11-23T21:53:06.123456+00:00 app[web.1]:     at X").unwrap();
+        assert_eq!((found.text, found.key), (&b"    at X"[..], &b"app[web.1]"[..]));
+        assert_eq!(origin("app[web.1]")[1], ("dyno".to_owned(), "web.1".to_owned()));
+        assert_eq!(logplex(b"2026-11-23T21:53:06Z app: text"), None);
+        assert_eq!(logplex(b"2026-11-23 21:53:06 app[web.1]: text"), None);
     }
 
     #[test]

@@ -55,9 +55,12 @@ const LINE: &[&str] = &[":line ", ":Zeile ", ":ligne ", ":línea ", ":строк
 // C:\my src\Cart.cs:line 42 · /src/Cart.cs:9 · /src/Cart.cs : 48 · <filename unknown>:0 · C:\src\Cart.cs, sor: 42
 fn place(text: &str) -> Option<(Place<'_>, &str)> {
     for word in LINE {
-        if let Some(at) = text.find(word) {
+        // A directory may be called so, too: the last one with a number is meant, before anything else is glued on.
+        let end = text.find(['|', '"']).unwrap_or(text.len());
+        if let Some(at) = text[..end].rfind(word).or_else(|| text.find(word)) {
             let (line, tail) = number(&text[at + word.len()..])?;
             let tail = tail.strip_prefix('.').unwrap_or(tail);
+            let line = line.filter(|line| *line > 0);
             return Some((Place { file: Some(&text[..at]), line, hidden: false }, tail));
         }
     }

@@ -24,7 +24,13 @@ impl<'a> Reader<'a> {
         let index = self.trace.exceptions.len();
         let text = if parent.is_none() { head::after_banner(text).unwrap_or(text) } else { text };
         let text = text.trim_start_matches(' ');
-        let known = head::at_start(text).or_else(|| head::joined(text).filter(|_| parent.is_none()));
+        // A logger may name the type before the text that begins with it.
+        let again = |head: &head::Head<'_>| head::at_start(text.get(text.len() - head.message.len()..)?);
+        let known = head::at_start(text).map(|head| match again(&head) {
+            Some(same) if same.kind == head.kind => same,
+            _ => head,
+        });
+        let known = known.or_else(|| head::joined(text).filter(|_| parent.is_none()));
         let mut exception = match known {
             Some(head) => Exception {
                 kind: head.kind.to_owned(),
@@ -104,6 +110,10 @@ impl<'a> Reader<'a> {
         let libraries =
             frames.iter().take(sought).take_while(|frame| in_app::is_library(frame.module.as_deref())).count();
         let cut = frames[..libraries].windows(2).position(|pair| same_call(&pair[0], &pair[1])).map_or(0, |at| at + 1);
+        // ASP.NET's pages throw their wrapper from a method of its own.
+        let pages = self.trace.exceptions[parent].kind == "System.Web.HttpUnhandledException";
+        let thrown = frames.iter().filter(|_| pages).position(is_page_error);
+        let cut = thrown.unwrap_or(cut);
         let mut outer = frames;
         if cut > 0 {
             let rest = outer.split_off(cut);
@@ -115,6 +125,10 @@ impl<'a> Reader<'a> {
             parent.frames.extend(own);
         }
     }
+}
+
+fn is_page_error(frame: &crate::record::Frame) -> bool {
+    frame.module.as_deref() == Some("System.Web.UI.Page") && frame.function.as_deref() == Some("HandleError")
 }
 
 fn same_call(one: &crate::record::Frame, other: &crate::record::Frame) -> bool {

@@ -9,8 +9,9 @@ use std::cmp::Reverse;
 
 use super::super::line::{self, Piece};
 use super::words::without_nested;
+use crate::frames::Frames;
 use crate::memo::Memo;
-use crate::record::{Frame, Frames};
+use crate::record::Frame;
 
 /// Runs that begin with the same line and are remembered.
 const MAX_ALIKE: usize = 16;

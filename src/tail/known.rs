@@ -1,0 +1,237 @@
+//! Files that the store knows and that are not read now: found again, missing for a while, forgotten at last.
+//!
+//! In: checkpoints, what stands in the directories. Out: the checkpoint that a file goes on from; word of what is missing.
+//! Invariants: a file that comes back within `missing_days` goes on where it was; what is remembered of files that are
+//! gone is bounded. Does not read on.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::pattern::is_rotated;
+use super::rest::{self, Packing};
+use super::rotate::{prefixes, shares_stem, stem};
+use super::{Cause, Checkpoint, Gap, Step, Tail, unix};
+
+/// So many first bytes tell a file apart of which nothing is settled yet.
+const MIN_HEAD_BYTES: u32 = 16;
+/// A file that nobody had written to for so long, when others were written to, is deleted because it is old: that it is
+/// gone loses nothing.
+const RETIRED: Duration = Duration::from_secs(3600);
+
+/// A file that is not read, as it was when that was decided.
+#[derive(Debug)]
+pub(super) struct Passed {
+    size: u64,
+    modified: i64,
+    made: Option<SystemTime>,
+}
+
+impl Passed {
+    pub(super) fn new(metadata: &Metadata) -> Passed {
+        Passed { size: metadata.len(), modified: unix::modified(metadata), made: metadata.created().ok() }
+    }
+
+    /// Whether that is the file, and no other one with its inode.
+    pub(super) fn is(&self, metadata: &Metadata) -> bool {
+        match (self.made, metadata.created()) {
+            (Some(then), Ok(now)) => then == now,
+            _ => metadata.len() >= self.size,
+        }
+    }
+
+    /// Whether nothing was written to it since.
+    fn is_unchanged(&self, metadata: &Metadata) -> bool {
+        self.is(metadata) && (self.size, self.modified) == (metadata.len(), unix::modified(metadata))
+    }
+}
+
+impl Tail {
+    /// At the start: files that the store knows and that are not where they were. They may have been renamed.
+    pub(super) fn seek_missing(&mut self) {
+        let mut directories: HashMap<PathBuf, HashMap<u64, unix::Place>> = HashMap::new();
+        for (place, known) in &self.known {
+            if let Some(directory) = known.path.parent().filter(|directory| self.watch.has(directory)) {
+                directories.entry(directory.to_owned()).or_default().insert(place.1, *place);
+            }
+        }
+        for (directory, missing) in directories {
+            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+                if missing.contains_key(&unix::inode(&entry)) {
+                    self.visit(&entry.path());
+                }
+            }
+            self.sought.extend(missing.values().filter_map(|place| self.known.remove(place)));
+        }
+    }
+
+    /// At the start, when all files are known: what was rotated unseen, and where the rest of vanished files is.
+    pub(super) fn seek_rests(&mut self) {
+        let mut rotated = self.rotated();
+        rotated.sort_by_cached_key(|path| fs::metadata(path).map_or(0, |metadata| unix::modified(&metadata)));
+        for path in rotated {
+            self.visit(&path);
+        }
+        let newest = self.previous.values().max().copied().unwrap_or(0);
+        let retired = newest.saturating_sub(i64::try_from(RETIRED.as_nanos()).unwrap_or(i64::MAX));
+        for lost in std::mem::take(&mut self.sought) {
+            let unread = lost.size.checked_sub(lost.offset).filter(|unread| *unread > 0);
+            // Of what was missing before it was told then.
+            if lost.missing_since == 0 && (unread.is_some() || lost.modified > retired) {
+                let (path, offset) = (lost.path.clone(), lost.offset);
+                self.lose(Gap { path, offset, bytes: unread, cause: Cause::Vanished });
+            }
+            self.known.entry((lost.file.device, lost.file.inode)).or_insert(lost);
+        }
+        let absent: Vec<Checkpoint> = self.known.drain().map(|(_, known)| known).collect();
+        absent.into_iter().for_each(|known| self.miss(known));
+    }
+
+    /// What rotations made of files that the store knows, and what begins like one of those that are sought.
+    fn rotated(&self) -> Vec<PathBuf> {
+        let sought = self.sought.iter().map(|known| &known.path);
+        let mut directories: HashMap<&Path, HashSet<&str>> = HashMap::new();
+        for path in self.previous.keys() {
+            directories.entry(path.parent().unwrap_or(path)).or_default();
+        }
+        for path in sought {
+            directories.entry(path.parent().unwrap_or(path)).or_default().extend(stem(path));
+        }
+        let mut rotated = Vec::new();
+        for (directory, stems) in directories {
+            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+                let is_base = |base: &PathBuf| base.file_name().is_some_and(|b| is_rotated(name, &b.to_string_lossy()));
+                let begins = |(end, _): (usize, char)| stems.contains(&name[..end]);
+                if prefixes(&path).any(|base| self.previous.contains_key(&base) && is_base(&base))
+                    || stems.contains(name)
+                    || name.char_indices().any(begins)
+                {
+                    rotated.push(path);
+                }
+            }
+        }
+        rotated
+    }
+
+    /// The file of `known` is not read any more.
+    pub(super) fn miss(&mut self, mut known: Checkpoint) {
+        let place = (known.file.device, known.file.inode);
+        if self.by_place.contains_key(&place) {
+            return;
+        }
+        if known.missing_since == 0 {
+            known.missing_since = seconds();
+            self.steps.push_back(Step::Missing(Box::new(known.clone())));
+        }
+        self.known.insert(place, known);
+    }
+
+    /// Forgets files that are missing for too long, or are too many.
+    pub(super) fn forget(&mut self) {
+        let limit = seconds() - 86_400 * i64::from(self.settings.missing_days);
+        let mut gone: Vec<unix::Place> =
+            self.known.iter().filter(|(_, known)| known.missing_since < limit).map(|(place, _)| *place).collect();
+        let left = self.known.len() - gone.len();
+        if let Some(excess) = left.checked_sub(self.settings.max_missing_files).filter(|excess| *excess > 0) {
+            tracing::warn!("{left} files are gone that were read: the {excess} longest gone are forgotten");
+            let mut rest: Vec<(i64, unix::Place)> =
+                self.known.iter().map(|(place, known)| (known.missing_since, *place)).collect();
+            rest.sort_unstable();
+            gone = rest.into_iter().take(gone.len() + excess).map(|(_, place)| place).collect();
+        }
+        for place in gone {
+            self.passed.remove(&place);
+            self.forgotten.extend(self.known.remove(&place).map(|known| known.file));
+        }
+    }
+
+    /// Something could not be read: it is told, and stands in the account of the file that is there now.
+    pub(super) fn lose(&mut self, gap: Gap) {
+        gap.say();
+        if let Some(file) = self.by_path.get(&gap.path).and_then(|key| self.files.get_mut(key)) {
+            file.ledger.gaps += 1;
+        }
+        self.steps.push_back(Step::Gap(gap));
+    }
+
+    /// A file that is not read stands there still.
+    pub(super) fn see(&mut self, place: unix::Place) {
+        if let Some(known) = self.known.get_mut(&place).filter(|known| known.missing_since > 0) {
+            known.missing_since = seconds();
+        }
+    }
+
+    /// Whether that file was read to its end, or is none that is read, and nothing was written to it since.
+    pub(super) fn is_done(&self, metadata: &Metadata) -> bool {
+        self.passed.get(&unix::place(metadata)).is_some_and(|passed| passed.is_unchanged(metadata))
+    }
+
+    /// Whether `path` may hold the rest of a file that is sought.
+    pub(super) fn may_hold_rest(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        self.sought.iter().any(|known| {
+            known.path.parent() == path.parent()
+                && known.path.file_name().and_then(|base| base.to_str()).is_some_and(|base| shares_stem(name, base))
+        })
+    }
+
+    /// Takes the sought checkpoint that `file` is the rest of.
+    pub(super) fn take_sought(
+        &mut self,
+        file: &File,
+        head: &[u8],
+        packing: Option<Packing>,
+        path: &Path,
+    ) -> Option<Checkpoint> {
+        let found = self.sought.iter().position(|known| {
+            known.path.parent() == path.parent()
+                && stem(&known.path).is_some_and(|stem| name_of(path).starts_with(stem))
+                && (known.offset > 0 || known.file.head_bytes >= MIN_HEAD_BYTES)
+                && match packing {
+                    None => rest::holds(file, head, known),
+                    Some(packing) => rest::holds_packed(file, packing, head, known),
+                }
+        })?;
+        Some(self.sought.swap_remove(found))
+    }
+
+    /// Whether the file was made after the agent had last run.
+    pub(super) fn is_younger_than_the_store(&self, metadata: &Metadata) -> bool {
+        let nanos = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let created = metadata.created().map_or(0, nanos);
+        let files = self.files.values().filter_map(|file| file.last.as_ref());
+        let seen = self.known.values().chain(files).map(|known| known.modified).max();
+        seen.is_some_and(|seen| created > u128::try_from(seen).unwrap_or(0))
+    }
+
+    /// The checkpoint that the file goes on from, if there is one.
+    pub(super) fn claim(
+        &mut self,
+        file: &File,
+        head: &[u8],
+        place: unix::Place,
+        packing: Option<Packing>,
+        path: &Path,
+    ) -> Option<Checkpoint> {
+        if let Some(known) = self.known.remove(&place) {
+            if packing.is_some() || rest::holds(file, head, &known) {
+                return Some(known);
+            }
+            self.sought.push(known);
+        }
+        self.take_sought(file, head, packing, path)
+    }
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or("")
+}
+
+/// Seconds since 1970.
+pub(super) fn seconds() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,40 @@
+//! Copies: made before the original is cut short, compressed, seen again, or no copies at all.
+//!
+//! In: a directory each. Out: a failure where a line is lost or comes twice.
+
+use std::time::Duration;
+
+use crate::reader::Reader;
+
+#[test]
+fn made_rotated_and_compressed_while_stopped() {
+    let mut reader = Reader::new(&["app.log"]);
+    reader.write("app.log", "one\n");
+    reader.read();
+    reader.kill();
+    reader.rename("app.log", "app.log.2");
+    reader.write("app.log", "two\n");
+    reader.rename("app.log", "app.log.1");
+    reader.write("app.log", "three\n");
+    reader.gzip("app.log.1");
+    std::thread::sleep(Duration::from_millis(20));
+    reader.start();
+    reader.read();
+    reader.assert_lines(&["one", "two", "three"]);
+}
+
+#[test]
+fn copied_and_truncated_and_rotated_again_while_stopped() {
+    let mut reader = Reader::new(&["app.log"]);
+    reader.write("app.log", "one, long enough to be told apart\n");
+    reader.read_without_commit();
+    reader.copy_truncate("app.log", "app.log.1");
+    reader.read();
+    reader.kill();
+    reader.rename("app.log.1", "app.log.2");
+    reader.rename("app.log", "app.log.1");
+    reader.start();
+    reader.read();
+    reader.assert_lines(&["one, long enough to be told apart"]);
+    assert!(reader.committed.gaps.is_empty(), "{:?}", reader.committed.gaps);
+}
