@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 /// Bytes of all texts that one memo keeps.
 const MAX_BYTES: usize = 6 << 20;
 /// Texts that one memo keeps.
-const MAX_TEXTS: usize = 4096;
+const MAX_TEXTS: usize = 32 * 1024;
 /// A longer text is not worth its place.
 const MAX_TEXT_BYTES: usize = 128 * 1024;
 

@@ -4,6 +4,9 @@
 //! Invariant: an offset is given only when the text (or its zone's name) gives one; nothing is guessed.
 //! Does not know the current time: a time without a year or a date is recognised, but has no value.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
 use jiff::{civil::DateTime, tz::TimeZone};
 
 /// A time at the beginning of a text.
@@ -17,8 +20,45 @@ pub(crate) struct Stamp {
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
+thread_local! {
+    /// Beginnings of texts that were asked about just now, each with its time: the same line is asked about by the
+    /// grammars of many headers, one after the other.
+    static RECENT: RefCell<VecDeque<(Box<str>, Stamp)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Beginnings that are remembered.
+const MAX_RECENT: usize = 3;
+/// So much of a text is compared; a time that comes near to it is not remembered.
+const RECENT_BYTES: usize = 128;
+
 /// The time at the very beginning of `text`.
 pub(crate) fn at_start(text: &str) -> Option<Stamp> {
+    let first = text.as_bytes().first()?;
+    if !first.is_ascii_digit() {
+        return read(text);
+    }
+    let begins = |known: &&(Box<str>, Stamp)| {
+        text.starts_with(&*known.0) && (known.0.len() == text.len() || known.0.len() >= RECENT_BYTES)
+    };
+    let recent = RECENT.with_borrow(|recent| recent.iter().find(begins).map(|(_, stamp)| stamp.clone()));
+    if recent.is_some() {
+        return recent;
+    }
+    let stamp = read(text)?;
+    let mut end = RECENT_BYTES.min(text.len());
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    if 2 * stamp.length < RECENT_BYTES {
+        RECENT.with_borrow_mut(|recent| {
+            recent.truncate(MAX_RECENT - 1);
+            recent.push_front((text[..end].into(), stamp.clone()));
+        });
+    }
+    Some(stamp)
+}
+
+fn read(text: &str) -> Option<Stamp> {
     let bytes = text.as_bytes();
     let first = *bytes.first()?;
     if first.is_ascii_digit() {

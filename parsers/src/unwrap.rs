@@ -84,7 +84,7 @@ pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
 
 /// Whether a line begins as those of traces do, and no prefix does.
 pub(crate) fn is_bare(line: &[u8]) -> bool {
-    matches!(line.first(), None | Some(b' ' | b'\t' | b'#' | b'"' | b'}' | b'('))
+    matches!(line.first(), None | Some(b' ' | b'\t' | b'#' | b'"' | b'}' | b'(')) || line.starts_with(b"--- ")
 }
 
 /// Whether a wrapper's mark stands in these lines that is no prefix of a line.

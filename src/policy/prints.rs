@@ -120,6 +120,9 @@ impl Occurrences {
 
 impl Occurrence {
     fn takes(&self, print: &Print, evidence: &Evidence, seconds: i64) -> bool {
+        if self.print.message != print.message {
+            return false;
+        }
         let open = !self.settled || self.best.handled == Some(false) && evidence.handled != Some(true);
         // What an application logs and throws on is printed again with the frames that it passed since.
         let told = self.best.strength == Strength::Told && self.best.handled == Some(true);

@@ -9,6 +9,9 @@ use serde_json::{Map, Number, Value};
 /// Deeper values are refused; Monolog itself stops at nine levels.
 const MAX_DEPTH: usize = 64;
 
+/// Room for a text that holds escapes, before its length is known.
+const ESCAPED_BYTES: usize = 8 * 1024;
+
 /// A value and its extent.
 #[derive(Debug)]
 pub(crate) struct Parsed {
@@ -167,6 +170,10 @@ impl Reader<'_> {
                 self.complete = false;
                 return Some(out);
             };
+            if out.is_empty() && bytes[self.at + stop] == b'\\' {
+                // A text with escapes is most often a long one.
+                out.reserve(stop + ESCAPED_BYTES.min(bytes.len() - self.at));
+            }
             out.push_str(&self.text[self.at..self.at + stop]);
             self.at += stop + 1;
             if bytes[self.at - 1] == b'"' {

@@ -41,7 +41,7 @@ pub(super) fn read(text: &str) -> Option<(usize, Frames)> {
         }
         let run = parse(text);
         let found = (run.text.len(), run.frames.clone());
-        let bytes = 3 * run.text.len();
+        let bytes = run.text.len();
         match runs.get_mut(first.as_bytes()) {
             Some(alike) if alike.len() < MAX_ALIKE => {
                 alike.push(run);

@@ -186,9 +186,13 @@ fn members(object: &Object, cause_of: Option<CauseOf>, found: &mut Vec<Exception
 
 /// Frames of a text, of an array of lines, or of an array of objects.
 fn frames(value: &Value) -> Vec<Frame> {
-    let of_line = |line: &str| match line::piece(&format!(" {line}")) {
-        line::Piece::Frame(frame, _) => Some(frame),
-        _ => None,
+    let of_line = |line: &str| {
+        let indented = format!(" {line}");
+        // Cheaper than to read the calls of another runtime, again and again.
+        match line::is_trace(&indented).then(|| line::piece(&indented))? {
+            line::Piece::Frame(frame, _) => Some(frame),
+            _ => None,
+        }
     };
     match value {
         Value::String(text) => text.lines().filter_map(of_line).collect(),

@@ -43,7 +43,7 @@ pub(super) fn read(lines: &[&str], at: usize) -> Option<(usize, Frames)> {
         }
         let run = parse(lines)?;
         let found = (run.lines, run.frames.clone());
-        let bytes = 3 * run.text.len();
+        let bytes = run.text.len();
         match runs.get_mut(first.as_bytes()) {
             Some(alike) if alike.len() < MAX_ALIKE => {
                 alike.push(run);
