@@ -18,6 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout};
 
+use crate::format::Tables;
 use crate::policy::Policy;
 use crate::store::{ClientReport, Outcome, Outgoing, Store};
 use crate::tail::{Settings, Tail};
@@ -37,6 +38,8 @@ pub struct Parts {
     pub tail: Tail,
     /// The tail room's settings, of which the agent reads the timeouts.
     pub settings: Settings,
+    /// How entries begin that no built-in grammar knows.
+    pub formats: Tables,
     /// The policy.
     pub policy: Arc<Policy>,
     /// What is done with findings.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{deliver, event, issue, policy, scrub, store, tail};
+use crate::{deliver, event, format, issue, policy, scrub, store, tail};
 
 /// Everything that can be configured. `examples/errtail.toml` documents each key.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -35,6 +35,11 @@ pub struct Config {
     pub policy: policy::Settings,
     /// The user's own rules; the first that matches wins.
     pub rule: Vec<policy::Rule>,
+    /// How entries begin that no built-in grammar knows; the first that matches counts.
+    pub format: Vec<format::Table>,
+    /// These, made ready.
+    #[serde(skip)]
+    pub formats: format::Tables,
     /// How repeats of one failure are kept back.
     pub dedupe: issue::Settings,
     /// What is taken out before anything is stored or sent.
@@ -86,7 +91,10 @@ impl Config {
     /// # Errors
     /// The first thing in it that is no configuration.
     pub fn parse(text: &str, name: &str) -> Result<Config, ConfigError> {
-        toml::from_str(text).map_err(|error| explain(&error, text, name))
+        let mut config: Config = toml::from_str(text).map_err(|error| explain(&error, text, name))?;
+        config.formats = format::Tables::new(&config.format, text)
+            .map_err(|error| ConfigError { place: place(text, error.at, name), problem: error.problem })?;
+        Ok(config)
     }
 
     /// `SENTRY_DSN`, `SENTRY_ENVIRONMENT`, `SENTRY_RELEASE` beat the file, as they do in the SDKs.
@@ -120,19 +128,21 @@ fn explain(error: &toml::de::Error, text: &str, name: &str) -> ConfigError {
         return ConfigError { place: name.to_owned(), problem: message };
     };
     let start = span.start.min(text.len());
-    let before = &text[..start];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
     let offending = text[start..].lines().next().unwrap_or("").trim_end();
     let offending = text.get(span.clone()).filter(|s| !s.contains('\n') && !s.is_empty()).unwrap_or(offending);
     let hint = did_you_mean(&message).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
     // The keys that would be right are many; the nearest one is what helps.
     let message =
         if hint.is_empty() { message.as_str() } else { message.split(", expected").next().unwrap_or(&message) };
-    ConfigError {
-        place: format!("{name}:{line}:{column}"),
-        problem: format!("{message}: `{}`{hint}", shorten(offending)),
-    }
+    ConfigError { place: place(text, start, name), problem: format!("{message}: `{}`{hint}", shorten(offending)) }
+}
+
+/// File, line and column of a byte.
+fn place(text: &str, at: usize, name: &str) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    format!("{name}:{line}:{column}")
 }
 
 /// An offending text may be a secret or a page: its beginning is enough to find it.
@@ -183,7 +193,7 @@ mod tests {
 
     #[test]
     fn each_key_stands_in_the_example() {
-        for table in ["", "[policy]", "[[rule]]", "[dedupe]", "[scrub]", "[tail]", "[store]"] {
+        for table in ["", "[policy]", "[[rule]]", "[[format]]", "[dedupe]", "[scrub]", "[tail]", "[store]"] {
             let error = toml::from_str::<Config>(&format!("{table}\nno-such-key = 1\n")).unwrap_err();
             let message = error.message();
             let keys: Vec<&str> = message.split('`').skip(3).step_by(2).collect();

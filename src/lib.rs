@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod deliver;
 pub mod event;
+pub mod format;
 pub mod issue;
 pub mod metrics;
 pub mod pipeline;

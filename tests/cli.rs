@@ -174,3 +174,39 @@ fn an_agent_waits_for_its_file_and_stops_when_asked() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 issues, 1 occurrences"));
 }
+
+#[test]
+fn stats_tell_what_was_found_and_what_was_not_understood() {
+    let folder = TempDir::new().unwrap();
+    let odd = |number: u32| {
+        format!(
+            "Unhandled exception. System.InvalidOperationException: no ink\n   at Shop.Printer.Print() in /src/P.cs:line 9\n   \
+             the printer is on fire {number}\n   at Shop.Printer.Main() in /src/P.cs:line 3\n"
+        )
+    };
+    let log = write(&folder, "app.log", [CRASH, "\n", &odd(12), "\n", &odd(700)].concat());
+    let output = run(&["parse", "--stats", "--output", "jsonl", &log, "/no/such.log"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stats: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((stats["files"].as_u64(), stats["files_not_read"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(
+        (stats["records"].as_u64(), stats["exceptions"].as_u64(), stats["frames"].as_u64()),
+        (Some(3), Some(3), Some(5))
+    );
+    assert_eq!(stats["bytes"].as_u64(), Some(fs::metadata(&log).unwrap().len()));
+    let kinds = stats["by_kind"].as_array().unwrap();
+    assert_eq!(kinds.iter().map(|kind| kind["records"].as_u64().unwrap()).sum::<u64>(), 3);
+    assert_eq!((kinds[0]["platform"].as_str(), kinds[1]["platform"].as_str()), (Some("csharp"), Some("php")));
+    assert_eq!(
+        (stats["unparsed_lines"].as_u64(), stats["unparsed"][0]["lines"].as_u64()),
+        (Some(2), Some(2)),
+        "{stats}"
+    );
+
+    let people = String::from_utf8(run(&["parse", "--stats", &log]).stdout).unwrap();
+    assert!(people.contains("3 records with 3 exceptions and 5 frames"), "{people}");
+    assert!(people.contains("the printer is on fire 12"), "{people}");
+    let pretty = String::from_utf8(run(&["parse", "--output", "pretty", &log]).stdout).unwrap();
+    assert_eq!(pretty.matches("not understood:    the printer is on fire").count(), 2, "{pretty}");
+    assert_eq!(run(&["parse", "--stats", "--output", "sentry", &log]).status.code(), Some(2));
+}

@@ -9,8 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the line: a room imports only rooms above it in this table.
-const ROOMS: [(&str, &str); 16] = [
+const ROOMS: [(&str, &str); 17] = [
     ("metrics", ""),
+    ("format", ""),
     ("state_dir", "fs"),
     ("tail", "fs clock"),
     ("policy", ""),

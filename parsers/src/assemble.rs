@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
-use crate::{Before, Platform, Record, dotnet, json, node, php, text};
+use crate::{Before, Formats, Platform, Record, dotnet, json, node, php, text};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -31,14 +31,18 @@ pub(crate) struct Found {
 }
 
 /// Parses a region: its records, each with its lines.
-pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
-    if let Some(found) = json::parse(region) {
+pub(crate) fn parse(region: &Region<'_>, formats: &Formats) -> Vec<(Record, Range<usize>)> {
+    let entry = formats.entry(&region.lines[0]);
+    if entry.is_none()
+        && let Some(found) = json::parse(region)
+    {
         return vec![(found.record, found.lines)];
     }
-    let header = header(&region.lines[0]);
+    let header = entry.as_ref().map(|entry| entry.header.clone()).or_else(|| header(&region.lines[0]));
     let mut texts: Vec<&str> = region.lines.iter().map(AsRef::as_ref).collect();
     if let Some(header) = &header {
-        texts[0] = texts[0].get(header.length..).unwrap_or("");
+        let end = entry.as_ref().map_or(texts[0].len(), |entry| entry.message.end);
+        texts[0] = texts[0].get(header.length..end).unwrap_or("");
     }
     let mut found = php::parse(&texts, region.hit, header.as_ref());
     if found.is_empty() {
@@ -46,7 +50,15 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<(Record, Range<usize>)> {
             .or_else(|| node::parse(&texts, region.hit, &region.lines[0], header.as_ref()));
         found.extend(other);
     }
-    found.into_iter().map(|found| fill(found, header.as_ref())).collect()
+    let with_header = |found: Found| {
+        let mine = entry.as_ref().filter(|_| found.has_header);
+        let (mut record, lines) = fill(found, header.as_ref());
+        if let Some(entry) = mine {
+            entry.complete(&mut record);
+        }
+        (record, lines)
+    };
+    found.into_iter().map(with_header).collect()
 }
 
 /// Adds what the entry's header says.

@@ -15,6 +15,7 @@
 mod assemble;
 mod browser;
 mod dotnet;
+mod format;
 mod frames;
 mod header;
 mod json;
@@ -29,6 +30,7 @@ mod text;
 mod time;
 mod unwrap;
 
+pub use format::{Format, FormatError, Formats, GROUPS};
 pub use frames::Frames;
 pub use header::{Header, header};
 pub use record::{Before, CauseOf, Exception, Frame, Level, Mechanism, Platform, Record, Request, Source, Trace, User};
@@ -42,11 +44,13 @@ pub struct Options {
     pub max_record_bytes: usize,
     /// Whether the lines before a record, 50 at most, are handed on with it. Default true.
     pub context: bool,
+    /// How entries begin that no built-in grammar knows. Default none.
+    pub formats: Formats,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_record_bytes: 1 << 20, context: true }
+        Options { max_record_bytes: 1 << 20, context: true, formats: Formats::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 //! In: the bytes of one line. Out: its `Kind`. Invariant: a pure function of the line, so that an extent never
 //! depends on how the bytes were cut. Does not parse: a `Trace` line is only likely to be one.
 
-use crate::{header, php};
+use crate::{Formats, header, php};
 
 /// What a line is to the extent of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,11 @@ pub(crate) enum Kind {
     Trace,
     /// Anything else.
     Text,
+}
+
+/// Classifies a line (without its line break), where entries may begin as users say, too.
+pub(crate) fn kind_among(line: &[u8], formats: &Formats) -> Kind {
+    if formats.begins(line) { Kind::Begin } else { kind(line) }
 }
 
 /// Classifies a line (without its line break).

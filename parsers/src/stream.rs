@@ -82,7 +82,7 @@ impl Stream {
 
     pub(crate) fn checkpoint(&self) -> (u64, u64) {
         match &self.form {
-            Form::Plain(plain) => plain.checkpoint(),
+            Form::Plain(plain) => plain.checkpoint(&self.options.formats),
             Form::Wrapped(wrapped) => wrapped.checkpoint(),
         }
     }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Parts;
+use crate::format::Tables;
 use crate::issue::Repeats;
 use crate::pipeline::{Batch, Finding, Pipeline};
 use crate::policy::Policy;
@@ -64,6 +65,7 @@ pub struct Control {
 pub struct Reader {
     tail: Tail,
     settings: Settings,
+    formats: Tables,
     policy: Arc<Policy>,
     store: Arc<Mutex<Store>>,
     hooks: Hooks,
@@ -106,10 +108,11 @@ impl Drop for Reads {
 impl Reader {
     /// A reader that has read nothing.
     pub fn new(parts: Parts, store: Arc<Mutex<Store>>, control: Arc<Control>) -> Reader {
-        let Parts { tail, settings, policy, hooks, reads, once } = parts;
+        let Parts { tail, settings, formats, policy, hooks, reads, once } = parts;
         Reader {
             tail,
             settings,
+            formats,
             policy,
             store,
             hooks,

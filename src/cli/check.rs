@@ -4,6 +4,8 @@
 //! status 2 when something is wrong. Does not watch, store or send, but the test event that it is asked for.
 
 use std::error::Error;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,6 +22,8 @@ use crate::tail::{self, Tail};
 
 /// Files that are named one by one.
 const NAMED_FILES: usize = 20;
+/// So much of a file is held against the formats.
+const FORMAT_BYTES: u64 = 256 << 10;
 
 /// Arguments of `errtail check`.
 #[derive(clap::Args)]
@@ -61,10 +65,11 @@ fn check(arguments: &Arguments) -> Result<Vec<String>, Box<dyn Error>> {
     super::policy(&config)?;
     super::events::builder(&config)?;
     let mut problems = Vec::new();
-    say_paths(&config.tail, &mut problems)?;
+    let files = say_paths(&config.tail, &mut problems)?;
     println!("environment: {}", config.environment.as_deref().unwrap_or("what the logs say, else production"));
     println!("release: {}", config.release.as_deref().unwrap_or("none; set `release` or SENTRY_RELEASE"));
     println!("rules of your own: {}", config.rule.len());
+    say_formats(&config, &files, &mut problems);
     for (prefix, folder) in &config.source_roots {
         println!("sources: {prefix} in the logs is {} here", folder.display());
         if !folder.is_dir() {
@@ -85,7 +90,7 @@ fn check(arguments: &Arguments) -> Result<Vec<String>, Box<dyn Error>> {
     Ok(problems)
 }
 
-fn say_paths(settings: &tail::Settings, problems: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
+fn say_paths(settings: &tail::Settings, problems: &mut Vec<String>) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     if settings.paths.is_empty() {
         problems.push("nothing to read: name files, directories or globs, or set `paths` under [tail]".to_owned());
     }
@@ -94,14 +99,39 @@ fn say_paths(settings: &tail::Settings, problems: &mut Vec<String>) -> Result<()
     println!("reads: {}; {} files now", settings.paths.join(", "), files.len());
     for file in files.iter().take(NAMED_FILES) {
         println!("  {}", file.display());
-        if let Err(error) = std::fs::File::open(file) {
+        if let Err(error) = File::open(file) {
             problems.push(format!("{}: {}", file.display(), super::reason(&error)));
         }
     }
     if files.len() > NAMED_FILES {
         println!("  … {} more", files.len() - NAMED_FILES);
     }
-    Ok(())
+    Ok(files)
+}
+
+/// Holds each format against the beginnings of its files.
+fn say_formats(config: &Config, files: &[PathBuf], problems: &mut Vec<String>) {
+    for (name, is_of, begins) in config.formats.each() {
+        let its: Vec<&PathBuf> = files.iter().filter(|file| is_of(&file.to_string_lossy())).collect();
+        let (mut lines, mut entries) = (0, 0);
+        for file in its.iter().take(NAMED_FILES) {
+            let mut head = Vec::new();
+            let read = File::open(file).and_then(|file| file.take(FORMAT_BYTES).read_to_end(&mut head));
+            if read.is_ok() {
+                let of_file = head.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+                of_file.for_each(|line| {
+                    lines += 1;
+                    entries += usize::from(begins(line.strip_suffix(b"\r").unwrap_or(line)));
+                });
+            }
+        }
+        println!("format {name}: {} files; {entries} of their first {lines} lines begin an entry", its.len());
+        if its.is_empty() && !files.is_empty() {
+            problems.push(format!("format {name}: its `path` matches none of the files that are read"));
+        } else if entries == 0 && lines > 0 {
+            problems.push(format!("format {name}: its `regex` matches no line at the beginning of its files"));
+        }
+    }
 }
 
 fn say_store(named: Option<&Path>, config: &Config, problems: &mut Vec<String>) {

@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 
 /// Runs `errtail explain`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let (policy, builder) = match arguments.config.policy_and_builder() {
+    let (reading, builder) = match arguments.config.reading_and_builder() {
         Ok(made) => made,
         Err(error) => return super::usage_error(error.as_ref()),
     };
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let mut out = BufWriter::new(anstream::AutoStream::auto(io::stdout().lock()));
     let mut summary = Summary::default();
     let mut explained = 0;
-    let read = parse::read(&path, &policy, |finding| {
+    let read = parse::read(&path, &reading, |finding| {
         let source = &finding.record.source;
         if arguments.summary {
             summary.count(&finding);
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         io::ErrorKind::BrokenPipe => error,
         _ => io::Error::new(error.kind(), format!("{}: {}", path.display(), super::reason(&error))),
     });
-    let told = read.and_then(|()| match (arguments.summary, line) {
+    let told = read.and_then(|_| match (arguments.summary, line) {
         (true, _) => summary.print(&mut out),
         (false, Some(line)) if explained == 0 => {
             Err(io::Error::other(format!("{}: no exception stands at line {line}", path.display())))

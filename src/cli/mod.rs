@@ -13,6 +13,7 @@ mod parse;
 mod pretty;
 mod rules;
 mod run;
+mod stats;
 mod status;
 mod test;
 
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use self::parse::Reading;
 use crate::config::{Config, ConfigError};
 use crate::event::Builder;
 use crate::policy::Policy;
@@ -95,10 +97,11 @@ impl ConfigOption {
         Config::load(self.config.as_deref())
     }
 
-    /// What judges records, and what makes events of them, as that configuration asks for.
-    fn policy_and_builder(&self) -> Result<(Arc<Policy>, Builder), Box<dyn Error>> {
+    /// How logs are read and judged, and what makes events of it, as that configuration asks for.
+    fn reading_and_builder(&self) -> Result<(Reading, Builder), Box<dyn Error>> {
         let config = self.load()?;
-        Ok((policy(&config)?, events::builder(&config)?))
+        let builder = events::builder(&config)?;
+        Ok((Reading { policy: policy(&config)?, formats: config.formats }, builder))
     }
 }
 

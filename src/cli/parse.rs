@@ -9,11 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use errtail_parsers::Options;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::stats::Stats;
 use super::{ConfigOption, Output, events, pretty};
+use crate::format::Tables;
 use crate::pipeline::{Finding, Pipeline};
 use crate::policy::Policy;
+use crate::tail::Position;
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -34,13 +38,17 @@ pub(super) struct Arguments {
     /// With `--output sentry`: only the events of records that the policy sends
     #[arg(long)]
     sent: bool,
+    /// Print numbers instead of records: files, exceptions, frames, and the lines of traces that were not understood;
+    /// with `--output jsonl` as JSON
+    #[arg(long, conflicts_with = "sent")]
+    stats: bool,
     #[command(flatten)]
     config: ConfigOption,
 }
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let (policy, builder) = match arguments.config.policy_and_builder() {
+    let (reading, builder) = match arguments.config.reading_and_builder() {
         Ok(made) => made,
         Err(error) => return super::usage_error(error.as_ref()),
     };
@@ -55,11 +63,20 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         },
     );
     let mut status = ExitCode::SUCCESS;
+    let mut stats = Stats::default();
+    if arguments.stats && arguments.output == Some(Output::Sentry) {
+        return super::usage_error(&io::Error::other("--stats has no events to print; leave `--output sentry` out"));
+    }
     for file in &arguments.files {
-        let read = read(file, &policy, |finding| match output {
+        let read = read(file, &reading, |finding| match output {
+            _ if arguments.stats => {
+                stats.count(&finding);
+                Ok(())
+            }
             Output::Sentry => events::print(&mut out, &builder, &finding, arguments.sent),
             _ => print(&mut out, output, &finding),
         });
+        stats.file(read.as_ref().ok().copied());
         if let Err(error) = read {
             // Whoever read our output has seen enough.
             if error.kind() == io::ErrorKind::BrokenPipe {
@@ -70,7 +87,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             status = ExitCode::FAILURE;
         }
     }
-    match out.flush() {
+    let told = match arguments.output {
+        _ if !arguments.stats => Ok(()),
+        Some(Output::Jsonl) => stats.print_json(&mut out),
+        _ => stats.print(&mut out),
+    };
+    match told.and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             eprintln!("errtail: the output cannot be written: {error}");
             ExitCode::FAILURE
@@ -89,18 +111,25 @@ fn print(out: &mut impl Write, output: Output, finding: &Finding) -> io::Result<
     }
 }
 
-/// Reads a log to its end and hands out what is found in it.
+/// How logs are read and judged.
+pub(super) struct Reading {
+    pub policy: Arc<Policy>,
+    pub formats: Tables,
+}
+
+/// Reads a log to its end and hands out what is found in it; how many bytes it has.
 ///
 /// # Errors
 /// The file cannot be opened or read, or `each` fails.
-pub(super) fn read(
-    path: &Path,
-    policy: &Arc<Policy>,
-    mut each: impl FnMut(Finding) -> io::Result<()>,
-) -> io::Result<()> {
+pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding) -> io::Result<()>) -> io::Result<u64> {
     let (mut input, bar) = open(path)?;
-    let mut pipeline = Pipeline::new(path.display().to_string(), policy);
+    // A format may be one of files in some directory.
+    let formats = reading.formats.of(&std::path::absolute(path).unwrap_or_default().to_string_lossy());
+    let options = Options { formats, ..Options::default() };
+    let name = path.display().to_string();
+    let mut pipeline = Pipeline::resume(name, &reading.policy, options, Position::beginning());
     let mut chunk = vec![0; CHUNK_BYTES];
+    let mut bytes = 0;
     loop {
         let count = match input.read(&mut chunk) {
             Ok(count) => count,
@@ -117,11 +146,12 @@ pub(super) fn read(
         } else {
             pipeline.push(&chunk[..count]);
         }
+        bytes += count as u64;
         bar.inc(count as u64);
         pipeline.take().into_iter().try_for_each(&mut each)?;
         if count == 0 {
             bar.finish_and_clear();
-            return Ok(());
+            return Ok(bytes);
         }
     }
 }

@@ -154,7 +154,8 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
         let started = tail.add_journal(&arguments.journald, arguments.once);
         started.map_err(|error| format!("journalctl cannot be started ({error}): is systemd on this host?"))?;
     }
-    let parts = Parts { tail, settings: config.tail, policy, hooks, reads, once: arguments.once };
+    let parts =
+        Parts { tail, settings: config.tail, formats: config.formats, policy, hooks, reads, once: arguments.once };
     Ok(Prepared { parts, store, sender, counters, crashes })
 }
 

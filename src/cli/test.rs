@@ -8,13 +8,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::parse;
-use crate::config::Config;
-use crate::policy::Policy;
+use super::ConfigOption;
+use super::parse::{self, Reading};
 
 /// Differences of one case that are shown.
 const SHOWN: usize = 20;
@@ -28,12 +26,14 @@ pub(super) struct Arguments {
     /// Write down what is found as what is expected
     #[arg(long)]
     update: bool,
+    #[command(flatten)]
+    config: ConfigOption,
 }
 
 /// Runs `errtail test`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let policy = match super::policy(&Config::default()) {
-        Ok(policy) => policy,
+    let reading = match arguments.config.reading_and_builder() {
+        Ok((reading, _)) => reading,
         Err(error) => return super::usage_error(error.as_ref()),
     };
     let mut cases = Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
     let (mut passed, mut failed) = (0, 0);
     for case in &cases {
-        match check(case, &policy, arguments.update) {
+        match check(case, &reading, arguments.update) {
             Ok(differences) if differences.is_empty() => passed += 1,
             Ok(differences) => {
                 failed += 1;
@@ -88,11 +88,11 @@ fn golden(log: &Path) -> Option<PathBuf> {
 }
 
 /// The differences of one case.
-fn check(log: &Path, policy: &Arc<Policy>, update: bool) -> io::Result<Vec<String>> {
+fn check(log: &Path, reading: &Reading, update: bool) -> io::Result<Vec<String>> {
     let golden = golden(log).unwrap_or_default();
     let name = log.file_name().unwrap_or_default().to_string_lossy();
     let mut found = Vec::new();
-    parse::read(log, policy, |finding| {
+    parse::read(log, reading, |finding| {
         let mut record = finding.record;
         record.source.path = name.to_string();
         found.push(serde_json::to_value(&record)?);

@@ -55,6 +55,7 @@ impl Tail {
             let base = bases.find(|base| self.patterns.wants(base)).unwrap_or_else(|| known.path.clone());
             let previous = self.previous.entry(base).or_default();
             *previous = known.modified.max(*previous);
+            self.newest = known.modified.max(self.newest);
         }
         let mut others = Vec::new();
         for path in found {

@@ -73,8 +73,7 @@ impl Tail {
         for path in rotated {
             self.visit(&path);
         }
-        let newest = self.previous.values().max().copied().unwrap_or(0);
-        let retired = newest.saturating_sub(i64::try_from(RETIRED.as_nanos()).unwrap_or(i64::MAX));
+        let retired = self.newest.saturating_sub(i64::try_from(RETIRED.as_nanos()).unwrap_or(i64::MAX));
         for lost in std::mem::take(&mut self.sought) {
             let unread = lost.size.checked_sub(lost.offset).filter(|unread| *unread > 0);
             // Of what was missing before it was told then.
@@ -190,10 +189,7 @@ impl Tail {
             known.path.parent() == path.parent()
                 && stem(&known.path).is_some_and(|stem| name_of(path).starts_with(stem))
                 && (known.offset > 0 || known.file.head_bytes >= MIN_HEAD_BYTES)
-                && match packing {
-                    None => rest::holds(file, head, known),
-                    Some(packing) => rest::holds_packed(file, packing, head, known),
-                }
+                && rest::holds(file, packing, head, known)
         })?;
         Some(self.sought.swap_remove(found))
     }
@@ -202,9 +198,7 @@ impl Tail {
     pub(super) fn is_younger_than_the_store(&self, metadata: &Metadata) -> bool {
         let nanos = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         let created = metadata.created().map_or(0, nanos);
-        let files = self.files.values().filter_map(|file| file.last.as_ref());
-        let seen = self.known.values().chain(files).map(|known| known.modified).max();
-        seen.is_some_and(|seen| created > u128::try_from(seen).unwrap_or(0))
+        u128::try_from(self.newest).is_ok_and(|newest| newest > 0 && created > newest)
     }
 
     /// The checkpoint that the file goes on from, if there is one.
@@ -217,10 +211,13 @@ impl Tail {
         path: &Path,
     ) -> Option<Checkpoint> {
         if let Some(known) = self.known.remove(&place) {
-            if packing.is_some() || rest::holds(file, head, &known) {
+            if rest::holds(file, packing, head, &known) {
                 return Some(known);
             }
-            self.sought.push(known);
+            // Another file has its inode.
+            if !self.started {
+                self.sought.push(known);
+            }
         }
         self.take_sought(file, head, packing, path)
     }

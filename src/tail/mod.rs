@@ -112,6 +112,8 @@ pub struct Tail {
     forgotten: Vec<FileId>,
     /// When the files that the store knows had last been written to, by their path before any rotation.
     previous: HashMap<PathBuf, i64>,
+    /// The latest of these times.
+    newest: i64,
     /// Rotated files that are not read: those that were there before the agent, and those read to their ends.
     passed: HashMap<Place, Passed>,
     /// Files that this program writes.
@@ -162,6 +164,7 @@ impl Tail {
             sought: Vec::new(),
             forgotten: Vec::new(),
             previous: HashMap::new(),
+            newest: 0,
             passed: HashMap::new(),
             own: unix::own_outputs(),
             troubled: HashSet::new(),
@@ -208,8 +211,9 @@ impl Tail {
             if now >= deadline {
                 return Step::Quiet;
             }
-            let again = self.again.peek().map_or(deadline, |Reverse((at, _))| *at);
-            until = deadline.min(self.next_scan).min(again);
+            let again = self.again.peek().map(|Reverse((at, _))| *at);
+            let again = again.into_iter().chain(self.pipes.iter().filter_map(Pipe::again)).min();
+            until = deadline.min(self.next_scan).min(again.unwrap_or(deadline));
         }
     }
 
@@ -326,7 +330,8 @@ impl Tail {
     }
 
     /// The bytes of `key` from `offset` on to where it was read, if they can be read again.
-    pub fn read_back(&self, key: Key, offset: u64) -> Option<Vec<u8>> {
+    pub fn read_back(&mut self, key: Key, offset: u64) -> Option<Vec<u8>> {
+        self.is_open(key);
         self.files.get(&key)?.read_back(offset)
     }
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Waker, hash};
 
@@ -17,6 +18,9 @@ use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Waker, hash};
 const PIECES: usize = 4;
 /// Bytes of a piece.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// How soon a `journalctl` that ended is started again.
+const RESTART_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Bytes, and the marks of the journal in them: where a line ends, and its cursor.
 struct Piece {
@@ -36,8 +40,21 @@ pub(super) struct Pipe {
     /// Ends of lines that may yet be a checkpoint, with their cursors; none for standard input.
     cursors: Option<VecDeque<(u64, String)>>,
     ended: bool,
-    /// `journalctl`, which ends with the agent.
-    child: Option<Child>,
+    journal: Option<Journal>,
+}
+
+/// What it takes to start `journalctl`, which ends with the agent, and to start it again.
+struct Journal {
+    units: Vec<String>,
+    /// Of the last line that was taken.
+    cursor: Option<String>,
+    from: From,
+    once: bool,
+    waker: Waker,
+    child: Child,
+    /// When it is started again, if it has ended.
+    again: Option<Instant>,
+    said: bool,
 }
 
 /// The identity of the journal of these units: it has a checkpoint as a file has.
@@ -74,37 +91,17 @@ impl Pipe {
         once: bool,
         waker: Waker,
     ) -> io::Result<Pipe> {
-        let mut command = Command::new("journalctl");
-        command.args(["--output=json", "--no-pager", "--quiet", "--all"]);
-        for unit in units.iter().filter(|unit| !unit.is_empty()) {
-            command.arg(format!("--unit={unit}"));
-        }
-        match known.as_ref().and_then(|known| known.cursor.as_ref()) {
-            Some(cursor) => command.arg(format!("--after-cursor={cursor}")).arg("--lines=all"),
-            None if from == From::End => command.arg("--lines=0"),
-            None => command.arg("--lines=all"),
-        };
-        if !once {
-            command.arg("--follow");
-        }
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let (sender, pieces) = sync_channel(PIECES);
-        spawn(waker, move |told| {
-            let mut lines = BufReader::with_capacity(PIECE_BYTES, output);
-            while let Some(piece) = journal_piece(&mut lines) {
-                if !put(&sender, piece, told) {
-                    return;
-                }
-            }
-        });
+        let cursor = known.as_ref().and_then(|known| known.cursor.clone());
+        let (child, pieces) = follow(units, cursor.as_deref(), from, once, waker.clone())?;
         let name = format!("journald:{}", units.join(","));
         let mut pipe = Pipe::new(key, name.trim_end_matches(':'), journal_id(units), pieces);
-        (pipe.child, pipe.cursors) = (Some(child), Some(VecDeque::new()));
+        pipe.cursors = Some(VecDeque::new());
         if let Some(known) = known {
             (pipe.start, pipe.read, pipe.ledger) = (known.position(), known.offset, known.ledger.clone());
             pipe.cursors = Some(known.cursor.map(|cursor| (known.offset, cursor)).into_iter().collect());
         }
+        pipe.journal =
+            Some(Journal { units: units.to_vec(), cursor, from, once, waker, child, again: None, said: false });
         Ok(pipe)
     }
 
@@ -119,29 +116,47 @@ impl Pipe {
             pieces,
             cursors: None,
             ended: false,
-            child: None,
+            journal: None,
         }
     }
 
     /// The next piece, or the end.
     pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> Option<Step> {
+        if let Some(journal) = self.journal.as_mut().filter(|journal| journal.again.is_some()) {
+            self.pieces = journal.start_again()?;
+        }
         match self.pieces.try_recv() {
             Ok(piece) => {
                 let offset = self.read;
                 self.read += piece.bytes.len() as u64;
                 self.ledger.bytes_read += piece.bytes.len() as u64;
+                if let (Some(journal), Some((_, last))) = (&mut self.journal, piece.cursors.last()) {
+                    journal.cursor = Some(last.clone());
+                    journal.said = false;
+                }
                 if let Some(cursors) = &mut self.cursors {
                     cursors.extend(piece.cursors.into_iter().map(|(end, cursor)| (offset + end as u64, cursor)));
                 }
                 *buffer = piece.bytes;
                 Some(Step::Bytes { key: self.key, offset, range: 0..buffer.len() })
             }
-            Err(TryRecvError::Disconnected) if !self.ended => {
-                self.ended = true;
-                Some(Step::Ended(self.key))
-            }
+            Err(TryRecvError::Disconnected) if !self.ended => match &mut self.journal {
+                Some(journal) if !journal.once => {
+                    journal.broke_off();
+                    None
+                }
+                _ => {
+                    self.ended = true;
+                    Some(Step::Ended(self.key))
+                }
+            },
             Err(_) => None,
         }
+    }
+
+    /// When it is to be looked at though nobody says so.
+    pub(super) fn again(&self) -> Option<Instant> {
+        self.journal.as_ref()?.again
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -168,14 +183,76 @@ impl Pipe {
     }
 }
 
-impl Drop for Pipe {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
+impl Journal {
+    /// `journalctl` has ended, which it does only when something is wrong: it is started again in a while.
+    fn broke_off(&mut self) {
+        // Its output is at its end: there is nothing more to wait for.
+        let _ = self.child.kill();
+        let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        if !std::mem::replace(&mut self.said, true) {
+            tracing::warn!("journalctl ended ({status}); it is started again behind the last line that it gave");
+        }
+        self.again = Some(Instant::now() + RESTART_INTERVAL);
+    }
+
+    /// Starts it again, if it is time.
+    fn start_again(&mut self) -> Option<Receiver<Piece>> {
+        self.again.filter(|again| *again <= Instant::now())?;
+        match follow(&self.units, self.cursor.as_deref(), self.from, self.once, self.waker.clone()) {
+            Ok((child, pieces)) => {
+                (self.child, self.again) = (child, None);
+                Some(pieces)
+            }
+            Err(error) => {
+                tracing::warn!("journalctl cannot be started: {error}; it is tried again");
+                self.again = Some(Instant::now() + RESTART_INTERVAL);
+                None
+            }
         }
     }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `journalctl`, behind `cursor` if there is one, and what it gives.
+fn follow(
+    units: &[String],
+    cursor: Option<&str>,
+    from: From,
+    once: bool,
+    waker: Waker,
+) -> io::Result<(Child, Receiver<Piece>)> {
+    let mut command = Command::new("journalctl");
+    command.args(["--output=json", "--no-pager", "--quiet", "--all"]);
+    for unit in units.iter().filter(|unit| !unit.is_empty()) {
+        command.arg(format!("--unit={unit}"));
+    }
+    match cursor {
+        Some(cursor) => command.arg(format!("--after-cursor={cursor}")).arg("--lines=all"),
+        None if from == From::End => command.arg("--lines=0"),
+        None => command.arg("--lines=all"),
+    };
+    if !once {
+        command.arg("--follow");
+    }
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let (sender, pieces) = sync_channel(PIECES);
+    spawn(waker, move |told| {
+        let mut lines = BufReader::with_capacity(PIECE_BYTES, output);
+        while let Some(piece) = journal_piece(&mut lines) {
+            if !put(&sender, piece, told) {
+                return;
+            }
+        }
+    });
+    Ok((child, pieces))
 }
 
 /// Runs `feed` on a thread, and lets the room know when it ends.
@@ -199,7 +276,10 @@ fn journal_piece(lines: &mut BufReader<impl Read>) -> Option<Piece> {
     let mut piece = Piece { bytes: Vec::new(), cursors: Vec::new() };
     loop {
         let start = piece.bytes.len();
-        if lines.read_until(b'\n', &mut piece.bytes).ok()? == 0 {
+        lines.read_until(b'\n', &mut piece.bytes).ok()?;
+        if piece.bytes.last() != Some(&b'\n') || piece.bytes.len() == start {
+            // A line without its end is that of a journalctl that was killed: it comes again, whole.
+            piece.bytes.truncate(start);
             return (!piece.bytes.is_empty()).then_some(piece);
         }
         if let Some(cursor) = cursor(&piece.bytes[start..]) {

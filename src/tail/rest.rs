@@ -37,24 +37,24 @@ pub(super) fn head(file: &File, packing: Option<Packing>) -> Vec<u8> {
     head
 }
 
-/// Whether the plain file that begins with `head` still holds what `known` was made of.
-pub(super) fn holds(file: &File, head: &[u8], known: &Checkpoint) -> bool {
-    let Ok(edge) = before(file, known.offset) else { return false };
-    known.file.begins(head) && holds_edge(&edge, known)
-}
-
-/// The same of a compressed file.
-pub(super) fn holds_packed(file: &File, packing: Packing, head: &[u8], known: &Checkpoint) -> bool {
-    let edge = || {
-        let mut reader = decoder(file, packing)?;
-        let length = known.offset.min(EDGE_BYTES as u64);
-        skip(&mut reader, known.offset - length)?;
-        let mut edge = vec![0; length as usize];
-        let read = fill(&mut reader, &mut edge)?;
-        edge.truncate(read);
-        Ok::<_, io::Error>(edge)
+/// Whether the file, whose content begins with `head`, still holds what `known` was made of.
+pub(super) fn holds(file: &File, packing: Option<Packing>, head: &[u8], known: &Checkpoint) -> bool {
+    let edge = || match packing {
+        None => before(file, known.offset),
+        Some(packing) => packed_before(file, packing, known.offset),
     };
     known.file.begins(head) && edge().is_ok_and(|edge| holds_edge(&edge, known))
+}
+
+/// The (at most `EDGE_BYTES`) bytes before `offset` of the content.
+fn packed_before(file: &File, packing: Packing, offset: u64) -> io::Result<Vec<u8>> {
+    let mut reader = decoder(file, packing)?;
+    let length = offset.min(EDGE_BYTES as u64);
+    skip(&mut reader, offset - length)?;
+    let mut edge = vec![0; length as usize];
+    let read = fill(&mut reader, &mut edge)?;
+    edge.truncate(read);
+    Ok(edge)
 }
 
 /// A reader of the content from `offset` on.

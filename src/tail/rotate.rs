@@ -73,9 +73,8 @@ impl Tail {
             // The copy's place first: without it, this one's would hide that it is a rest.
             self.steps.extend(moved.into_iter().chain([next]).map(Step::Skipped));
         }
-        match (moved, unread) {
-            (None, Some(_)) => self.lose(Gap { path, offset: read, bytes: unread, cause: Cause::CutShort }),
-            _ => {}
+        if moved.is_none() && unread.is_some() {
+            self.lose(Gap { path, offset: read, bytes: unread, cause: Cause::CutShort });
         }
         step
     }

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -18,6 +18,8 @@ use crate::writer::Random;
 pub struct Receiver {
     pub address: SocketAddr,
     pub faults: Arc<AtomicBool>,
+    /// Whether everything is refused for now.
+    pub refuses: Arc<AtomicBool>,
     shared: Arc<Shared>,
 }
 
@@ -28,6 +30,10 @@ struct Shared {
     /// Occurrences that each event stands for, by its id.
     occurrences: Mutex<BTreeMap<String, u64>>,
     answers: Mutex<BTreeMap<&'static str, usize>>,
+    /// Frames of the exceptions, by marker.
+    frames: Mutex<BTreeMap<String, usize>>,
+    /// Events of the agent's own.
+    own: Mutex<Vec<Value>>,
 }
 
 impl Receiver {
@@ -35,16 +41,17 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let faults = Arc::new(AtomicBool::new(faults));
+        let refuses = Arc::new(AtomicBool::new(false));
         let shared = Arc::new(Shared::default());
-        let (failing, told) = (Arc::clone(&faults), Arc::clone(&shared));
+        let (failing, refusing, told) = (Arc::clone(&faults), Arc::clone(&refuses), Arc::clone(&shared));
         std::thread::spawn(move || {
             for (index, stream) in listener.incoming().flatten().enumerate() {
-                let (failing, told) = (Arc::clone(&failing), Arc::clone(&told));
+                let (failing, refusing, told) = (Arc::clone(&failing), Arc::clone(&refusing), Arc::clone(&told));
                 let random = Random(seed.wrapping_mul(1_000_003).wrapping_add(index as u64));
-                std::thread::spawn(move || serve(&stream, &told, &failing, random));
+                std::thread::spawn(move || serve(&stream, &told, (&failing, &refusing), random));
             }
         });
-        Receiver { address, faults, shared }
+        Receiver { address, faults, refuses, shared }
     }
 
     /// The markers of which no event came.
@@ -65,17 +72,43 @@ impl Receiver {
         (requests, occurrences.len(), occurrences.values().sum())
     }
 
+    /// The markers of which an event came.
+    pub fn markers(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.shared.taken.lock().unwrap().clone()
+    }
+
+    /// Waits until all of them came.
+    #[track_caller]
+    pub fn wait_for(&self, markers: &[String], limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while !self.missing(markers).is_empty() {
+            assert!(Instant::now() < deadline, "missing: {:?}; {}", self.missing(markers), self.tally());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn frames(&self, marker: &str) -> usize {
+        self.shared.frames.lock().unwrap().get(marker).copied().unwrap_or(0)
+    }
+
+    pub fn own(&self) -> Vec<Value> {
+        self.shared.own.lock().unwrap().clone()
+    }
+
     pub fn tally(&self) -> String {
         format!("answers {:?}", self.shared.answers.lock().unwrap())
     }
 }
 
 /// One connection, request after request.
-fn serve(stream: &TcpStream, shared: &Shared, faults: &AtomicBool, mut random: Random) {
+fn serve(stream: &TcpStream, shared: &Shared, (faults, refuses): (&AtomicBool, &AtomicBool), mut random: Random) {
     let mut reader = BufReader::new(stream);
     while let Some(body) = request(&mut reader) {
         let dice = if faults.load(Ordering::Relaxed) { random.below(100) } else { 100 };
         let (name, answer, takes) = match dice {
+            _ if refuses.load(Ordering::Relaxed) => {
+                ("refused", Some("503 Service Unavailable\r\nRetry-After: 1"), false)
+            }
             0..6 => ("limited", Some("429 Too Many Requests\r\nRetry-After: 1"), false),
             6..14 => ("failed", Some("500 Internal Server Error"), false),
             14..18 => ("hung", None, false),
@@ -131,6 +164,10 @@ fn request(reader: &mut BufReader<&TcpStream>) -> Option<Vec<u8>> {
 fn take(envelope: &[u8], shared: &Shared) {
     for line in envelope.split(|byte| *byte == b'\n') {
         let Ok(event) = serde_json::from_slice::<Value>(line) else { continue };
+        if event["logger"] == "errtail.tail" {
+            shared.own.lock().unwrap().push(event);
+            continue;
+        }
         let Some(values) = event.pointer("/exception/values").and_then(Value::as_array) else { continue };
         let id = event["event_id"].as_str().unwrap_or_default().to_owned();
         let occurrences = event["extra"]["repeats.occurrences"].as_u64().unwrap_or(0);
@@ -139,6 +176,8 @@ fn take(envelope: &[u8], shared: &Shared) {
             let text = value["value"].as_str().unwrap_or_default();
             if let Some(at) = text.find("m-") {
                 let marker = text[at..].chars().take(9).collect::<String>();
+                let frames = value.pointer("/stacktrace/frames").and_then(Value::as_array).map_or(0, Vec::len);
+                shared.frames.lock().unwrap().insert(marker.clone(), frames);
                 shared.taken.lock().unwrap().entry(marker).or_default().insert(id.clone());
             }
         }

@@ -38,3 +38,25 @@ fn copied_and_truncated_and_rotated_again_while_stopped() {
     reader.assert_lines(&["one, long enough to be told apart"]);
     assert!(reader.committed.gaps.is_empty(), "{:?}", reader.committed.gaps);
 }
+
+#[test]
+fn a_compressed_file_with_the_inode_of_another_is_another_file() {
+    // The file system gives a freed inode to the next file, soon or late.
+    for round in 0..8 {
+        let mut reader = Reader::new(&["app.log"]);
+        for index in 0..round {
+            reader.write(&format!("other{index}"), "");
+        }
+        reader.write("app.log", "one, two, three, four, five, six, seven\neight\n");
+        reader.read();
+        reader.kill();
+        reader.write("app.log.tmp", "a line that is older than the agent and longer than all others\nnine\n");
+        std::fs::remove_file(reader.path("app.log")).unwrap();
+        reader.rename("app.log.tmp", "app.log.1");
+        reader.gzip("app.log.1");
+        reader.start();
+        reader.read();
+        let lines = &reader.committed.lines;
+        assert!(lines.contains(&"nine".to_owned()) && lines.len() == 4, "{lines:?}");
+    }
+}

@@ -39,7 +39,7 @@ pub(crate) fn correct(lines: &[&str], found: &mut Trace) {
 fn is_numbered(line: &str) -> bool {
     let text = line.trim_start();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    digits > 0 && text[digits..].starts_with(" | ") || digits > 0 && &text[digits..] == " |"
+    digits > 0 && (text[digits..].starts_with(" | ") || &text[digits..] == " |")
 }
 
 fn is_caret(line: &str) -> bool {

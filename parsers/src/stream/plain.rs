@@ -9,7 +9,7 @@ use super::window::{Window, line_end};
 use crate::line::{self, Kind};
 use crate::text::{self, trim_break};
 use crate::unwrap::{self, Wrapper};
-use crate::{Before, Options, Record, Source, assemble, php, scan};
+use crate::{Before, Formats, Options, Record, Source, assemble, php, scan};
 
 /// Wrappers inside wrappers that are taken off: more is no deployment but an attack.
 const MAX_DEPTH: u8 = 4;
@@ -134,11 +134,11 @@ impl Plain {
     }
 
     /// The place from which this stream must be read again: the start of its last entry.
-    pub(super) fn checkpoint(&self) -> (u64, u64) {
+    pub(super) fn checkpoint(&self, formats: &Formats) -> (u64, u64) {
         let from = match &self.open {
             Some(open) => open.start,
             None if self.next > self.floor && self.may_be_wrapped() => self.lines_above(self.next, HEADLESS_LINES),
-            None => self.entry_above(self.next, true, None),
+            None => self.entry_above(self.next, true, None, formats),
         };
         (self.window.offset_at(from), self.window.line_at(from))
     }
@@ -240,7 +240,7 @@ impl Plain {
             }
             self.next = start;
             let raw = trim_break(&self.window.bytes[start..end]);
-            if let Some(wrapper) = unwrap::detect(raw).filter(|_| self.unwraps) {
+            if let Some(wrapper) = unwrap::detect(raw).filter(|_| self.unwraps && !options.formats.begins(raw)) {
                 return Err(wrapper);
             }
             if hit.of_wrapper {
@@ -251,7 +251,7 @@ impl Plain {
                 return Ok(Some(Open::whole(start, end)));
             }
             let follows = self.reread < MAX_REREAD_BYTES;
-            return Ok(Some(Open::new(&self.window, self.look_back(start), start, end, follows)));
+            return Ok(Some(Open::new(&self.window, self.look_back(start, &options.formats), start, end, follows)));
         }
         Ok(None)
     }
@@ -280,7 +280,7 @@ impl Plain {
     /// Parses the region `open.start..end`, and goes on behind what it held; false where the record may go on.
     fn finish(&mut self, open: &Open, end: usize, ends: bool, options: &Options, found: &mut Vec<Record>) -> bool {
         let region = assemble::Region::cut(&self.window.bytes, open.start, open.hit, end);
-        let parsed = assemble::parse(&region);
+        let parsed = assemble::parse(&region, &options.formats);
         if !ends && parsed.iter().any(|(_, lines)| lines.end + MARGIN_LINES > region.lines.len()) {
             return false;
         }
@@ -352,21 +352,21 @@ impl Plain {
     }
 
     /// Where the entry begins that the line at `hit` belongs to.
-    fn look_back(&self, hit: usize) -> usize {
+    fn look_back(&self, hit: usize, formats: &Formats) -> usize {
         let bytes = &self.window.bytes;
         let text = text::clean(trim_break(&bytes[hit..line_end(bytes, hit)]));
         // Where only one kind of header can be this entry's, other first lines may be parts of its message.
         let surely = php::concerns(&text) && !assemble::is_whole(&text);
-        let begins = line::kind(&text) == Kind::Begin;
+        let begins = line::kind_among(&text, formats) == Kind::Begin;
         if begins && (!surely || !text.starts_with(b"{")) {
             return hit;
         }
-        self.entry_above(hit, surely, begins.then_some(hit))
+        self.entry_above(hit, surely, begins.then_some(hit), formats)
     }
 
     /// The first line of the entry that the line behind `below` belongs to; of an entry of a known kind, if `surely`
     /// and if there is one, else the `nearest` that looks so.
-    fn entry_above(&self, below: usize, surely: bool, mut nearest: Option<usize>) -> usize {
+    fn entry_above(&self, below: usize, surely: bool, mut nearest: Option<usize>, formats: &Formats) -> usize {
         let lowest = self.floor.max(below.saturating_sub(LOOK_BACK_BYTES));
         let mut start = below;
         let mut headless = below;
@@ -379,8 +379,9 @@ impl Plain {
                 break;
             }
             let text = text::clean(trim_break(&self.window.bytes[before..start]));
-            if line::kind(&text) == Kind::Begin && !self.goes_on(before, &text, lowest) {
-                if !surely || php::begins_entry(&text) {
+            let users = formats.begins(&text);
+            if users || line::kind(&text) == Kind::Begin && !self.goes_on(before, &text, lowest) {
+                if users || !surely || php::begins_entry(&text) {
                     return before;
                 }
                 nearest = nearest.or(Some(before));

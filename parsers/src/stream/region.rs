@@ -6,7 +6,7 @@
 use super::window::{Window, line_end};
 use crate::line::{self, Kind};
 use crate::text::{self, trim_break};
-use crate::{Options, assemble, dotnet, node, php};
+use crate::{Formats, Options, assemble, dotnet, node, php};
 
 /// After so many lines that are no part of a trace, a record is over.
 const QUIET_LINES: u32 = 200;
@@ -105,7 +105,7 @@ impl Open {
             let end = end - cut;
             self.looked = end;
             let text = text::clean(trim_break(&window.bytes[self.cursor..end]));
-            if let Some(extent) = self.step(&window.bytes[self.start..self.hit], &text, end) {
+            if let Some(extent) = self.step(&window.bytes[self.start..self.hit], &text, end, &options.formats) {
                 return extent;
             }
             *limit -= self.bound(window, options.max_record_bytes);
@@ -130,7 +130,7 @@ impl Open {
 
     /// Takes the line at the cursor, which ends at `end`; the region's end, if this line shows it. `above` are the
     /// region's lines before the hit.
-    fn step(&mut self, above: &[u8], text: &[u8], end: usize) -> Option<Extent> {
+    fn step(&mut self, above: &[u8], text: &[u8], end: usize, formats: &Formats) -> Option<Extent> {
         let woven = match self.weave.as_mut().map_or(php::Step::Idle, |weave| weave.step(text)) {
             php::Step::Idle => None,
             php::Step::End => return Some(Extent::Ends(self.breaks.unwrap_or(end))),
@@ -154,7 +154,7 @@ impl Open {
             Some(_) => return Some(Extent::Ends(self.cursor)),
             None => {}
         }
-        match line::kind(text) {
+        match line::kind_among(text, formats) {
             Kind::Begin if self.crash && self.asides < MAX_ASIDES && dotnet::is_aside(text) => {
                 self.breaks = self.breaks.or(Some(self.cursor));
                 self.asides += 1;

@@ -196,8 +196,8 @@ impl Wrapped {
             let index = self.program(unwrapped.key, text, options);
             self.gather(index, &unwrapped, piece);
         } else {
-            let continues =
-                unwrap::foreign_continues(self.wrapper) && !self.programs.is_empty() && !header::begins(text);
+            let begins = options.formats.begins(text) || header::begins(text);
+            let continues = unwrap::foreign_continues(self.wrapper) && !self.programs.is_empty() && !begins;
             let index = if continues { self.last } else { self.program(b"", text, options) };
             // journalctl indents the further lines of a message by the width of its prefix.
             let blanks = text.iter().take(self.prefix).take_while(|c| **c == b' ').count();

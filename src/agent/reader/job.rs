@@ -60,8 +60,8 @@ impl Reader {
         let pins = self.tail.take_predecessor(key).filter(|_| known.offset == 0);
         let carried = pins.and_then(|before| self.carry(before, &path));
         let pins = pins.filter(|_| carried.is_some());
-        let pipeline =
-            carried.unwrap_or_else(|| Pipeline::resume(path.clone(), &self.policy, self.options(), known.clone()));
+        let fresh = || Pipeline::resume(path.clone(), &self.policy, self.options(&path), known.clone());
+        let pipeline = carried.unwrap_or_else(fresh);
         let job = Job {
             pipeline,
             path,
@@ -79,7 +79,7 @@ impl Reader {
 
     /// What `before` left open goes on in its successor at `path`; its own checkpoint stays until that is closed.
     fn carry(&mut self, before: Key, path: &str) -> Option<Pipeline> {
-        let options = self.options();
+        let options = self.options(path);
         let job = self.jobs.get_mut(&before)?;
         let open = job.pipeline.checkpoint();
         let bytes = self.tail.read_back(before, open.offset).filter(|bytes| !bytes.is_empty())?;
@@ -105,7 +105,7 @@ impl Reader {
 
     /// The parser of `key` starts afresh at `offset`, to which the file was read.
     pub(super) fn begin_again(&mut self, key: Key, offset: u64) {
-        let options = self.options();
+        let Some(options) = self.jobs.get(&key).map(|job| self.options(&job.path)) else { return };
         let Some(job) = self.jobs.get_mut(&key) else { return };
         let position = Position { offset, ..self.tail.end(key, &job.known) };
         job.next = offset;
@@ -113,8 +113,9 @@ impl Reader {
         job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options, position);
     }
 
-    fn options(&self) -> Options {
-        Options { max_record_bytes: self.settings.max_record_bytes, ..Options::default() }
+    fn options(&self, path: &str) -> Options {
+        let formats = self.formats.of(path);
+        Options { max_record_bytes: self.settings.max_record_bytes, formats, ..Options::default() }
     }
 
     /// Sees to it that someone looks whether `key` goes quiet.

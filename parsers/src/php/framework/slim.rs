@@ -40,7 +40,7 @@ pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Found> {
         chain.push(exception);
         end = behind;
         let title = end + lines[end..].iter().take_while(|line| line.trim().is_empty()).count();
-        if !lines.get(title).is_some_and(|line| line.trim() == "Previous Error:") {
+        if lines.get(title).is_none_or(|line| line.trim() != "Previous Error:") {
             break;
         }
         at = title + 1;

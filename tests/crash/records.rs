@@ -1,0 +1,94 @@
+//! Records that begin in one file and end in another, or before a kill and after it.
+//!
+//! In: the real binary. Out: a failure where such a record is cut in two, lost, or sent twice.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::kills::{agent, prepare, status, terminate};
+use crate::receiver::Receiver;
+use crate::writer::{append, dotnet, laravel};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// `text` cut behind the line that holds `mark`.
+fn cut<'a>(text: &'a str, mark: &str) -> (&'a str, &'a str) {
+    let at = text.find(mark).unwrap();
+    text.split_at(at + text[at..].find('\n').unwrap() + 1)
+}
+
+#[test]
+fn over_a_copytruncate_and_over_a_rename() {
+    for copies in [true, false] {
+        let receiver = Receiver::start(1, false);
+        let directory = prepare();
+        let log = directory.path().join("logs/app.log");
+        let rotated = directory.path().join("logs/app.log.1");
+        append(&log, &laravel("m-r000000"));
+        let mut running = agent(directory.path(), "state", &receiver, &[]);
+        receiver.wait_for(&["m-r000000".to_owned()], LIMIT);
+        let text = laravel("m-r000001");
+        let (before, after) = cut(&text, "#0 ");
+        append(&log, before);
+        std::thread::sleep(Duration::from_millis(150));
+        if copies {
+            fs::copy(&log, &rotated).unwrap();
+            fs::File::options().write(true).open(&log).unwrap().set_len(0).unwrap();
+        } else {
+            fs::rename(&log, &rotated).unwrap();
+        }
+        append(&log, after);
+        append(&log, &laravel("m-r000002"));
+        receiver.wait_for(&["m-r000001".to_owned(), "m-r000002".to_owned()], LIMIT);
+        terminate(&mut running);
+        assert_eq!(receiver.frames("m-r000001"), receiver.frames("m-r000002"), "copied: {copies}");
+        assert!(receiver.ids_of_markers().values().all(|ids| *ids == 1), "{:?}", receiver.ids_of_markers());
+        assert_eq!(status(directory.path(), "state")["gaps"]["totals"].as_array().map(Vec::len), Some(0));
+    }
+}
+
+/// The lines of `text` as containerd writes them, each of the first in two parts.
+fn cri(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let (first, second) = line.split_at(line.len() / 2);
+        lines.push(format!("2026-11-25T00:00:00.000000000Z stdout P {first}\n"));
+        lines.push(format!("2026-11-25T00:00:00.000000000Z stdout F {second}\n"));
+    }
+    lines
+}
+
+#[test]
+fn a_partial_line_of_a_container_over_a_rotation_and_a_restart() {
+    for kill in [false, true] {
+        let receiver = Receiver::start(1, false);
+        let directory = prepare();
+        let config = fs::read_to_string(directory.path().join("errtail.toml")).unwrap();
+        let config = config.replace("[tail]\n", "[tail]\nidle_timeout_ms = 20000\n");
+        fs::write(directory.path().join("errtail.toml"), config).unwrap();
+        let log = directory.path().join("logs/0.log");
+        append(&log, &cri(&dotnet("m-p000000")).concat());
+        let mut running = agent(directory.path(), "state", &receiver, &[]);
+        receiver.wait_for(&["m-p000000".to_owned()], LIMIT);
+        let lines = cri(&dotnet("m-p000001"));
+        // In the middle of the line of the second frame.
+        let (before, after) = lines.split_at(9);
+        assert!(before[8].contains(" P ") && before[8].contains("   at "), "{}", before[8]);
+        append(&log, &before.concat());
+        std::thread::sleep(Duration::from_millis(if kill { 1500 } else { 150 }));
+        if kill {
+            running.kill().unwrap();
+            running.wait().unwrap();
+        }
+        fs::rename(&log, directory.path().join("logs/0.log.20261125-000000")).unwrap();
+        append(&log, &after.concat());
+        append(&log, &cri(&dotnet("m-p000002")).concat());
+        if kill {
+            running = agent(directory.path(), "state", &receiver, &[]);
+        }
+        receiver.wait_for(&["m-p000001".to_owned(), "m-p000002".to_owned()], LIMIT);
+        terminate(&mut running);
+        assert_eq!(receiver.frames("m-p000001"), receiver.frames("m-p000002"), "killed: {kill}");
+        assert!(receiver.ids_of_markers().values().all(|ids| *ids == 1), "{:?}", receiver.ids_of_markers());
+    }
+}
