@@ -81,9 +81,9 @@ fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>)
 }
 
 /// Adds what the lines before a record say of it, once they are known.
-pub(crate) fn complete(record: &mut Record, before: &Before) {
+pub(crate) fn complete(record: &mut Record, before: &[u8]) {
     if record.platform == Platform::Csharp {
-        dotnet::complete(record, before);
+        dotnet::complete(record, &|| Before::new(before).lines());
     }
 }
 

@@ -57,7 +57,7 @@ mod xml;
 use crate::assemble::Found;
 use crate::header::{self, Header};
 use crate::json::Object;
-use crate::record::{Before, Exception, Frame, Level, Platform, Record};
+use crate::record::{Exception, Frame, Level, Platform, Record};
 
 pub(crate) use entry::{begins, header};
 pub(crate) use xml::begins as begins_xml;
@@ -136,7 +136,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
 }
 
 /// What the record's own lines and those before it say of the failure, once all of it is known.
-pub(crate) fn complete(record: &mut Record, before: &Before) {
+pub(crate) fn complete(record: &mut Record, before: &dyn Fn() -> Vec<String>) {
     entry::complete(record);
     request::complete(record, before);
     mechanism::complete(record, before);

@@ -3,7 +3,7 @@
 //! In: a record. Out: its `mechanism`, where the text tells. Invariant: names are those of the table in `dotnet.rs`.
 //! Does not judge: most reports say nothing of whether the application caught the exception afterwards.
 
-use crate::record::{Before, Record};
+use crate::record::Record;
 
 /// Loggers, by the beginning of their name.
 const LOGGERS: &[(&str, &str, Option<bool>)] = &[
@@ -75,7 +75,7 @@ const MESSAGES: &[(&str, &str, Option<bool>)] = &[
 const LINES_BEFORE: usize = 4;
 
 /// Sets the mechanism of a record that has none.
-pub(super) fn complete(record: &mut Record, before: &Before) {
+pub(super) fn complete(record: &mut Record, before: &dyn Fn() -> Vec<String>) {
     if record.mechanism.is_some() {
         return;
     }
@@ -90,8 +90,7 @@ pub(super) fn complete(record: &mut Record, before: &Before) {
         _ if message.starts_with("HTTP ") && message.contains(" responded ") => Some(("request_logging", None)),
         // The functions host's console prints each line as an entry of its own.
         _ if message.is_empty()
-            && before
-                .lines()
+            && before()
                 .iter()
                 .rev()
                 .take(LINES_BEFORE)

@@ -4,12 +4,12 @@
 //! another request is never believed: it must name the same request id, or the exception's own message names the request.
 //! Does not look behind the record.
 
-use crate::record::{Before, Record, Request, User};
+use crate::record::{Record, Request, User};
 
 const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
 
 /// Fills in what the record, its scopes and fields, or a line of the same request say.
-pub(super) fn complete(record: &mut Record, before: &Before) {
+pub(super) fn complete(record: &mut Record, before: &dyn Fn() -> Vec<String>) {
     let mut request = record.request.take().unwrap_or_default();
     let field = |names: &[&str]| {
         names.iter().find_map(|name| {
@@ -79,12 +79,12 @@ fn introduces_status(word: &str) -> bool {
 
 // Request starting HTTP/1.1 GET http://localhost:5000/orders/2 - - -
 /// The start of the same request among the lines before: the one that names the same id.
-fn started(record: &Record, known: &Request, before: &Before) -> Option<Request> {
+fn started(record: &Record, known: &Request, before: &dyn Fn() -> Vec<String>) -> Option<Request> {
     if known.url.is_some() && known.method.is_some() {
         return None;
     }
     let id = request_id(record)?;
-    let before = before.lines();
+    let before = before();
     for (at, line) in before.iter().enumerate().rev() {
         let Some((_, rest)) = line.split_once("Request starting HTTP/") else { continue };
         // The id stands in the entry itself, or in its scopes, printed above its message.

@@ -318,9 +318,9 @@ impl Plain {
         };
         record.bytes_cut = self.window.cut_between(first, last);
         let before = self.lines_before(first, CONTEXT_LINES);
-        assemble::complete(&mut record, &before);
+        assemble::complete(&mut record, before);
         if options.context {
-            record.before = before;
+            record.before = Before::new(before);
         }
         record
     }
@@ -419,7 +419,7 @@ impl Plain {
     }
 
     /// At most `count` whole lines that end at `index`.
-    fn lines_before(&self, index: usize, count: usize) -> Before {
+    fn lines_before(&self, index: usize, count: usize) -> &[u8] {
         let lowest = index.saturating_sub(CONTEXT_BYTES);
         let mut begin = index;
         for _ in 0..count {
@@ -429,6 +429,6 @@ impl Plain {
             }
             begin = start;
         }
-        Before::new(&self.window.bytes[begin..index])
+        &self.window.bytes[begin..index]
     }
 }

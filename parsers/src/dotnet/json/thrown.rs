@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::text;
 use crate::dotnet::{line, start, trace};
 use crate::json::Object;
+use crate::node::stack;
 use crate::record::{CauseOf, Exception, Frame};
 
 /// Keys under which loggers put an exception, at the top or one level down.
@@ -195,6 +196,7 @@ fn frames(value: &Value) -> Vec<Frame> {
         }
     };
     match value {
+        Value::String(text) if is_of_v8(text) => Vec::new(),
         Value::String(text) => text.lines().filter_map(of_line).collect(),
         Value::Array(items) => items
             .iter()
@@ -206,6 +208,11 @@ fn frames(value: &Value) -> Vec<Frame> {
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Whether a text's first call is V8's: then none of them is .NET's.
+fn is_of_v8(text: &str) -> bool {
+    text.lines().find(|line| line.trim_start().starts_with("at ")).is_some_and(stack::is_call)
 }
 
 // {"level":0,"method":"Shop.Cart.Add","assembly":"Shop, Version=1.0.0.0","fileName":"/src/Cart.cs","line":3}
