@@ -220,7 +220,7 @@ fn stream(record: &Record) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy;
+    use crate::policy::{self, Action};
 
     fn policy() -> Arc<Policy> {
         Arc::new(Policy::new(policy::Settings::default(), &[], None).unwrap())
@@ -282,6 +282,58 @@ mod tests {
             found.extend(pipeline.take());
             assert_eq!(places(&found), expected, "cut at {cut}");
         }
+    }
+
+    /// Errors of Node, some of which two layers print, and the answers around them.
+    fn node_log() -> Vec<u8> {
+        let entry = |second: u32, words: &str| {
+            format!(
+                "2026-11-24 10:00:{second} error: {words}Error: no route {second}\n    at route (/srv/app/route.js:3:9)\n    \
+                 at async plan (/srv/app/plan.js:{second}:5)\n"
+            )
+        };
+        let bare = "TypeError: cart is null\n    at price (/srv/app/price.js:7:2)\n";
+        let crash = "/srv/app/run.js:4\n    throw e;\n    ^\n\nError: no route 12\n    at route (/srv/app/route.js:3:9)\n    \
+                     at async plan (/srv/app/plan.js:12:5)\n    at main (/srv/app/run.js:9:1)\n\nNode.js v22.11.0\n";
+        let parts = [
+            entry(10, "using the last plan, "),
+            entry(11, ""),
+            "GET /plans/11 500 3 ms - 12\n".to_owned(),
+            bare.repeat(2),
+            "POST /carts 201 3 ms - 12\n".to_owned(),
+            entry(12, "could not plan: "),
+            crash.to_owned(),
+            entry(13, "unhandledRejection: "),
+            "2026-11-24 10:00:59 info: nothing happened\n".repeat(3),
+        ];
+        parts.concat().into_bytes()
+    }
+
+    #[test]
+    fn a_verdict_does_not_depend_on_how_the_file_was_cut_into_reads() {
+        let policy = policy();
+        let told = |findings: Vec<Finding>| {
+            let tell = |finding: Finding| (finding.record, finding.verdict, finding.fingerprint.0);
+            findings.into_iter().map(tell).collect::<Vec<_>>()
+        };
+        for log in [log(), node_log()] {
+            let expected = told(whole(&log, &policy));
+            assert!(expected.len() >= 5);
+            for size in (1..200).chain([512, 1000]) {
+                let mut pipeline = Pipeline::new("app.log".to_owned(), &policy);
+                let mut found = Vec::new();
+                for piece in log.chunks(size) {
+                    pipeline.push(piece);
+                    found.extend(pipeline.take());
+                }
+                pipeline.finish();
+                found.extend(pipeline.take());
+                assert_eq!(told(found), expected, "pieces of {size}");
+            }
+        }
+        let actions: Vec<Action> =
+            whole(&node_log(), &policy).into_iter().map(|finding| finding.verdict.action).collect();
+        assert!(actions.contains(&Action::Duplicate) && actions.contains(&Action::Drop), "{actions:?}");
     }
 
     #[test]

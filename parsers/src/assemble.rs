@@ -16,6 +16,8 @@ pub(crate) struct Region<'a> {
     pub lines: Vec<Cow<'a, str>>,
     /// The line that holds one of the scanner's literals.
     pub hit: usize,
+    /// Whether bytes were cut out of the lines, because they were more than the limit.
+    pub is_cut: bool,
     /// Where each line begins in the stream's buffer, and where the last one ends.
     bounds: Vec<usize>,
 }
@@ -119,7 +121,7 @@ impl<'a> Region<'a> {
             bounds.push(stop);
             at = stop;
         }
-        Region { lines, hit: index, bounds }
+        Region { lines, hit: index, is_cut: false, bounds }
     }
 
     /// Where line `index` begins in the stream's buffer.

@@ -26,6 +26,15 @@ const SCHEMES: [&str; 12] = [
 /// Marks in a line that are looked at: functions' names hold few.
 const MAX_MARKS: usize = 8;
 
+/// Whether a file is a page's, or an application's that a browser's engine runs.
+pub(crate) fn is_page(file: &str) -> bool {
+    SCHEMES.iter().any(|scheme| file.starts_with(scheme))
+        && !file.starts_with("file://")
+        && !file.starts_with("webpack://")
+        || file.ends_with(".bundle")
+        || file.ends_with(".jsbundle")
+}
+
 /// The call in a line, if it is one.
 // total/<@https://shop.example/app.js:2:52 · reduce@[native code] · eval code@ · @https://a.example/x.js line 15 > eval:1:1
 pub(crate) fn call(line: &str) -> Option<Frame> {

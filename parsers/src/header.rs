@@ -39,8 +39,10 @@ pub(crate) fn begins(line: &[u8]) -> bool {
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line),
             Some(_) => {
-                let word = word(&line[1..]);
-                line.get(1 + word.len()) == Some(&b']') && level_of(word).is_some()
+                let blank = usize::from(line[1] == b' ');
+                let word = word(&line[1 + blank..]);
+                let after = line[1 + blank + word.len()..].trim_ascii_start();
+                after.first() == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
                     || node::begins_nest(line)
                     || dotnet::begins(line)
@@ -164,6 +166,11 @@ fn common(line: &str) -> Option<Header> {
         if let Some(after) = time_part(rest, &mut header).or_else(|| level_part(rest, &mut header)) {
             found = true;
             rest = after;
+        } else if found
+            && header.level.is_none()
+            && let Some(after) = process_part(rest)
+        {
+            rest = after;
         } else if found && let Some(after) = bracket_part(rest, &mut header) {
             rest = after;
         } else {
@@ -231,12 +238,14 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         Some(inner) => (true, inner),
         None => (false, text),
     };
+    // `[ error ]`
+    let inner = if open { inner.strip_prefix(' ').unwrap_or(inner) } else { inner };
     let end = inner.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(inner.len());
     // `HTTP GET /orders responded 500` is a message.
     let found = level(&inner[..end]).filter(|_| &inner[..end] != "HTTP")?;
     let after = &inner[end..];
     let after = if open {
-        after.strip_prefix(']')?
+        after.trim_start_matches(' ').strip_prefix(']')?
     } else if (after.is_empty() || after.starts_with([' ', '|', ':'])) && !after.starts_with("://") {
         // A word of prose is no level: it is spelt in one case throughout.
         let word = &inner[..end];
@@ -252,6 +261,15 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     };
     header.level = Some(found);
     Some(after.strip_prefix(':').unwrap_or(after))
+}
+
+/// `4711 ERROR`: a process before a level.
+fn process_part(text: &str) -> Option<&str> {
+    let digits = text.bytes().take(8).take_while(u8::is_ascii_digit).count();
+    let rest = text[digits..].strip_prefix(' ').filter(|_| (1..8).contains(&digits))?;
+    let word = rest.trim_start_matches(['[', ' ']);
+    let word = &word[..word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len())];
+    level(word).map(|_| rest)
 }
 
 /// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`: a logger.

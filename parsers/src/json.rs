@@ -41,7 +41,8 @@ fn at_hit(region: &Region<'_>) -> Option<(Object, std::ops::Range<usize>)> {
     }
     let (object, lines) = match serde_json::from_str(line[open..].trim_end()) {
         Ok(object) => (object, 1),
-        Err(_) => broken(&line[open..], &region.lines[region.hit + 1..])?,
+        Err(_) => broken(&line[open..], &region.lines[region.hit + 1..])
+            .or_else(|| region.is_cut.then(|| (value::parse_cut(&line[open..]), 1)))?,
     };
     Some((object, region.hit..region.hit + lines))
 }

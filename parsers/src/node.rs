@@ -71,6 +71,9 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
         .or_else(|| crash::without_trace(lines, hit))?;
     let mut found = found;
     bun::correct(lines, &mut found);
+    if header.is_none() || found.head > 1 {
+        crash::announced_in_words(lines, &mut found);
+    }
     if is_warning(lines, &found) {
         return None;
     }
@@ -150,7 +153,12 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
         json::fill(&mut record, &fields);
         words = Some(text);
     }
-    let words = words.map(|words| without_elapsed(&words).to_owned()).filter(|words| !words.is_empty());
+    let mut words = words.map(|words| without_elapsed(&words).to_owned()).filter(|words| !words.is_empty());
+    let label = header.filter(|header| header.level.is_some() && header.logger.is_none());
+    let is_name = |words: &str| is_label(words) && words != found.exceptions[0].message;
+    if label.is_some() && found.before.is_some() && words.as_deref().is_some_and(is_name) {
+        record.logger = words.take();
+    }
     record.level = header.and_then(|header| header.level).or(record.level);
     record.mechanism = found.mechanism;
     if let Some(around) = &found.around {
@@ -172,7 +180,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let is_alone = own_words.is_none() && found.around.is_none();
     let is_bare = is_alone && header.is_none();
     let by_shape =
-        || is_bare.then(|| evidence::in_bare_stack(&found.exceptions, inspect::indent_of(lines[found.head]))).flatten();
+        || is_bare.then(|| evidence::in_bare_stack(&found.exceptions, is_set_off(lines, found.head))).flatten();
     let is_severe = record.level.is_none_or(|level| level >= Level::Error);
     let by_answer = || {
         let time = header.and_then(|header| header.timestamp.as_deref());
@@ -186,6 +194,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
         .or_else(by_logger)
         .or_else(|| evidence::in_mark(lines[found.head]))
         .or_else(by_words)
+        .or_else(|| evidence::in_end(&lines[found.lines.end..]))
         .or_else(surely_shaped)
         .or_else(by_answer)
         .or_else(by_shape);
@@ -196,6 +205,14 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     Found { record, lines: start..found.lines.end, has_header }
 }
 
+/// Whether an entry's words are but a name: the logger's, where the layout names none.
+// cart · http-server · jobs.digest
+fn is_label(words: &str) -> bool {
+    words.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_./".contains(&c))
+        && words.bytes().any(|c| c.is_ascii_lowercase())
+        && !words.ends_with("ed")
+}
+
 /// Words without the time since the line before, as Nest and debug put it behind them.
 // duplicate key value +12345ms
 fn without_elapsed(words: &str) -> &str {
@@ -203,6 +220,12 @@ fn without_elapsed(words: &str) -> &str {
     let digits = last.trim_end_matches("ms").trim_end_matches(['s', 'm', 'h']);
     let is_elapsed = digits.len() < last.len() && !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
     if is_elapsed { rest.trim_end() } else { words }
+}
+
+/// Whether an error stands by itself as Koa prints it: indented by two, behind a blank line.
+fn is_set_off(lines: &[&str], head: usize) -> bool {
+    let above = head.checked_sub(1).map_or("", |above| lines[above]);
+    inspect::indent_of(lines[head]) == 2 && above.trim().is_empty()
 }
 
 /// An entry's words, and the fields in JSON behind them.
@@ -215,7 +238,7 @@ fn fields_behind(words: &str) -> Option<(String, Object)> {
 
 /// Whose code the frames are: a browser's when they are scripts of pages, and none is a file of a server's.
 fn platform_of(exceptions: &[Exception]) -> Platform {
-    let page = |file: &str| file.starts_with("http://") || file.starts_with("https://");
+    let page = |file: &str| browser::is_page(file);
     let local = |file: &str| ["/", "file:///", "node:", "ext:"].iter().any(|start| file.starts_with(start));
     let files = exceptions.iter().flat_map(|exception| &exception.frames).filter_map(|frame| frame.file.as_deref());
     if files.clone().any(page) && !files.clone().any(local) { Platform::Javascript } else { Platform::Node }
@@ -241,6 +264,8 @@ fn format_of(object: &Object) -> &'static str {
         "bunyan"
     } else if object.get("level").is_some_and(Value::is_number) && has("time") {
         "pino"
+    } else if has("categoryName") && has("startTime") {
+        "log4js"
     } else if has("_meta") {
         "tslog"
     } else if has("context") && has("pid") || has("pid") && has("timestamp") && has("level") {

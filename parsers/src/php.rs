@@ -146,6 +146,9 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
 /// Keys of an entry's own text, in which an exception may be quoted.
 const MESSAGES: &[&str] = &["message", "msg", "@message", "log", "short_message"];
 
+/// Keys of its channel; Graylog's formatter sets its own before it.
+const CHANNELS: &[&str] = &["channel", "_channel", "facility", "_facility"];
+
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let nested = object.get("context").or_else(|| object.get("@fields")).and_then(Value::as_object);
@@ -166,7 +169,8 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     } else {
         record.exceptions.push(monolog::fatal(message?, nested?)?);
     }
-    let channel = object.get("channel").or_else(|| nested?.get("channel")).and_then(Value::as_str).unwrap_or("");
+    let channel =
+        CHANNELS.iter().find_map(|key| object.get(*key).or_else(|| nested?.get(*key))?.as_str()).unwrap_or("");
     if monolog::is_environment(channel) {
         record.environment = Some(channel.to_owned());
     } else if !channel.is_empty() {

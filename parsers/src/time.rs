@@ -67,6 +67,7 @@ fn read(text: &str) -> Option<Stamp> {
             .or_else(|| day_month_name(text))
             .or_else(|| day_month_year(text))
             .or_else(|| short_year(text))
+            .or_else(|| epoch_millis(text))
             .or_else(|| clock_only(text));
     }
     if first.is_ascii_alphabetic() { month_name_first(text).or_else(|| weekday_first(text)) } else { None }
@@ -346,11 +347,20 @@ fn short_year(text: &str) -> Option<Stamp> {
     (hour < 24 && minute < 60 && second < 61).then(|| cursor.finish(date, &clock, "")).flatten()
 }
 
+// 1767607889131 · milliseconds of this century's first half
+fn epoch_millis(text: &str) -> Option<Stamp> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = text.as_bytes().get(digits).is_none_or(|next| b" ,]|\t".contains(next));
+    let millis: i64 = text[..digits].parse().ok().filter(|_| digits == 13 && ends && text.starts_with('1'))?;
+    Some(Stamp { value: from_epoch(millis as f64), length: digits })
+}
+
 // 08:50:05.123
 fn clock_only(text: &str) -> Option<Stamp> {
     let mut cursor = Cursor::new(text);
     let clock = cursor.clock()?;
     cursor.half_day(&mut Clock { ..clock });
+    let _ = cursor.one_of("Z");
     let ended = !cursor.rest().starts_with(|c: char| c.is_alphanumeric() || c == ':');
     ended.then_some(Stamp { value: None, length: cursor.at })
 }
@@ -413,7 +423,13 @@ fn weekday_first(text: &str) -> Option<Stamp> {
         cursor.at += 4;
     }
     let zone = cursor.zone(date, &clock);
-    cursor.finish(date, &clock, &zone)
+    let mut found = cursor.finish(date, &clock, &zone)?;
+    // JavaScript's own form ends with the zone's name: ` (Coordinated Universal Time)`.
+    let named = text[found.length..].strip_prefix(" (").and_then(|rest| rest.split_once(')'));
+    if let Some((name, _)) = named.filter(|(name, _)| !zone.is_empty() && name.len() < 60) {
+        found.length += name.len() + 3;
+    }
+    Some(found)
 }
 
 fn month_name(cursor: &mut Cursor<'_>) -> Option<u32> {
@@ -437,11 +453,14 @@ mod tests {
             ("2026-11-23T21:53:41.0581059Z x", Some("2026-11-23T21:53:41.0581059Z"), 28),
             ("23-Nov-2026 08:13:16 UTC] PHP", Some("2026-11-23T08:13:16+00:00"), 24),
             ("23-Nov-2026 08:13:16 America/Bogota] PHP", Some("2026-11-23T08:13:16-05:00"), 35),
+            ("Mon Nov 23 2026 07:40:00 GMT+0700 (Western Indonesia Time) x", Some("2026-11-23T07:40:00+07:00"), 58),
+            ("261123/074000.125, x", Some("2026-11-23T07:40:00.125"), 17),
+            ("1795394400000 x", Some("2026-11-23T00:40:00.000Z"), 13),
             ("23/Nov/2026:07:40:00 +0700]", Some("2026-11-23T07:40:00+07:00"), 26),
             ("4/21/2015 10:46:47 PM >>", Some("2015-04-21T22:46:47"), 21),
             ("23.11.2026 21:53:35 | x", Some("2026-11-23T21:53:35"), 19),
             ("2017年08月23日 12时44分13秒", Some("2017-08-23T12:44:13"), 33),
-            ("Mon Nov 23 2026 07:40:00 GMT+0700 (x)", Some("2026-11-23T07:40:00+07:00"), 33),
+            ("Mon Nov 23 2026 07:40:00 GMT+0700 (x)", Some("2026-11-23T07:40:00+07:00"), 37),
             ("Mon Nov 23 07:40:00.123456 2026] [php", Some("2026-11-23T07:40:00.123456"), 31),
             ("Nov 23 08:50:00 host", None, 15),
             ("21:53:17 info", None, 8),

@@ -7,7 +7,7 @@ use errtail_parsers::{self as parsers, Platform, Record};
 use serde_json::{Map, Value};
 
 use super::protocol::{Exception, Mechanism, Stacktrace};
-use super::{Context, dotnet, frames, limits, node};
+use super::{Context, dotnet, frames, limits, node, php};
 
 /// Exceptions that `@sentry/node` sends of one chain: the outermost and five linked ones.
 const MAX_NODE_CHAIN: usize = 6;
@@ -34,7 +34,7 @@ pub(super) fn exceptions(record: &Record, handled: Option<bool>, context: &Conte
         mechanism.exception_id = ids.then_some(id);
         mechanism.is_exception_group = ids && is_group(record, index);
         mechanism.data = data(record.platform, exception);
-        let (module, kind) = kind(record.platform, &exception.kind);
+        let (module, kind) = kind(record.platform, exception);
         let frames = traces.get(index).cloned().unwrap_or_default();
         made.push(Exception {
             // A trace whose beginning is lost has no type; Sentry wants one.
@@ -97,9 +97,11 @@ fn outermost_mechanism(record: &Record, handled: Option<bool>) -> Mechanism {
 }
 
 /// Module and type, where the SDK parts them.
-fn kind(platform: Platform, kind: &str) -> (Option<&str>, &str) {
+fn kind(platform: Platform, exception: &parsers::Exception) -> (Option<&str>, &str) {
+    let kind = exception.kind.as_str();
     match (platform, kind.rsplit_once('.')) {
         (Platform::Java, Some((package, class))) => (Some(package), class),
+        (Platform::Php, _) => (None, php::fatal(exception).map_or(kind, |(kind, _)| kind)),
         _ => (None, kind),
     }
 }
@@ -109,6 +111,7 @@ fn value(record: &Record, index: usize) -> Option<String> {
     let message = match record.platform {
         Platform::Csharp => dotnet::own_message(&record.exceptions, index),
         Platform::Node => node::without_paths(&exception.message),
+        Platform::Php => php::fatal(exception).map_or_else(|| exception.message.clone(), |(_, value)| value),
         _ => exception.message.clone(),
     };
     (!message.is_empty()).then_some(message)

@@ -24,6 +24,31 @@ pub(super) fn frames(exception: &Exception, root: Option<&str>) -> Vec<Frame> {
     frames
 }
 
+/// The type and the value of an error at which PHP ended that is no exception: sentry-php makes one of it, unless
+/// Laravel did before. Source: `ErrorHandler::handleFatalError`; Laravel's `HandleExceptions::handleShutdown`.
+// Fatal error: Allowed memory size of 134217728 bytes exhausted · E_ERROR: Fatal Error (E_ERROR): Allowed memory …
+pub(super) fn fatal(exception: &Exception) -> Option<(&'static str, String)> {
+    const ERRORS: [(&str, &str); 9] = [
+        ("Fatal error", "Error"),
+        ("Parse error", "Parse Error"),
+        ("Compile error", "Compile Error"),
+        ("Core error", "Core Error"),
+        ("Recoverable fatal error", "Catchable Fatal Error"),
+        ("E_ERROR", "Error"),
+        ("E_PARSE", "Parse Error"),
+        ("E_COMPILE_ERROR", "Compile Error"),
+        ("E_CORE_ERROR", "Core Error"),
+    ];
+    let (_, level) = ERRORS.iter().find(|(kind, _)| *kind == exception.kind)?;
+    let message = exception.message.strip_prefix("Fatal Error (").and_then(|rest| rest.split_once("): "));
+    let message = message.map_or(exception.message.as_str(), |(_, message)| message);
+    let files = exception.frames.iter().filter_map(|frame| frame.file.as_deref()).chain(exception.file.as_deref());
+    if files.into_iter().any(|file| file.contains("/laravel/framework/")) {
+        return Some(("Symfony\\Component\\ErrorHandler\\Error\\FatalError", message.to_owned()));
+    }
+    Some(("Sentry\\Exception\\FatalErrorException", format!("{level}: {message}")))
+}
+
 fn frame(
     called: Option<&parsers::Frame>,
     file: Option<&str>,
@@ -87,6 +112,24 @@ mod tests {
             in_app: file.is_some(),
             ..parsers::Frame::default()
         }
+    }
+
+    #[test]
+    fn errors_that_are_no_exceptions() {
+        let made = |kind: &str, message: &str, file: &str| {
+            let mut exception =
+                Exception { kind: kind.to_owned(), message: message.to_owned(), ..Exception::default() };
+            exception.file = Some(file.to_owned());
+            fatal(&exception)
+        };
+        let told = |kind: &'static str, value: &str| Some((kind, value.to_owned()));
+        let sentry = "Sentry\\Exception\\FatalErrorException";
+        assert_eq!(made("Parse error", "x", "/srv/a.php"), told(sentry, "Parse Error: x"));
+        assert_eq!(made("E_ERROR", "Fatal Error (E_ERROR): x", "/srv/a.php"), told(sentry, "Error: x"));
+        let laravel = "/srv/vendor/laravel/framework/src/Illuminate/Support/Str.php";
+        let kind = "Symfony\\Component\\ErrorHandler\\Error\\FatalError";
+        assert_eq!(made("Fatal error", "x", laravel), told(kind, "x"));
+        assert_eq!(made("RuntimeException", "x", "/srv/a.php"), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use errtail_parsers::{Frame, Platform, Record};
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Strength};
 use super::rules::{Effects, RuleAction, Subject};
 use super::settings::SdkReports;
 use super::taxonomy::Finding;
@@ -50,7 +50,7 @@ impl Policy {
     pub(super) fn conclude(&self, record: &Record, draft: &Draft, context: &Context<'_>) -> Verdict {
         let mut handled = context.decided_by.handled;
         let mut reasons = vec![context.decided_by.reason.clone(), draft.finding.reason.clone()];
-        if handled != Some(true) && is_answered(record, draft.finding.category) {
+        if handled != Some(true) && is_answered(record, draft.finding.category, context.decided_by.strength) {
             handled = Some(true);
             reasons.push("handled: the server answers the client with its mistake".to_owned());
         }
@@ -124,12 +124,12 @@ impl Policy {
 }
 
 /// Node's servers print what they answer with a 4xx; outside of a server nobody answers.
-fn is_answered(record: &Record, category: Category) -> bool {
+fn is_answered(record: &Record, category: Category, strength: Strength) -> bool {
     const SERVERS: [&str; 8] =
         ["express.", "koa.", "fastify.", "nest.", "sveltekit.", "pino_http", "node.bare_", "node.answered"];
     let mechanism = record.mechanism.as_ref().map_or("node.bare_stack", |mechanism| mechanism.kind.as_str());
     record.platform == Platform::Node
-        && matches!(category, Category::Http | Category::Validation)
+        && (category == Category::Http || category == Category::Validation && strength < Strength::Certain)
         && SERVERS.iter().any(|server| mechanism.starts_with(server))
 }
 

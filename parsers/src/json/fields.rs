@@ -13,7 +13,7 @@ const MAX_FIELDS: usize = 64;
 /// Bytes kept of one field.
 const MAX_FIELD_BYTES: usize = 2048;
 
-const TIMES: [&str; 15] = [
+const TIMES: [&str; 16] = [
     "@timestamp",
     "timestamp",
     "time",
@@ -29,8 +29,9 @@ const TIMES: [&str; 15] = [
     "Time",
     "timeStamp",
     "eventTimestamp",
+    "startTime",
 ];
-const LEVELS: [&str; 11] = [
+const LEVELS: [&str; 12] = [
     "level_name",
     "level",
     "@l",
@@ -42,8 +43,9 @@ const LEVELS: [&str; 11] = [
     "levelname",
     "lvl",
     "loglevel",
+    "level.levelStr",
 ];
-const MESSAGES: [&str; 12] = [
+const MESSAGES: [&str; 13] = [
     "message",
     "msg",
     "@m",
@@ -55,9 +57,10 @@ const MESSAGES: [&str; 12] = [
     "properties.message",
     "event",
     "log",
+    "data.0",
     "0",
 ];
-const LOGGERS: [&str; 10] = [
+const LOGGERS: [&str; 11] = [
     "logger",
     "log.logger",
     "loggerName",
@@ -66,6 +69,7 @@ const LOGGERS: [&str; 10] = [
     "Category",
     "category",
     "_meta.name",
+    "categoryName",
     "context",
     "label",
 ];
@@ -245,13 +249,17 @@ fn fill_request(record: &mut Record, object: &Object) {
     record.request = Some(Request { method: method.map(|word| word.to_ascii_uppercase()), url, status });
 }
 
-/// The value at a dotted path; a key that holds the dots itself comes first.
+/// The value at a dotted path; a key that holds the dots itself comes first, members of an array are numbered.
 pub(crate) fn at<'a>(object: &'a Object, path: &str) -> Option<&'a Value> {
     if let Some(value) = object.get(path) {
         return Some(value);
     }
     let (first, rest) = path.split_once('.')?;
-    at(object.get(first)?.as_object()?, rest)
+    match object.get(first)? {
+        Value::Object(inner) => at(inner, rest),
+        Value::Array(members) => members.get(rest.parse::<usize>().ok()?),
+        _ => None,
+    }
 }
 
 fn first_text(object: &Object, paths: &[&str]) -> Option<String> {

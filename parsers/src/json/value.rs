@@ -40,6 +40,41 @@ pub(crate) fn parse(text: &str, at: usize) -> Option<Parsed> {
     Some(Parsed { value, end: reader.at, complete: reader.complete })
 }
 
+/// Places in what is left of a cut object that are tried for a member's beginning.
+const MAX_TRIES: usize = 64;
+
+/// The members of an object out of whose middle bytes were cut: those before the gap, and those behind it, at
+/// whatever depth they stood.
+pub(crate) fn parse_cut(text: &str) -> Map<String, Value> {
+    let mut reader = Reader { text, at: 1, complete: true, trace: None };
+    let mut object = Map::new();
+    let mut tries = 0;
+    while tries < MAX_TRIES && reader.at < text.len() {
+        let start = reader.at;
+        if let Some(Some((key, value))) = reader.member(MAX_DEPTH)
+            && reader.complete
+        {
+            object.entry(key).or_insert(value);
+        } else {
+            reader = Reader { text, at: start, complete: true, trace: None };
+            tries += 1;
+        }
+        let rest = &text.as_bytes()[reader.at..];
+        // A text that began before the gap ends where the next one begins.
+        if !matches!(rest.first(), Some(b',' | b'}' | b']'))
+            && text[start..reader.at].ends_with('"')
+            && tries < MAX_TRIES
+        {
+            tries += 1;
+            reader.at -= 1;
+            continue;
+        }
+        let Some(comma) = memchr::memmem::find(rest, b",\"") else { break };
+        reader.at += comma + 1;
+    }
+    object
+}
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -99,16 +134,7 @@ impl Reader<'_> {
             return Some(Value::Object(object));
         }
         loop {
-            self.blanks();
-            if !self.take(b'"')? {
-                break;
-            }
-            let key = self.inside_string()?;
-            self.blanks();
-            if !self.complete || !self.take(b':')? {
-                break;
-            }
-            let value = self.value(depth)?;
+            let Some((key, value)) = self.member(depth)? else { break };
             object.insert(key, value);
             self.blanks();
             if !self.complete || self.peek() != Some(b',') {
@@ -120,6 +146,20 @@ impl Reader<'_> {
             self.take(b'}')?;
         }
         Some(Value::Object(object))
+    }
+
+    /// A key and its value; nothing inside where the text ends before the value.
+    fn member(&mut self, depth: usize) -> Option<Option<(String, Value)>> {
+        self.blanks();
+        if !self.take(b'"')? {
+            return Some(None);
+        }
+        let key = self.inside_string()?;
+        self.blanks();
+        if !self.complete || !self.take(b':')? {
+            return Some(None);
+        }
+        Some(Some((key, self.value(depth)?)))
     }
 
     fn array(&mut self, depth: usize) -> Option<Value> {
@@ -312,6 +352,22 @@ mod tests {
         for cut in ["{\"a\"", "{\"a\":", "{\"a\":tr", "{\"a\":1", "{\"a\":[1,", "{", "{\"a\":\"\\", "{\"a\":\"\\u00"] {
             assert!(!parse(cut, 0).unwrap().complete, "{cut}");
         }
+    }
+
+    #[test]
+    fn members_around_a_gap() {
+        for text in [
+            r#"{"a":1,"blob":"AAAABBBB","err":{"stack":"S"},"z":2}"#,
+            r#"{"a":1,"blob":"AAAA,"err":{"stack":"S"},"z":2}"#,
+            r#"{"a":1,BBBB","err":{"stack":"S"},"z":2}"#,
+            r#"{"a":1,BB,","err":{"stack":"S"},"z":2}"#,
+            r#"{"a":1,"b":{"c":[1,2BB","err":{"stack":"S"},"z":2}"#,
+        ] {
+            let object = parse_cut(text);
+            let found = (&object["a"], &object["err"]["stack"], &object["z"]);
+            assert_eq!(found, (&1.into(), &"S".into(), &2.into()), "{text}");
+        }
+        assert_eq!(parse_cut(&format!("{{{}", ",\"".repeat(1 << 20))).len(), 0);
     }
 
     #[test]

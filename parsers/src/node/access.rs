@@ -1,7 +1,7 @@
-//! What a server answered, as access logs tell it on a line of their own.
+//! What followed an error, as lines of their own tell it: a server's answer, the end of the process.
 //!
-//! In: one line, without colours. Out: the answer's status and time. Invariant: linear in the line; only a method, a path and a status in this
-//! order are an answer. Does not say whose answer it is.
+//! In: one line, without colours. Out: the answer's status and time; whether the process ended. Invariant: linear in the line; only a method, a path
+//! and a status in this order are an answer. Does not say whose answer it is.
 
 use crate::header::is_access_log;
 use crate::time;
@@ -29,6 +29,20 @@ pub(crate) fn status(line: &str) -> Option<u16> {
     rest[..digits].parse().ok().filter(|status| ends && (100..600).contains(status))
 }
 
+/// Whether a process manager or a package manager says that the process ended with a failure.
+// [nodemon] app crashed - waiting for file changes before starting... · node worker.js exited with code 1
+//  ELIFECYCLE  Command failed with exit code 1. · npm error code ELIFECYCLE
+pub(crate) fn ended(line: &str) -> bool {
+    let code =
+        ["exited with code ", "failed with exit code ", "Process exited with status "].iter().find_map(|words| {
+            let rest = &line[line.find(words)? + words.len()..];
+            rest.trim_start_matches('[').chars().next()
+        });
+    code.is_some_and(|digit| ('1'..='9').contains(&digit))
+        || line.starts_with("[nodemon] app crashed")
+        || line.starts_with("npm ") && line.ends_with(" code ELIFECYCLE")
+}
+
 /// The line's time, local to the log.
 pub(crate) fn time(line: &str) -> Option<String> {
     let stamp = match line.split_once(" [") {
@@ -45,7 +59,22 @@ pub(crate) fn is_probe(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::status;
+    use super::{ended, status};
+
+    #[test]
+    fn ends() {
+        for line in [
+            "[nodemon] app crashed - waiting for file changes before starting...",
+            "node worker.js exited with code 1",
+            "error Command failed with exit code 137.",
+            "npm ERR! code ELIFECYCLE",
+        ] {
+            assert!(ended(line), "{line}");
+        }
+        for line in ["node worker.js exited with code 0", "npm start", "exited"] {
+            assert!(!ended(line), "{line}");
+        }
+    }
 
     #[test]
     fn answers() {

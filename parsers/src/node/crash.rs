@@ -51,23 +51,10 @@ pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
     }
 }
 
-/// A longer line tells something else.
-const ANNOUNCEMENT_BYTES: usize = 80;
-
 /// A global handler's line above the error.
 // Exception origin: uncaughtException · … The promise rejected with the reason:
 fn announced(lines: &[&str], found: &mut Trace) {
     let above = |number: usize| found.head.checked_sub(number).and_then(|line| lines.get(line)).copied().unwrap_or("");
-    // Uncaught Exception: · UNHANDLED REJECTION! Shutting down...
-    let words = above(1).trim();
-    if found.before.is_none()
-        && words.len() < ANNOUNCEMENT_BYTES
-        && let Some(by) = evidence::in_words(words).filter(|_| stack::part(words) == Part::Other)
-    {
-        found.mechanism = Some(by);
-        found.lines.start = found.head - 1;
-        return;
-    }
     let by_node = above(1).starts_with("This error originated either by throwing inside of an async function");
     let origin = above(1).strip_prefix("Exception origin: ").map(str::trim);
     let rejected = by_node || origin == Some("unhandledRejection");
@@ -78,6 +65,21 @@ fn announced(lines: &[&str], found: &mut Trace) {
     let kind = if rejected { "node.unhandled_rejection" } else { "node.uncaught_exception" };
     found.mechanism = Some(Mechanism { kind: kind.to_owned(), handled: Some(false) });
     found.lines.start = found.head - lines_above;
+}
+
+/// A longer line tells something else.
+const ANNOUNCEMENT_BYTES: usize = 80;
+
+/// A global handler's own words on the line above an error, where these are no entry's.
+// Uncaught Exception: · UNHANDLED REJECTION! Shutting down...
+pub(crate) fn announced_in_words(lines: &[&str], found: &mut Trace) {
+    let above = found.head.checked_sub(1).and_then(|line| lines.get(line));
+    let Some(words) = above.map(|line| line.trim()).filter(|words| words.len() < ANNOUNCEMENT_BYTES) else { return };
+    let is_alone = found.mechanism.is_none() && found.before.is_none() && found.lines.start == found.head;
+    if is_alone && stack::part(words) == Part::Other {
+        found.mechanism = evidence::in_words(words);
+        found.lines.start -= usize::from(found.mechanism.is_some());
+    }
 }
 
 /// SvelteKit's line above the error.

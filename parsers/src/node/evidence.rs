@@ -10,7 +10,7 @@
 //! | `node.unhandled_error_event` | false | `Unhandled error event`, as clients without a listener print it |
 //! | `winston.exceptions`, `winston.rejections` | false | `exception: true`, `rejection: true` in the entry |
 //! | `express.default_handler` | false | a bare stack with calls of Express's router |
-//! | `koa.default_handler` | false | a bare stack, indented by two |
+//! | `koa.default_handler` | false | a bare stack, indented by two, behind a blank line |
 //! | `fastify.default_handler` | false | `reqId`, `req`, `res` and `err` in one entry, the message is the error's (true below 500) |
 //! | `nest.exceptions_handler` | false | the context `ExceptionsHandler`, or `ExceptionHandler` at the start |
 //! | `next.handler` | false | `⨯` or `- error` before the error, or the property `digest` |
@@ -21,6 +21,7 @@
 //! | `cloudflare.uncaught` | false | `outcome: exception` of a Worker |
 //! | `lambda.uncaught` | false | `Uncaught Exception` of the Lambda runtime |
 //! | `node.answered` | by it | the access log's lines beside an error without words: false with a 5xx, true with another of the same second |
+//! | `node.exited` | false | the line behind says that the process ended with a failure |
 //! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or `console.error(error.stack)` |
 //! | `node.bare_error` | none | the same with the error's properties, as `console.error(error)` prints them |
 
@@ -58,6 +59,8 @@ pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
         mechanism("node.uncaught_exception", Some(false))
     } else if has("unhandled error event") || has("unhandled 'error' event") {
         mechanism("node.unhandled_error_event", Some(false))
+    } else if words == "request errored" {
+        mechanism("pino_http", Some(false))
     } else {
         None
     }
@@ -87,12 +90,13 @@ pub(crate) fn in_logger(logger: &str) -> Option<Mechanism> {
 }
 
 /// From a stack that stands alone: no words, no header.
-pub(crate) fn in_bare_stack(chain: &[Exception], indent: usize) -> Option<Mechanism> {
+/// `is_set_off` where the text stands as Koa prints it.
+pub(crate) fn in_bare_stack(chain: &[Exception], is_set_off: bool) -> Option<Mechanism> {
     let first = chain.first()?;
     if first.properties.iter().any(|(key, _)| key == "digest") {
         return mechanism("next.handler", Some(false));
     }
-    if indent == 2 {
+    if is_set_off {
         return mechanism("koa.default_handler", Some(false));
     }
     let router = ["/node_modules/express/", "/node_modules/router/"];
@@ -106,6 +110,12 @@ pub(crate) fn in_bare_stack(chain: &[Exception], indent: usize) -> Option<Mechan
     }
     let kind = if first.properties.is_empty() { "node.bare_stack" } else { "node.bare_error" };
     mechanism(kind, None)
+}
+
+/// From the line behind an error that says that its process ended.
+pub(crate) fn in_end(behind: &[&str]) -> Option<Mechanism> {
+    let next = behind.iter().find(|line| !line.trim().is_empty())?;
+    access::ended(next).then(|| mechanism("node.exited", Some(false))).flatten()
 }
 
 /// From the access log's lines around an error that stands without words: those right behind it, and the one right

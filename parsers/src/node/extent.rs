@@ -25,7 +25,7 @@ const BLANK_LINES: u8 = 3;
 /// Lines above the hit in which an object may begin that holds the error.
 const ABOVE_LINES: usize = 60;
 
-/// Lines of an access log behind a trace that may tell how the request was answered.
+/// Lines behind a trace that may tell how the request was answered, or that the process ended.
 const ANSWER_LINES: u8 = 3;
 
 /// The extent of one region.
@@ -41,6 +41,8 @@ pub(crate) struct Extent {
     object: bool,
     /// Properties of the error are being printed.
     open: bool,
+    /// Properties of the error were printed.
+    detailed: bool,
     blanks: u8,
     /// Answers that follow the trace.
     answers: u8,
@@ -72,12 +74,12 @@ impl Extent {
         self.open || self.object
     }
 
-    /// Takes a line that tells how a request was answered, right behind the trace; none where the line is none.
+    /// Takes a line that tells what followed, right behind the trace; none where the line is none.
     pub(crate) fn answer(&mut self, line: &[u8]) -> Option<Step> {
         if self.base.is_none() || self.is_open() {
             return None;
         }
-        let answers = std::str::from_utf8(line).is_ok_and(|text| access::status(text).is_some());
+        let answers = std::str::from_utf8(line).is_ok_and(|text| access::status(text).is_some() || access::ended(text));
         if answers && self.answers < ANSWER_LINES {
             self.answers += 1;
             return Some(Step::On);
@@ -120,6 +122,7 @@ impl Extent {
             let base = *self.base.get_or_insert(own.saturating_sub(4));
             self.nested |= self.opener.take().is_some_and(|opener| opener < base);
             self.open = text.trim_end().ends_with(" {") && own.saturating_sub(4) <= base;
+            self.detailed |= self.open;
             return Step::On;
         }
         if self.base.is_none() {
@@ -141,10 +144,18 @@ impl Extent {
             || ["Emitted 'error' event", "Node.js v", "Bun v", "(Use `node ", "Thrown at:", "digest: ", "error stack:"]
                 .iter()
                 .any(|words| text.starts_with(words));
-        // An entry that prints its error again begins with the same words.
-        let is_copy = || text.len() > 8 && memchr::memmem::find(before, text.as_bytes()).is_some();
-        if goes_on || is_copy() { Step::On } else { Step::Before }
+        if goes_on || is_copy(before, text, self.detailed) { Step::On } else { Step::Before }
     }
+}
+
+/// Whether a line begins an error that its entry prints again: then the entry's own words tell its message, too, or
+/// the error is `detailed` by its properties. A bare stack that is printed again is another error.
+// unhandled: boom · Error: boom ·     at f (/srv/a.js:1:2) · Error: boom
+fn is_copy(before: &[u8], text: &str, detailed: bool) -> bool {
+    let message = text.split_once(": ").map_or(text, |(_, message)| message);
+    text.len() > 8
+        && memchr::memmem::find(before, text.as_bytes()).is_some()
+        && (detailed || message.is_empty() || memchr::memmem::find_iter(before, message.as_bytes()).nth(1).is_some())
 }
 
 #[cfg(test)]

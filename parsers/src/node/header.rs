@@ -96,6 +96,7 @@ fn signale(line: &str) -> Option<Header> {
 }
 
 // [08:35:31.486] ERROR (orders/15015 on web-1): boom · [2026-11-23 08:18:41.136 +0000] ERROR: boom
+// [2026-11-23T08:18:41.136Z] ERROR: orders/15015 on web-1: boom
 fn pino_pretty(line: &str) -> Option<Header> {
     let inner = line.strip_prefix('[')?;
     let stamp = time::at_start(inner)?;
@@ -111,8 +112,25 @@ fn pino_pretty(line: &str) -> Option<Header> {
         }
         None => rest.strip_prefix(':')?,
     };
-    header.length = line.len() - rest.strip_prefix(' ').unwrap_or(rest).len();
+    let mut message = rest.strip_prefix(' ').unwrap_or(rest);
+    if let Some((name, behind)) = bunyan_writer(message) {
+        header.logger = Some(name.to_owned());
+        header.format = Some("bunyan");
+        message = behind;
+    }
+    header.length = line.len() - message.len();
     Some(header)
+}
+
+/// The logger's name, and what stands behind it.
+// shop/41 on web-1: cart failed · shop/api/41 on web-1 (/srv/cart.js:9 in pay): pay failed
+fn bunyan_writer(text: &str) -> Option<(&str, &str)> {
+    let (writer, rest) = text.split_once(" on ")?;
+    let (name, process) = writer.rsplit_once('/')?;
+    let (host, message) = rest.split_once(": ")?;
+    let known = !name.is_empty() && !writer.contains(' ') && process.bytes().all(|c| c.is_ascii_digit());
+    let plain = !host.contains(' ') || host.contains(" (") && host.ends_with(')');
+    (known && plain).then_some((name, message))
 }
 
 // 2026-11-23T08:29:01.904Z⇥8f5e1c52-…⇥ERROR⇥Invoke Error · 2026-11-23 08:18:52.807⇥ERROR⇥src/index.ts:44⇥orders⇥boom
@@ -239,6 +257,7 @@ mod tests {
             ("[2026-11-23T08:35:36.426] [WARN] jobs - x", "log4js", Some(Level::Warning), Some("jobs"), "x"),
             ("[8:35:33 AM] [jobs] › ✖  error     x y", "signale", Some(Level::Error), Some("jobs"), "x y"),
             ("[08:35:31.486] ERROR (jobs/7 on h): x", "pino", Some(Level::Error), Some("jobs"), "x"),
+            ("[2026-11-23T08:18:41.136Z] ERROR: a/b/7 on h: x", "bunyan", Some(Level::Error), Some("a/b"), "x"),
             ("[08:35:31.486] FATAL (7): x", "pino", Some(Level::Fatal), None, "x"),
             ("2026-11-23 08:18:52.807\tERROR\tsrc/a.ts:44\tjobs\tx", "tslog", Some(Level::Error), Some("jobs"), "x"),
             ("2026-11-23T08:18:52.807Z\t8f5e\tERROR\tx", "lambda", Some(Level::Error), None, "x"),

@@ -85,7 +85,8 @@ pub(crate) fn is_call(line: &str) -> bool {
 /// A frame's line without what an inspected object puts behind it.
 pub(crate) fn call_text(text: &str) -> &str {
     let text = text.trim_end();
-    let text = text.strip_suffix(" {").or_else(|| text.strip_suffix(',')).unwrap_or(text);
+    let text =
+        text.strip_suffix(" {").or_else(|| text.strip_suffix(',')).or_else(|| text.strip_suffix(" }")).unwrap_or(text);
     match OBJECT.find(text.as_bytes()) {
         Some(at) => &text[..at],
         None => text,

@@ -171,8 +171,8 @@ fn first_of(lines: &[&str], line: usize) -> usize {
     while first > 0 && line - first < MESSAGE_LINES && belongs(first) && !lines[first - 1].trim().is_empty() {
         first -= 1;
     }
-    // What is indented as a whole stands alone.
-    if lines[first].starts_with(' ') { line } else { first }
+    // What is indented as a whole stands alone, and a title is no message.
+    if lines[first].starts_with(' ') || !lines[first].contains(": ") { line } else { first }
 }
 
 /// The line between a message and its calls that only says that these follow.
@@ -280,7 +280,9 @@ fn words_before(text: &str) -> Option<String> {
     let counted = text.strip_prefix("Object(").and_then(|rest| rest.strip_suffix(')'));
     let is_count = counted.is_some_and(|count| count.bytes().all(|c| c.is_ascii_digit()));
     let is_label = ["stack", "stack trace", "stacktrace", "trace"].iter().any(|label| text.eq_ignore_ascii_case(label));
-    (!text.is_empty() && !is_count && !is_label).then(|| text.to_owned())
+    // Node 10 and older print an object in one line with its first property: `{ err: Error: x`.
+    let is_property = text.strip_prefix("{ ").is_some_and(|name| !name.contains([' ', '"']));
+    (!text.is_empty() && !is_count && !is_label && !is_property).then(|| text.to_owned())
 }
 
 fn object_here(lines: &[&str], line: usize, at: usize) -> Option<Trace> {

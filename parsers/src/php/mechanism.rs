@@ -145,6 +145,9 @@ pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
         return found(record, By::MonologErrorHandler, Some(false));
     }
     if !same_message(message, outer) {
+        if ["Uncaught ", "Unhandled "].iter().any(|words| message.starts_with(words)) {
+            return found(record, By::MonologErrorHandler, Some(false));
+        }
         return found(record, if laravel { By::LaravelLog } else { By::MonologLog }, Some(true));
     }
     if !laravel {

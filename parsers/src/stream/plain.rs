@@ -279,7 +279,8 @@ impl Plain {
 
     /// Parses the region `open.start..end`, and goes on behind what it held; false where the record may go on.
     fn finish(&mut self, open: &Open, end: usize, ends: bool, options: &Options, found: &mut Vec<Record>) -> bool {
-        let region = assemble::Region::cut(&self.window.bytes, open.start, open.hit, end);
+        let mut region = assemble::Region::cut(&self.window.bytes, open.start, open.hit, end);
+        region.is_cut = self.window.cut_between(open.start, end) > 0;
         let parsed = assemble::parse(&region, &options.formats);
         if !ends && parsed.iter().any(|(_, lines)| lines.end + MARGIN_LINES > region.lines.len()) {
             return false;

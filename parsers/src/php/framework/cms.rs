@@ -135,7 +135,10 @@ pub(super) fn drupal(lines: &[&str], hit: usize) -> Option<Found> {
     let (file, behind) = rest.split_once(')')?;
     let place = (file, line.parse().ok()?);
     let told = text[..at].rfind(" in ").map_or(&text[..at], |function| &text[..function]);
-    let (kind, message) = told.split_once(": ")?;
+    //  [error]  Drupal\Component\Plugin\Exception\PluginNotFoundException: no such type in …
+    let shown = told.trim_start().strip_prefix('[').and_then(|inner| inner.split_once("] "));
+    let shown = shown.and_then(|(word, told)| Some((header::level(word)?, told)));
+    let (kind, message) = shown.map_or(told, |(_, told)| told).split_once(": ")?;
     let kind = kind.trim_start();
     let known = is_class(kind) || matches!(kind, "Recoverable fatal error" | "Parse error" | "User error");
     if !known || LESSER.contains(&kind) {
@@ -150,6 +153,7 @@ pub(super) fn drupal(lines: &[&str], hit: usize) -> Option<Found> {
     // Drupal's handler of what nobody caught writes to the channel `php`; an application names its own.
     let handled = entry.map(|parts| parts[2] != "php");
     let mut found = found(vec![exception(kind, message, Some(place), read.frames)], first..end, By::Drupal, handled)?;
+    found.record.level = shown.map(|(level, _)| level);
     found.record.unparsed = read.unparsed;
     if let Some([_, seconds, channel, _, url, _, user, ..]) = entry {
         found.record.timestamp = seconds.parse().ok().and_then(time::from_epoch);
