@@ -175,6 +175,16 @@ fn reading_again_from_a_checkpoint_finds_what_was_not_told() {
     });
 }
 
+#[test]
+fn what_was_read_before_is_read_the_same() {
+    for_each(|sample| {
+        // What is remembered, each thread remembers for itself.
+        let fresh = std::thread::scope(|scope| scope.spawn(|| records(&sample.bytes)).join()).map_err(|_| "panic")?;
+        same_records(&fresh, &records(&sample.bytes))?;
+        same_records(&fresh, &records(&sample.bytes))
+    });
+}
+
 /// Where a sample is cut: everywhere, or at its line starts and at pseudo-random places, as far as the work is bounded.
 fn cuts(bytes: &[u8]) -> Vec<usize> {
     if bytes.len() <= EVERY_BYTE {
