@@ -33,8 +33,11 @@ pub(super) struct Taxonomy {
     literals: AhoCorasick,
     literal_count: usize,
     /// By an exception's type: which entries may know it, on which platform.
-    by_type: Mutex<HashMap<String, Vec<(Platform, Arc<[usize]>)>>>,
+    by_type: Mutex<HashMap<String, Candidates>>,
 }
+
+/// Indices of the entries that may know a type, by platform.
+type Candidates = Vec<(Platform, Arc<[usize]>)>;
 
 /// What the lists say of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
