@@ -14,6 +14,7 @@
 
 mod assemble;
 mod browser;
+mod codepage;
 mod dotnet;
 mod format;
 mod frames;
@@ -46,11 +47,14 @@ pub struct Options {
     pub context: bool,
     /// How entries begin that no built-in grammar knows. Default none.
     pub formats: Formats,
+    /// The day (year, month, day) on which the log was last written to: a wrapper's times without a year lie in the
+    /// year before it. Without it, the default, they are left out.
+    pub written: Option<(i16, i8, i8)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_record_bytes: 1 << 20, context: true, formats: Formats::default() }
+        Options { max_record_bytes: 1 << 20, context: true, formats: Formats::default(), written: None }
     }
 }
 
