@@ -215,7 +215,9 @@ impl Scrubber {
         record.message.as_mut().map(one);
         record.logger.as_mut().map(one);
         self.lines(&mut record.unparsed);
-        self.lines(&mut record.before);
+        let mut before = record.before.lines();
+        self.lines(&mut before);
+        record.before = before.into();
         for exception in &mut record.exceptions {
             one(&mut exception.message);
             self.fields(&mut exception.properties);
@@ -248,7 +250,7 @@ impl Scrubber {
             [Some(&one.message)].into_iter().chain(frames).flatten()
         });
         let url = record.request.as_ref().and_then(|request| request.url.as_ref());
-        let lists = [record.before.join("\n"), record.unparsed.join("\n")];
+        let lists = [record.before.lines().join("\n"), record.unparsed.join("\n")];
         for text in texts.chain(&record.message).chain(url).chain(&lists) {
             self.hits(text).iter().for_each(|hit| told(hit.rule));
             let own = self.rules.iter().map(|(regex, _)| regex.find_iter(text).count()).sum::<usize>();

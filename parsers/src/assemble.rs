@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
-use crate::{Formats, Platform, Record, codepage, crash, dotnet, json, node, php, text};
+use crate::{Before, Formats, Platform, Record, codepage, crash, dotnet, json, node, php, text};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -109,9 +109,9 @@ fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>)
 }
 
 /// Adds what the lines before a record say of it, once they are known.
-pub(crate) fn complete(record: &mut Record) {
+pub(crate) fn complete(record: &mut Record, before: &[u8]) {
     if record.platform == Platform::Csharp {
-        dotnet::complete(record);
+        dotnet::complete(record, &|| Before::new(before).lines());
     }
 }
 

@@ -39,6 +39,9 @@ pub(crate) fn is_page(file: &str) -> bool {
 // total/<@https://shop.example/app.js:2:52 · reduce@[native code] · eval code@ · @https://a.example/x.js line 15 > eval:1:1
 pub(crate) fn call(line: &str) -> Option<Frame> {
     let text = line.trim();
+    if !text.contains('@') {
+        return None;
+    }
     for engine in ["[native code]", "[wasm code]"] {
         if let Some(function) = text.strip_suffix(engine).and_then(|rest| rest.strip_suffix('@')) {
             return Some(Frame { function: named(function), file: Some(engine.to_owned()), ..Frame::default() });
@@ -143,9 +146,12 @@ pub(crate) fn in_run(line: &str) -> Option<Option<Frame>> {
     if matches!(text, "[native code]" | "eval code") {
         return Some(None);
     }
+    if text.contains(' ') || !text.ends_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let named = SCHEMES.iter().any(|scheme| text.starts_with(scheme))
         || [".js:", "bundle:"].iter().any(|end| text.contains(end));
-    let frame = file_line_column(text).filter(|_| named && !text.contains(' '))?;
+    let frame = file_line_column(text).filter(|_| named)?;
     let in_app = frame.file.as_deref().is_some_and(is_in_app);
     Some(Some(Frame { in_app, ..frame }))
 }

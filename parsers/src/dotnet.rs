@@ -45,6 +45,7 @@ mod in_app;
 mod json;
 mod layout;
 mod line;
+mod marked;
 mod mechanism;
 mod otel;
 mod page;
@@ -135,14 +136,14 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
 }
 
 /// What the record's own lines and those before it say of the failure, once all of it is known.
-pub(crate) fn complete(record: &mut Record) {
+pub(crate) fn complete(record: &mut Record, before: &dyn Fn() -> Vec<String>) {
     entry::complete(record);
-    request::complete(record);
-    mechanism::complete(record);
+    request::complete(record, before);
+    mechanism::complete(record, before);
 }
 
 fn record(mut exceptions: Vec<Exception>) -> Record {
-    in_app::mark(&mut exceptions);
+    marked::mark(&mut exceptions);
     Record { platform: Platform::Csharp, exceptions, ..Record::default() }
 }
 

@@ -18,9 +18,11 @@ mod codepage;
 mod crash;
 mod dotnet;
 mod format;
+mod frames;
 mod header;
 mod json;
 mod line;
+mod memo;
 mod node;
 mod php;
 mod record;
@@ -31,8 +33,9 @@ mod time;
 mod unwrap;
 
 pub use format::{Format, FormatError, Formats, GROUPS};
+pub use frames::Frames;
 pub use header::{Header, header};
-pub use record::{CauseOf, Exception, Frame, Level, Mechanism, Platform, Record, Request, Source, Trace, User};
+pub use record::{Before, CauseOf, Exception, Frame, Level, Mechanism, Platform, Record, Request, Source, Trace, User};
 
 use stream::Stream;
 
@@ -41,8 +44,8 @@ use stream::Stream;
 pub struct Options {
     /// Bytes of one record; of a larger one the head and the tail are kept. Default 1 MiB.
     pub max_record_bytes: usize,
-    /// Lines before a record that are handed on with it. Default 50.
-    pub context_lines: usize,
+    /// Whether the lines before a record, 50 at most, are handed on with it. Default true.
+    pub context: bool,
     /// How entries begin that no built-in grammar knows. Default none.
     pub formats: Formats,
     /// The day on which the file was last written to: it tells the year of syslog's times, which have none. Default none.
@@ -51,7 +54,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_record_bytes: 1 << 20, context_lines: 50, formats: Formats::default(), latest: None }
+        Options { max_record_bytes: 1 << 20, context: true, formats: Formats::default(), latest: None }
     }
 }
 

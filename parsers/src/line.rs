@@ -66,11 +66,16 @@ pub(crate) const AT: [&str; 24] = [
     "ב-",
 ];
 
+fn begins_frame(trimmed: &[u8]) -> bool {
+    let first = trimmed.first().copied().unwrap_or(0);
+    AT.iter().any(|at| at.as_bytes()[0] == first && trimmed.starts_with(at.as_bytes()))
+}
+
 /// Whether a text can only be a stack frame as runtimes print them, with its own indentation.
 pub(crate) fn is_frame(text: &[u8]) -> bool {
     let trimmed = text.trim_ascii_start();
     let indented = text.starts_with(b"\t") || text.len() >= trimmed.len() + 2;
-    if indented && AT.iter().any(|at| trimmed.starts_with(at.as_bytes())) {
+    if indented && begins_frame(trimmed) {
         return true;
     }
     let Some(number) = text.strip_prefix(b"#") else { return false };
@@ -84,7 +89,7 @@ pub(crate) fn is_frame(text: &[u8]) -> bool {
 
 fn is_trace(line: &[u8], trimmed: &[u8]) -> bool {
     let indented = line.len() > trimmed.len() && matches!(line[0], b' ' | b'\t');
-    if indented && AT.iter().any(|at| trimmed.starts_with(at.as_bytes())) {
+    if indented && begins_frame(trimmed) {
         return true;
     }
     match trimmed[0] {

@@ -17,6 +17,7 @@ mod header;
 mod inspect;
 mod logfmt;
 mod pretty;
+mod run;
 pub(crate) mod stack;
 pub(crate) mod text;
 mod trace_array;

@@ -4,7 +4,12 @@
 //! `errtail parse --output jsonl` spells them. Invariant: a `Record` holds at least one exception.
 //! Does not judge (no verdict), does not scrub, does not know Sentry's event.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+use crate::frames::Frames;
+use crate::text;
 
 /// One log entry that holds an exception.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -47,7 +52,7 @@ pub struct Record {
     pub unparsed: Vec<String>,
     /// The lines just before the entry in its stream, oldest first: context and breadcrumbs.
     #[serde(skip)]
-    pub before: Vec<String>,
+    pub before: Before,
     /// The wrapper's own facts: `stdout` or `stderr`, container, host, process, …
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origin: Vec<(String, String)>,
@@ -55,6 +60,38 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes_cut: u64,
 }
+
+/// Lines of a stream, as they stand in it: they are made text only where somebody reads them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Before(Box<[u8]>);
+
+impl Before {
+    /// These whole lines.
+    pub(crate) fn new(lines: &[u8]) -> Before {
+        Before(lines.into())
+    }
+
+    /// The lines without colours and line breaks, each to its first 1000 bytes.
+    pub fn lines(&self) -> Vec<String> {
+        let lines = self.0.split_inclusive(|byte| *byte == b'\n');
+        lines.map(|line| text::lossy_head(line, LINE_BYTES).into_owned()).collect()
+    }
+}
+
+impl fmt::Debug for Before {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.lines()).finish()
+    }
+}
+
+impl From<Vec<String>> for Before {
+    fn from(lines: Vec<String>) -> Before {
+        Before(lines.iter().flat_map(|line| [line, "\n"]).collect::<String>().into_bytes().into())
+    }
+}
+
+/// Bytes of one line before a record.
+const LINE_BYTES: usize = 1000;
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
@@ -117,7 +154,7 @@ pub struct Exception {
     /// The throw site's line.
     pub line: Option<u32>,
     /// Innermost call first, as logs print them.
-    pub frames: Vec<Frame>,
+    pub frames: Frames,
     /// Which of the chain this one is the cause of, and how; none for the outermost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause_of: Option<CauseOf>,

@@ -3,6 +3,31 @@
 //! In: a line's bytes. Out: the same without these. Invariant: nothing is copied where there is nothing to take out.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use memchr::memmem::Finder;
+
+/// A text that is sought in many short ones: what the search needs is made ready once.
+#[derive(Debug)]
+pub(crate) struct Literal {
+    text: &'static str,
+    finder: OnceLock<Finder<'static>>,
+}
+
+impl Literal {
+    pub(crate) const fn new(text: &'static str) -> Literal {
+        Literal { text, finder: OnceLock::new() }
+    }
+
+    /// Where it stands in `bytes` first.
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<usize> {
+        self.finder.get_or_init(|| Finder::new(self.text)).find(bytes)
+    }
+
+    pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
+        self.find(bytes).is_some()
+    }
+}
 
 /// Escape, the first byte of each terminal sequence.
 const ESCAPE: u8 = 0x1B;
@@ -31,8 +56,16 @@ pub(crate) fn clean(line: &[u8]) -> Cow<'_, [u8]> {
 /// The text of a line, without its line break.
 pub(crate) fn lossy(line: &[u8]) -> Cow<'_, str> {
     match clean(trim_break(line)) {
-        Cow::Borrowed(text) => String::from_utf8_lossy(text),
+        Cow::Borrowed(text) => std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed),
         Cow::Owned(text) => Cow::Owned(String::from_utf8_lossy(&text).into_owned()),
+    }
+}
+
+/// At most the first `bytes` bytes of a line's text.
+pub(crate) fn lossy_head(line: &[u8], bytes: usize) -> Cow<'_, str> {
+    match clean(trim_break(line)) {
+        Cow::Borrowed(text) => String::from_utf8_lossy(&text[..text.len().min(bytes)]),
+        Cow::Owned(text) => Cow::Owned(String::from_utf8_lossy(&text[..text.len().min(bytes)]).into_owned()),
     }
 }
 

@@ -4,6 +4,9 @@
 //! Invariant: an offset is given only when the text (or its zone's name) gives one; nothing is guessed.
 //! Does not know the current time: a time without a year or a date is recognised, but has no value.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
@@ -18,8 +21,45 @@ pub(crate) struct Stamp {
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
+thread_local! {
+    /// Beginnings of texts that were asked about just now, each with its time: the same line is asked about by the
+    /// grammars of many headers, one after the other.
+    static RECENT: RefCell<VecDeque<(Box<str>, Stamp)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Beginnings that are remembered.
+const MAX_RECENT: usize = 3;
+/// So much of a text is compared; a time that comes near to it is not remembered.
+const RECENT_BYTES: usize = 128;
+
 /// The time at the very beginning of `text`.
 pub(crate) fn at_start(text: &str) -> Option<Stamp> {
+    let first = text.as_bytes().first()?;
+    if !first.is_ascii_digit() {
+        return read(text);
+    }
+    let begins = |known: &&(Box<str>, Stamp)| {
+        text.starts_with(&*known.0) && (known.0.len() == text.len() || known.0.len() >= RECENT_BYTES)
+    };
+    let recent = RECENT.with_borrow(|recent| recent.iter().find(begins).map(|(_, stamp)| stamp.clone()));
+    if recent.is_some() {
+        return recent;
+    }
+    let stamp = read(text)?;
+    let mut end = RECENT_BYTES.min(text.len());
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    if 2 * stamp.length < RECENT_BYTES {
+        RECENT.with_borrow_mut(|recent| {
+            recent.truncate(MAX_RECENT - 1);
+            recent.push_front((text[..end].into(), stamp.clone()));
+        });
+    }
+    Some(stamp)
+}
+
+fn read(text: &str) -> Option<Stamp> {
     let bytes = text.as_bytes();
     let first = *bytes.first()?;
     if first.is_ascii_digit() {
@@ -149,7 +189,11 @@ impl<'a> Cursor<'a> {
                 let colon = self.one_of(":").is_some();
                 let minutes = self.number(2, 2);
                 if minutes.is_some() || !colon {
-                    return format!("{sign}{hours:02}:{:02}", minutes.unwrap_or(0));
+                    let mut offset = String::from(sign);
+                    push_digits(&mut offset, hours, 2);
+                    offset.push(':');
+                    push_digits(&mut offset, minutes.unwrap_or(0), 2);
+                    return offset;
                 }
             }
         } else if self.at > mark {
@@ -176,9 +220,28 @@ impl<'a> Cursor<'a> {
             return None;
         }
         let Clock { hour, minute, second, fraction } = clock;
-        let dot = if fraction.is_empty() { "" } else { "." };
-        let value = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{dot}{fraction}{zone}");
+        let mut value = String::with_capacity(RFC3339_BYTES);
+        push_digits(&mut value, year, 4);
+        for (mark, number) in [('-', month), ('-', day), ('T', *hour), (':', *minute), (':', *second)] {
+            value.push(mark);
+            push_digits(&mut value, number, 2);
+        }
+        if !fraction.is_empty() {
+            value.push('.');
+        }
+        value.push_str(fraction);
+        value.push_str(zone);
         Some(Stamp { value: Some(value), length: self.at })
+    }
+}
+
+/// `2026-11-23T21:53:02.142257404+07:00`
+const RFC3339_BYTES: usize = 35;
+
+/// A number with leading zeros; cheaper than `format!`, and times are read for very many lines.
+fn push_digits(out: &mut String, number: u32, width: u32) {
+    for place in (0..width).rev() {
+        out.push(char::from(b'0' + (number / 10u32.pow(place) % 10) as u8));
     }
 }
 

@@ -97,7 +97,7 @@ const LIKELY: [Wrapper; 7] = [
 
 /// The wrapper that a line stands in, if any.
 pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
-    certain(line).or_else(|| likely(line, is_frame))
+    certain(line).or_else(|| if is_bare(line) { None } else { likely(line, is_frame) })
 }
 
 /// Whether a text can only be a line of a trace, by itself or behind the time that the tool was asked for, too.
@@ -107,10 +107,25 @@ fn is_frame(text: &[u8]) -> bool {
     is_frame(text) || prefix::time(text).is_some_and(|inner| is_frame(inner.text))
 }
 
+/// Whether a line begins as those of traces do, and no prefix does.
+pub(crate) fn is_bare(line: &[u8]) -> bool {
+    matches!(line.first(), None | Some(b' ' | b'\t' | b'#' | b'"' | b'}' | b'(')) || line.starts_with(b"--- ")
+}
+
+/// Whether a wrapper's mark stands in these lines that is no prefix of a line.
+pub(crate) fn may_stand_anywhere(lines: &[u8]) -> bool {
+    fpm::may_be_in(lines)
+}
+
 /// The wrapper that a line proves by itself.
 pub(crate) fn certain(line: &[u8]) -> Option<Wrapper> {
     let mut scratch = Vec::new();
-    CERTAIN.into_iter().find(|wrapper| take_off(*wrapper, line, &mut scratch).is_some())
+    // FastCGI's words stand anywhere in a line.
+    let bare = is_bare(line);
+    CERTAIN
+        .into_iter()
+        .filter(|wrapper| !bare || *wrapper == Wrapper::Fpm)
+        .find(|wrapper| take_off(*wrapper, line, &mut scratch).is_some())
 }
 
 /// Whether a line has what could be a wrapper's prefix.

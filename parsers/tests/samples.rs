@@ -10,7 +10,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use errtail_parsers::{Exception, Options, Parser, Platform, Record};
+use errtail_parsers::{Before, Exception, Options, Parser, Platform, Record};
 
 /// Up to so many bytes a sample is cut at each of them.
 const EVERY_BYTE: usize = 2048;
@@ -153,7 +153,7 @@ fn reading_again_from_a_checkpoint_finds_what_was_not_told() {
     for_each(|sample| {
         let bytes = sample.bytes.as_slice();
         let mut whole = records(bytes);
-        whole.iter_mut().for_each(|record| record.before.clear());
+        whole.iter_mut().for_each(|record| record.before = Before::default());
         for cut in cuts(bytes) {
             let mut parser = Parser::new(Options::default());
             parser.push(&bytes[..cut]);
@@ -168,10 +168,20 @@ fn reading_again_from_a_checkpoint_finds_what_was_not_told() {
             parser.finish();
             found.append(&mut parser.take());
             // Context may begin at the checkpoint.
-            found.iter_mut().for_each(|record| record.before.clear());
+            found.iter_mut().for_each(|record| record.before = Before::default());
             same_records(&whole, &found).map_err(|diff| format!("cut at byte {cut}, from {offset}: {diff}"))?;
         }
         Ok(())
+    });
+}
+
+#[test]
+fn what_was_read_before_is_read_the_same() {
+    for_each(|sample| {
+        // What is remembered, each thread remembers for itself.
+        let fresh = std::thread::scope(|scope| scope.spawn(|| records(&sample.bytes)).join()).map_err(|_| "panic")?;
+        same_records(&fresh, &records(&sample.bytes))?;
+        same_records(&fresh, &records(&sample.bytes))
     });
 }
 
@@ -221,7 +231,7 @@ fn noise_around_a_sample_changes_only_places() {
             record.source.offset -= noise.len() as u64;
         }
         for record in noisy.iter_mut().chain(&mut plain) {
-            record.before.clear();
+            record.before = Before::default();
             record.source.length = 0;
         }
         same_records(&plain, &noisy)
@@ -295,7 +305,7 @@ fn same_records(expected: &[Record], found: &[Record]) -> Result<(), String> {
         return Ok(());
     }
     let lines = |records: &[Record]| -> String {
-        records.iter().map(|record| format!("{}\n", serde_json::json!([record, record.before]))).collect()
+        records.iter().map(|record| format!("{}\n", serde_json::json!([record, record.before.lines()]))).collect()
     };
     same(&lines(expected), &lines(found))
 }

@@ -27,7 +27,7 @@ use crate::tail::{Cause, Gap, Key, Settings, Step, Tail};
 use job::{Job, JobState};
 
 /// A batch is committed at so many findings,
-const BATCH_FINDINGS: usize = 500;
+const BATCH_FINDINGS: usize = 250;
 /// or so many bytes read,
 const BATCH_BYTES: u64 = 64 << 20;
 /// or when its first finding is so old while there is still something to read,

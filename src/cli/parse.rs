@@ -25,6 +25,8 @@ use crate::tail::Position;
 
 /// Bytes read at a time: within the cache, far above the cost of a call.
 const CHUNK_BYTES: usize = 256 * 1024;
+/// Bytes written at a time.
+const OUTPUT_BYTES: usize = 64 * 1024;
 /// Bytes of a file from which on its progress is worth a bar.
 const LONG_FILE_BYTES: u64 = 64 << 20;
 
@@ -56,7 +58,14 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     };
     let stdout = io::stdout();
     let output = arguments.output.unwrap_or(if stdout.is_terminal() { Output::Pretty } else { Output::Jsonl });
-    let mut out = BufWriter::new(anstream::AutoStream::auto(stdout.lock()));
+    let mut out: BufWriter<Box<dyn Write>> = BufWriter::with_capacity(
+        OUTPUT_BYTES,
+        match output {
+            Output::Pretty => Box::new(anstream::AutoStream::auto(stdout.lock())),
+            // No colours to take out, and much to write.
+            Output::Jsonl | Output::Sentry => Box::new(stdout.lock()),
+        },
+    );
     let mut status = ExitCode::SUCCESS;
     let mut stats = Stats::default();
     if arguments.stats && arguments.output == Some(Output::Sentry) {

@@ -133,7 +133,8 @@ impl Builder {
         let record = &clean;
         let zone = &self.settings.timezone;
         let when = record.timestamp.as_deref().and_then(|text| time::parse(text, zone));
-        let when = when.or_else(|| crumbs::last_time(&record.before, zone)).unwrap_or(now);
+        let before = record.before.lines();
+        let when = when.or_else(|| crumbs::last_time(&before, zone)).unwrap_or(now);
         let context = Context { settings: &self.settings, sources: &*self.sources, time: when };
         let values = chain::exceptions(record, verdict.handled, &context);
         let mut extra = self.extra(record, verdict);
@@ -147,14 +148,14 @@ impl Builder {
                 .as_deref()
                 .map(|name| limits::line(name, limits::NAME_CHARS))
                 .filter(|name| !name.is_empty()),
-            transaction: transaction::of(record).map(|name| limits::line(&name, limits::TAG_CHARS)),
+            transaction: transaction::of(record, &before).map(|name| limits::line(&name, limits::TAG_CHARS)),
             server_name: self.server_name(record),
             release: self.release(record, when),
             environment: limits::environment(
                 record.environment.as_deref().or(self.settings.environment.as_deref()).unwrap_or(""),
             ),
             logentry: logentry(record),
-            breadcrumbs: Values { values: crumbs::of(&record.before, &requests::ids(record), when, zone) },
+            breadcrumbs: Values { values: crumbs::of(&before, &requests::ids(record), when, zone) },
             request: request(record),
             user: user(record),
             contexts: contexts(record, &event_id),

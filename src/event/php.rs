@@ -141,7 +141,8 @@ mod tests {
                 entry(Some("App\\Pay"), "charge", None, 0),
                 entry(None, "array_map", Some("/srv/shop/vendor/lib/Run.php"), 5),
                 entry(Some("App\\Kernel"), "{closure}", Some("/srv/shop/tpl.php(7) : eval()'d code"), 1),
-            ],
+            ]
+            .into(),
             ..Exception::default()
         };
         let frames = frames(&exception, Some("/srv/shop"));

@@ -154,7 +154,7 @@ fn an_event_is_never_larger_than_sentry_takes() {
     let long = "x".repeat(20_000);
     record.exceptions[0].message = long.clone();
     record.fields = (0..500).map(|n| (format!("field{n}"), long.clone())).collect();
-    record.before = vec![format!("2026-11-23 07:40:00 INFO {long}"); 50];
+    record.before = vec![format!("2026-11-23 07:40:00 INFO {long}"); 50].into();
     record.exceptions = vec![record.exceptions[0].clone(); 200];
     let event = plain().event(&record, &verdict(), None, now());
     assert!(serde_json::to_vec(&event).unwrap().len() <= EVENT_BYTES);

@@ -6,7 +6,7 @@
 use errtail_parsers::{Platform, Record};
 
 /// The transaction's name.
-pub(super) fn of(record: &Record) -> Option<String> {
+pub(super) fn of(record: &Record, before: &[String]) -> Option<String> {
     let told = record
         .fields
         .iter()
@@ -15,7 +15,7 @@ pub(super) fn of(record: &Record) -> Option<String> {
         return Some(name.clone());
     }
     match record.platform {
-        Platform::Csharp => endpoint(&record.before),
+        Platform::Csharp => endpoint(before),
         Platform::Php => laravel(record),
         _ => None,
     }

@@ -6,6 +6,7 @@
 //! compiler gave do not count. Does not read sources: Sentry's source lines part no failures that functions do not.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 use errtail_parsers::{CauseOf, Exception, Platform, Record};
 use serde::{Deserialize, Serialize};
@@ -61,8 +62,48 @@ fn spell(hash: Sha256) -> Fingerprint {
     Fingerprint(hex)
 }
 
+/// Rows of exceptions that have these frames, and what else they depend on.
+#[derive(Default)]
+struct Rows(Mutex<Vec<(Beside, [u8; 32])>>);
+
+/// What a row depends on beside the frames.
+#[derive(PartialEq)]
+struct Beside {
+    kind: String,
+    file: Option<String>,
+    platform: Platform,
+    only_app: bool,
+}
+
+/// Rows that are kept of one trace.
+const MAX_ROWS: usize = 4;
+
 /// What one exception contributes.
 fn row(exception: &Exception, platform: Platform, only_app: bool) -> [u8; 32] {
+    if !exception.frames.is_shared() {
+        return new_row(exception, platform, only_app).0;
+    }
+    let kept = exception.frames.fact(|_| Rows::default());
+    let mut rows = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = rows.iter().find(|(beside, _)| {
+        beside.kind == exception.kind
+            && beside.file == exception.file
+            && beside.platform == platform
+            && beside.only_app == only_app
+    });
+    if let Some((_, row)) = known {
+        return *row;
+    }
+    let (row, of_frames) = new_row(exception, platform, only_app);
+    if of_frames && rows.len() < MAX_ROWS {
+        let (kind, file) = (exception.kind.clone(), exception.file.clone());
+        rows.push((Beside { kind, file, platform, only_app }, row));
+    }
+    row
+}
+
+/// The same, and whether it is of type and frames alone.
+fn new_row(exception: &Exception, platform: Platform, only_app: bool) -> ([u8; 32], bool) {
     let mut hash = Sha256::new();
     hash.update(names::kind(&exception.kind).as_bytes());
     let mut before = None;
@@ -88,7 +129,7 @@ fn row(exception: &Exception, platform: Platform, only_app: bool) -> [u8; 32] {
     if !any {
         hash.update(message::shape(&exception.message).as_bytes());
     }
-    hash.finalize().into()
+    (hash.finalize().into(), any)
 }
 
 /// The rows that count. Of a group of exceptions: one of each kind of its members, and the group itself; where all
@@ -143,7 +184,7 @@ mod tests {
     }
 
     fn exception(kind: &str, message: &str, frames: Vec<Frame>) -> Exception {
-        Exception { kind: kind.to_owned(), message: message.to_owned(), frames, ..Exception::default() }
+        Exception { kind: kind.to_owned(), message: message.to_owned(), frames: frames.into(), ..Exception::default() }
     }
 
     fn of(platform: Platform, exceptions: Vec<Exception>) -> Fingerprint {

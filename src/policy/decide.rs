@@ -3,7 +3,7 @@
 //! In: a record, and what the other prints of the same occurrence tell. Out: its verdict. Invariant: the reasons
 //! tell every step, in the order in which they were asked. Does not look at other records.
 
-use errtail_parsers::{Platform, Record};
+use errtail_parsers::{Frame, Platform, Record};
 
 use super::evidence::{Evidence, Strength};
 use super::rules::{Effects, RuleAction, Subject};
@@ -135,11 +135,19 @@ fn is_answered(record: &Record, category: Category, strength: Strength) -> bool 
 
 /// Where a record shows that Sentry's SDK runs in the application.
 pub(super) fn sentry_sdk(record: &Record) -> Option<String> {
-    let frames = record.exceptions.iter().flat_map(|exception| &exception.frames);
-    let mut named = frames.flat_map(|frame| [frame.module.as_deref(), frame.file.as_deref()]).flatten();
-    let sdk = named.find(|name| {
+    record.exceptions.iter().find_map(|exception| {
+        let name = exception.frames.fact(|frames| SdkName(sdk_name(frames).map(str::to_owned)));
+        Some(format!("{} in the trace at line {}", name.0.as_ref()?, record.source.first_line))
+    })
+}
+
+/// What names Sentry's SDK in a trace, where anything does.
+struct SdkName(Option<String>);
+
+fn sdk_name(frames: &[Frame]) -> Option<&str> {
+    let mut named = frames.iter().flat_map(|frame| [frame.module.as_deref(), frame.file.as_deref()]).flatten();
+    named.find(|name| {
         let begins = ["Sentry\\", "Sentry."].iter().any(|prefix| name.starts_with(prefix));
         begins || ["/sentry/sentry", "node_modules/@sentry/"].iter().any(|part| name.contains(part))
-    })?;
-    Some(format!("{sdk} in the trace at line {}", record.source.first_line))
+    })
 }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use errtail_parsers::{Exception, Frame, Record};
 use jiff::Timestamp;
@@ -28,7 +29,7 @@ enum Clock {
 struct Print {
     message: u64,
     kind: u64,
-    frames: Vec<u64>,
+    frames: Arc<Calls>,
     place: Option<(String, u32)>,
     time: Option<Clock>,
     process: Option<String>,
@@ -49,6 +50,10 @@ struct Death {
 const ECHO_LINES: u64 = 2;
 /// Within how many seconds a server tells of a worker that it timed out, and then that it is gone.
 const DEATH_SECONDS: i64 = 30;
+
+/// Frames as they are compared.
+#[derive(Debug)]
+struct Calls(Vec<u64>);
 
 /// An occurrence: its prints so far.
 #[derive(Debug)]
@@ -90,10 +95,10 @@ impl Occurrences {
         if let Some(known) = known {
             known.layers.push(evidence.layer.clone());
             known.print.lines = print.lines;
-            let more = (evidence.strength, print.frames.len()) > (known.best.strength, known.best_frames);
+            let more = (evidence.strength, print.frames.0.len()) > (known.best.strength, known.best_frames);
             if more && !known.settled {
                 known.best = evidence.clone();
-                known.best_frames = print.frames.len();
+                known.best_frames = print.frames.0.len();
                 known.leader = (number, place);
             }
             known.settled |= evidence.strength == Strength::Certain || evidence.is_last_word;
@@ -106,7 +111,7 @@ impl Occurrences {
         }
         self.known.push_back(Occurrence {
             id,
-            best_frames: print.frames.len(),
+            best_frames: print.frames.0.len(),
             print,
             layers: vec![evidence.layer.clone()],
             best: evidence.clone(),
@@ -132,10 +137,13 @@ impl Occurrences {
 
 impl Occurrence {
     fn takes(&self, print: &Print, evidence: &Evidence, seconds: i64) -> bool {
+        if self.print.message != print.message {
+            return false;
+        }
         let open = !self.settled || self.best.handled == Some(false) && evidence.handled != Some(true);
         // What an application logs and throws on is printed again with the frames that it passed since.
         let told = self.best.strength == Strength::Told && self.best.handled == Some(true);
-        let thrown_on = !told || print.frames.len() > self.best_frames;
+        let thrown_on = !told || print.frames.0.len() > self.best_frames;
         let unhandled = self.best.handled == Some(false) && self.best.strength == Strength::Certain;
         let same = self.print.is_same(print, seconds) || unhandled && self.print.is_death_of(print, seconds);
         open && thrown_on && !self.layers.contains(&evidence.layer) && same
@@ -145,11 +153,11 @@ impl Occurrence {
 impl Print {
     fn of(record: &Record) -> Print {
         let outermost = record.exceptions.first();
-        let frames = outermost.map_or(&[][..], |exception| &exception.frames);
+        let calls = |frames: &[Frame]| Calls(frames.iter().map(frame_hash).collect());
         Print {
             message: hash(outermost.map_or("", |exception| exception.message.trim())),
             kind: hash(outermost.map_or("", |exception| exception.kind.as_str())),
-            frames: frames.iter().map(frame_hash).collect(),
+            frames: outermost.map_or_else(|| Arc::new(calls(&[])), |exception| exception.frames.fact(calls)),
             place: outermost.and_then(place),
             time: clock(record),
             process: process(record),
@@ -172,8 +180,9 @@ impl Print {
     }
 
     fn is_same(&self, other: &Print, seconds: i64) -> bool {
-        let common = self.frames.len().min(other.frames.len());
-        let traced = common > 0 && self.frames[..common] == other.frames[..common];
+        let (own, others) = (&self.frames.0, &other.frames.0);
+        let common = own.len().min(others.len());
+        let traced = common > 0 && own[..common] == others[..common];
         let placed = self.place.is_some() && self.place == other.place;
         let untraced = common == 0 && (self.place.is_none() || other.place.is_none() || placed);
         let near = match (self.time, other.time) {

@@ -7,7 +7,9 @@
 
 mod entry;
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aho_corasick::AhoCorasick;
 use errtail_parsers::{Exception, Platform, Record};
@@ -19,6 +21,8 @@ use super::host::{Endpoint, Hosts, Owner, cut};
 use super::lists::List;
 use super::{Category, PolicyError};
 
+/// Types whose entries are remembered.
+const MAX_TYPES: usize = 2048;
 /// Bytes of a message that the lists' patterns are sought in.
 const SOUGHT_BYTES: usize = 4096;
 
@@ -28,7 +32,12 @@ pub(super) struct Taxonomy {
     entries: Vec<(Vec<Platform>, Entry)>,
     literals: AhoCorasick,
     literal_count: usize,
+    /// By an exception's type: which entries may know it, on which platform.
+    by_type: Mutex<HashMap<String, Candidates>>,
 }
+
+/// Indices of the entries that may know a type, by platform.
+type Candidates = Vec<(Platform, Arc<[usize]>)>;
 
 /// What the lists say of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +74,7 @@ impl Taxonomy {
             .ascii_case_insensitive(true)
             .build(&texts)
             .map_err(|error| PolicyError::List { file: "message patterns", cause: error.to_string() })?;
-        Ok(Taxonomy { entries, literals, literal_count: texts.len() })
+        Ok(Taxonomy { entries, literals, literal_count: texts.len(), by_type: Mutex::default() })
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
@@ -89,12 +98,27 @@ impl Taxonomy {
         for found in self.literals.find_overlapping_iter(message) {
             present[found.pattern().as_usize()] = true;
         }
-        let seen = Seen { exception, message, present: &present };
-        self.entries
-            .iter()
-            .filter(|(platforms, _)| platforms.is_empty() || platforms.contains(&platform))
-            .map(|(_, entry)| entry)
-            .find(|entry| entry.holds(&seen))
+        let seen = Seen { exception, message, present: &present, calls: OnceCell::new() };
+        let candidates = self.candidates(platform, &exception.kind);
+        candidates.iter().map(|index| &self.entries[*index].1).find(|entry| entry.holds_beside_type(&seen))
+    }
+
+    /// The entries that may know an exception of this type, in their order: they are asked for each type once.
+    fn candidates(&self, platform: Platform, kind: &str) -> Arc<[usize]> {
+        let mut known = self.by_type.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(kind).and_then(|found| found.iter().find(|(of, _)| *of == platform)) {
+            return Arc::clone(&found.1);
+        }
+        let takes = |(platforms, entry): &(Vec<Platform>, Entry)| {
+            (platforms.is_empty() || platforms.contains(&platform)) && entry.takes_type(kind)
+        };
+        let all = self.entries.iter().enumerate().filter(|(_, entry)| takes(entry));
+        let found: Arc<[usize]> = all.map(|(index, _)| index).collect();
+        if known.len() >= MAX_TYPES {
+            known.clear();
+        }
+        known.entry(kind.to_owned()).or_default().push((platform, Arc::clone(&found)));
+        found
     }
 }
 

@@ -152,7 +152,9 @@ fn each_entry_of_what_is_never_sent_keeps_it_back() {
         let mut record = last_resort(record(platform, &[(kind, message)]), "any.last_resort");
         match key {
             "" => {}
-            "frame" => record.exceptions[0].frames = vec![Frame { file: Some(value.to_owned()), ..Frame::default() }],
+            "frame" => {
+                record.exceptions[0].frames = vec![Frame { file: Some(value.to_owned()), ..Frame::default() }].into()
+            }
             _ => record.exceptions[0].properties = vec![(key.to_owned(), value.to_owned())],
         }
         let finding = policy.taxonomy.classify(&record, &policy.hosts);
@@ -362,7 +364,7 @@ fn only_known_environments_are_reported() {
 fn an_application_with_the_sdk_is_not_reported_twice() {
     let mut traced = last_resort(record(PHP, &[("TypeError", "x")]), "laravel.handler");
     let module = Some(r"Sentry\Laravel\Tracing\Middleware".to_owned());
-    traced.exceptions[0].frames = vec![Frame { module, ..Frame::default() }];
+    traced.exceptions[0].frames = vec![Frame { module, ..Frame::default() }].into();
     let plain = last_resort(record(PHP, &[("TypeError", "y")]), "laravel.handler");
     let verdicts = judge(policy(), vec![traced.clone(), plain]);
     assert_eq!(actions(&verdicts), [Action::Drop, Action::Drop]);

@@ -75,12 +75,12 @@ proptest! {
         let mut record = Record {
             message: Some(text.clone()),
             unparsed: vec![text.clone()],
-            before: vec![text.clone()],
+            before: vec![text.clone()].into(),
             fields: vec![("context.note".to_owned(), text.clone()), ("user.password".to_owned(), secret.clone())],
             exceptions: vec![errtail_parsers::Exception {
                 message: text.clone(),
                 properties: vec![("token".to_owned(), secret.clone())],
-                frames: vec![errtail_parsers::Frame { raw: Some(text), ..Default::default() }],
+                frames: vec![errtail_parsers::Frame { raw: Some(text), ..Default::default() }].into(),
                 ..Default::default()
             }],
             ..Default::default()

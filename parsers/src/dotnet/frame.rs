@@ -11,11 +11,28 @@ use crate::line::AT;
 use crate::record::Frame;
 use place::Place;
 
+/// Whether one of the words begins with a byte.
+const LEADS: [bool; 256] = {
+    let mut leads = [false; 256];
+    let mut at = 0;
+    while at < AT.len() {
+        leads[AT[at].as_bytes()[0] as usize] = true;
+        at += 1;
+    }
+    leads
+};
+
+/// The words that a text may begin with, by its first byte.
+fn words(text: &str) -> impl Iterator<Item = &'static str> {
+    let first = text.as_bytes().first().copied().unwrap_or(0);
+    AT.iter().copied().filter(move |at| at.as_bytes()[0] == first)
+}
+
 /// The frame on this line, and the text behind it.
 pub(super) fn frame(line: &str) -> Option<(Frame, &str)> {
     let text = line.trim_start();
     let indented = text.len() < line.len();
-    for at in AT {
+    for at in words(text) {
         if let Some(rest) = text.strip_prefix(at) {
             if !indented && at != "at " {
                 continue;
@@ -31,7 +48,10 @@ pub(super) fn frame(line: &str) -> Option<(Frame, &str)> {
 /// Whether a frame begins at this blank (or several) of a longer line.
 pub(super) fn begins(text: &str) -> bool {
     let text = text.trim_start();
-    AT.iter().any(|at| {
+    if !text.as_bytes().first().is_some_and(|first| LEADS[usize::from(*first)]) {
+        return false;
+    }
+    words(text).any(|at| {
         text.strip_prefix(at).is_some_and(|rest| {
             let rest = rest.trim_start().trim_start_matches("async ");
             let name = &rest[..rest.find(['(', ' ']).unwrap_or(rest.len())];

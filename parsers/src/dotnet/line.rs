@@ -3,7 +3,10 @@
 //! In: one line. Out: its pieces, each a `Piece`. Invariant: a line in any of the runtime's translations is
 //! recognised by its words or, failing that, by its indentation. Does not know what stood before.
 
+use std::cell::RefCell;
+
 use super::{frame, head, near};
+use crate::memo::Memo;
 use crate::record::Frame;
 
 /// One line of a trace, or a part of one where a logger has joined them.
@@ -47,8 +50,25 @@ pub(super) fn piece(text: &str) -> Piece<'_> {
     Piece::Text(text)
 }
 
+thread_local! {
+    /// Whether a call looks so.
+    static TRACES: RefCell<Memo<bool>> = RefCell::new(Memo::new());
+}
+
 /// Whether a line belongs to a trace's frames, causes or separators.
 pub(super) fn is_trace(line: &str) -> bool {
+    // The same line is asked about from several sides, and stands in many traces.
+    TRACES.with_borrow(|known| known.get(line.as_bytes()).copied()).unwrap_or_else(|| {
+        let is_trace = looks_like_trace(line);
+        // Calls of other runtimes are asked about as often.
+        if is_trace || line.trim_start().starts_with("at ") {
+            TRACES.with_borrow_mut(|known| known.keep(line.as_bytes(), is_trace, 0));
+        }
+        is_trace
+    })
+}
+
+fn looks_like_trace(line: &str) -> bool {
     match piece(line) {
         Piece::Frame(..) | Piece::EndOfInner | Piece::Rethrow => true,
         Piece::Cause { text, .. } => head::at_start(text).is_some(),

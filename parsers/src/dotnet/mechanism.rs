@@ -75,7 +75,7 @@ const MESSAGES: &[(&str, &str, Option<bool>)] = &[
 const LINES_BEFORE: usize = 4;
 
 /// Sets the mechanism of a record that has none.
-pub(super) fn complete(record: &mut Record) {
+pub(super) fn complete(record: &mut Record, before: &dyn Fn() -> Vec<String>) {
     if record.mechanism.is_some() {
         return;
     }
@@ -90,8 +90,7 @@ pub(super) fn complete(record: &mut Record) {
         _ if message.starts_with("HTTP ") && message.contains(" responded ") => Some(("request_logging", None)),
         // The functions host's console prints each line as an entry of its own.
         _ if message.is_empty()
-            && record
-                .before
+            && before()
                 .iter()
                 .rev()
                 .take(LINES_BEFORE)

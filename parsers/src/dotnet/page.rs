@@ -62,7 +62,7 @@ fn bracketed(lines: &[&str], at: usize) -> Option<(Exception, usize)> {
             kind: head.kind.to_owned(),
             message: head.message.to_owned(),
             code,
-            frames,
+            frames: frames.into(),
             ..Exception::default()
         },
         end,

@@ -9,7 +9,7 @@ use crate::record::{Record, Request, User};
 const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
 
 /// Fills in what the record, its scopes and fields, or a line of the same request say.
-pub(super) fn complete(record: &mut Record) {
+pub(super) fn complete(record: &mut Record, before: &dyn Fn() -> Vec<String>) {
     let mut request = record.request.take().unwrap_or_default();
     let field = |names: &[&str]| {
         names.iter().find_map(|name| {
@@ -33,7 +33,7 @@ pub(super) fn complete(record: &mut Record) {
     }
     // Other methods than HTTP's are no request's.
     request.method = request.method.filter(|method| METHODS.contains(&method.as_str()));
-    if let Some(started) = started(record, &request) {
+    if let Some(started) = started(record, &request, before) {
         request.url = request.url.or(started.url);
         request.method = request.method.or(started.method);
     }
@@ -79,15 +79,16 @@ fn introduces_status(word: &str) -> bool {
 
 // Request starting HTTP/1.1 GET http://localhost:5000/orders/2 - - -
 /// The start of the same request among the lines before: the one that names the same id.
-fn started(record: &Record, known: &Request) -> Option<Request> {
+fn started(record: &Record, known: &Request, before: &dyn Fn() -> Vec<String>) -> Option<Request> {
     if known.url.is_some() && known.method.is_some() {
         return None;
     }
     let id = request_id(record)?;
-    for (at, line) in record.before.iter().enumerate().rev() {
+    let before = before();
+    for (at, line) in before.iter().enumerate().rev() {
         let Some((_, rest)) = line.split_once("Request starting HTTP/") else { continue };
         // The id stands in the entry itself, or in its scopes, printed above its message.
-        let scopes = at.checked_sub(1).map(|above| record.before[above].as_str());
+        let scopes = at.checked_sub(1).map(|above| before[above].as_str());
         if !line.contains(&id) && !scopes.is_some_and(|scopes| scopes.contains(&id)) {
             continue;
         }

@@ -5,6 +5,7 @@
 //! understood between frames is kept. Does not look before the head.
 
 mod chain;
+mod run;
 mod words;
 
 use super::head;
@@ -138,6 +139,9 @@ impl<'a> Reader<'a> {
             if self.woven && super::is_aside(line.as_bytes()) && self.trace_follows(self.index + 1) {
                 continue;
             }
+            if !self.woven && self.take_run() {
+                continue;
+            }
             let (line, nested) = without_nested(line);
             self.nested = nested;
             self.queue = line::pieces(line);
@@ -146,6 +150,25 @@ impl<'a> Reader<'a> {
                 return;
             }
         }
+    }
+
+    /// Takes the calls that stand one below the other from here on; false where there is none.
+    fn take_run(&mut self) -> bool {
+        let Some(exception) = self.stack.last_mut().and_then(|open| self.trace.exceptions.get_mut(open.index)) else {
+            return false;
+        };
+        let Some((lines, frames)) = run::read(self.lines, self.index) else { return false };
+        if exception.frames.is_empty() {
+            exception.frames = frames;
+        } else {
+            exception.frames.extend_from_slice(&frames);
+        }
+        self.index += lines - 1;
+        self.trace.end = self.index + 1;
+        if let Some(open) = self.stack.last_mut() {
+            open.in_message = false;
+        }
+        true
     }
 
     /// Passes over blank lines inside the trace; false where it ends before them.

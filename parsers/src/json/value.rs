@@ -4,10 +4,20 @@
 //! one pass, bounded depth; what no JSON writer with inline line breaks can have printed is refused. Does not
 //! know what the keys mean.
 
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
 use serde_json::{Map, Number, Value};
+
+use crate::memo::Memo;
+use crate::text::Literal;
 
 /// Deeper values are refused; Monolog itself stops at nine levels.
 const MAX_DEPTH: usize = 64;
+
+/// Room for a text that holds escapes, before its length is known.
+const ESCAPED_BYTES: usize = 8 * 1024;
 
 /// A value and its extent.
 #[derive(Debug)]
@@ -21,7 +31,7 @@ pub(crate) struct Parsed {
 
 /// The object or array that begins at byte `at`; none where the text there is no JSON.
 pub(crate) fn parse(text: &str, at: usize) -> Option<Parsed> {
-    let mut reader = Reader { text, at, complete: true };
+    let mut reader = Reader { text, at, complete: true, trace: trace(text, at) };
     let value = match text.as_bytes().get(at)? {
         b'{' => reader.object(MAX_DEPTH)?,
         b'[' => reader.array(MAX_DEPTH)?,
@@ -36,7 +46,7 @@ const MAX_TRIES: usize = 64;
 /// The members of an object out of whose middle bytes were cut: those before the gap, and those behind it, at
 /// whatever depth they stood.
 pub(crate) fn parse_cut(text: &str) -> Map<String, Value> {
-    let mut reader = Reader { text, at: 1, complete: true };
+    let mut reader = Reader { text, at: 1, complete: true, trace: None };
     let mut object = Map::new();
     let mut tries = 0;
     while tries < MAX_TRIES && reader.at < text.len() {
@@ -46,7 +56,7 @@ pub(crate) fn parse_cut(text: &str) -> Map<String, Value> {
         {
             object.entry(key).or_insert(value);
         } else {
-            reader = Reader { text, at: start, complete: true };
+            reader = Reader { text, at: start, complete: true, trace: None };
             tries += 1;
         }
         let rest = &text.as_bytes()[reader.at..];
@@ -70,6 +80,22 @@ struct Reader<'a> {
     at: usize,
     /// False once the text ended inside a value: then everything open counts as closed.
     complete: bool,
+    /// Where the next trace stands, as PHP prints one.
+    trace: Option<Range<usize>>,
+}
+
+thread_local! {
+    /// Traces as they stand in JSON, without their escapes.
+    static TRACES: RefCell<Memo<Rc<str>>> = RefCell::new(Memo::new());
+}
+
+static FIRST: Literal = Literal::new("[stacktrace]\n#0 ");
+static LAST: Literal = Literal::new("{main}");
+
+/// The first trace behind `at`.
+fn trace(text: &str, at: usize) -> Option<Range<usize>> {
+    let start = at + FIRST.find(&text.as_bytes()[at..])?;
+    Some(start..start + LAST.find(&text.as_bytes()[start..])? + "{main}".len())
 }
 
 impl Reader<'_> {
@@ -207,12 +233,42 @@ impl Reader<'_> {
                 self.complete = false;
                 return Some(out);
             };
+            if self.trace.as_ref().is_some_and(|trace| (self.at..self.at + stop).contains(&trace.start)) {
+                self.take_trace(&mut out);
+                continue;
+            }
+            if out.is_empty() && bytes[self.at + stop] == b'\\' {
+                // A text with escapes is most often a long one.
+                out.reserve(stop + ESCAPED_BYTES.min(bytes.len() - self.at));
+            }
             out.push_str(&self.text[self.at..self.at + stop]);
             self.at += stop + 1;
             if bytes[self.at - 1] == b'"' {
                 return Some(out);
             }
             self.escape(&mut out)?;
+        }
+    }
+
+    /// Takes the text to the end of the trace that begins before the next escape, as it was read before; to its start
+    /// where it is none, as a quote stands in it.
+    fn take_trace(&mut self, out: &mut String) {
+        let Some(range) = self.trace.take() else { return };
+        out.push_str(&self.text[self.at..range.start]);
+        self.at = range.start;
+        let raw = &self.text[range.clone()];
+        let known = TRACES.with_borrow(|known| known.get(raw.as_bytes()).cloned());
+        let found = known.or_else(|| {
+            let mut reader = Reader { text: raw, at: 0, complete: true, trace: None };
+            let text: Rc<str> = reader.inside_string().filter(|_| !reader.complete)?.into();
+            TRACES.with_borrow_mut(|known| known.keep(raw.as_bytes(), Rc::clone(&text), text.len()));
+            Some(text)
+        });
+        if let Some(text) = found {
+            out.reserve(text.len() + 16);
+            out.push_str(&text);
+            self.at = range.end;
+            self.trace = trace(self.text, range.end);
         }
     }
 
@@ -275,6 +331,17 @@ mod tests {
         assert_eq!(parsed.end, 55);
         assert_eq!(parsed.value["e"], "a\nb \"c\" C:\\srv\\name");
         assert_eq!(parsed.value["n"], serde_json::json!([1, -2.5, null, true]));
+    }
+
+    #[test]
+    fn a_trace_is_the_same_when_it_comes_again() {
+        let text = "{\"e\":\"[object] (A\\\\B: x)\n[stacktrace]\n#0 /a.php(1): A\\\\B->c(\\\"d\\\")\n#1 {main}\n\",\"n\":\"\\\\\"}";
+        let read = || parse(text, 0).unwrap().value;
+        assert_eq!(read()["e"], "[object] (A\\B: x)\n[stacktrace]\n#0 /a.php(1): A\\B->c(\"d\")\n#1 {main}\n");
+        assert_eq!(read(), read());
+        assert_eq!(read()["n"], "\\");
+        let cut = "{\"e\":\"[stacktrace]\n#0 x\",\"f\":\"{main}\"}";
+        assert_eq!(parse(cut, 0).unwrap().value, serde_json::json!({"e": "[stacktrace]\n#0 x", "f": "{main}"}));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::evidence;
 use super::stack::{self, Part};
 use super::text::Trace;
-use crate::{Exception, Frame, Mechanism};
+use crate::{Exception, Frames, Mechanism};
 
 /// The type of V8's own death.
 pub(crate) const OUT_OF_MEMORY: &str = "FATAL ERROR";
@@ -231,7 +231,7 @@ fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
         Part::Call(frame) => Some(*frame),
         _ => None,
     };
-    let frames: Vec<Frame> = lines[caret + 1 + body.len()..version].iter().filter_map(call).collect();
+    let frames: Frames = lines[caret + 1 + body.len()..version].iter().filter_map(call).collect();
     let exception = match super::head::at_start(&message, false) {
         Some(head) if head.message.len() + 2 < message.len() => Exception {
             kind: head.kind.to_owned(),

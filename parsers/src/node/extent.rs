@@ -108,11 +108,16 @@ impl Extent {
             };
         }
         self.blanks = 0;
-        let is_call = match stack::part(text) {
-            Part::Call(_) | Part::Elided(_) => true,
-            Part::Caused => return Step::On,
-            Part::Other => browser::in_run(text).is_some() && (self.base.is_some() || browser::call(text).is_some()),
-        };
+        let called = text[own..].starts_with("at ");
+        let part = if called { Part::Other } else { stack::part(text) };
+        let is_call = called && stack::is_call(text)
+            || match part {
+                Part::Call(_) | Part::Elided(_) => true,
+                Part::Caused => return Step::On,
+                Part::Other => {
+                    browser::in_run(text).is_some() && (self.base.is_some() || browser::call(text).is_some())
+                }
+            };
         if is_call {
             let base = *self.base.get_or_insert(own.saturating_sub(4));
             self.nested |= self.opener.take().is_some_and(|opener| opener < base);

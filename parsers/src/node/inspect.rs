@@ -10,7 +10,7 @@ mod token;
 use serde_json::Value;
 
 use super::head;
-use super::stack::{self, Part};
+use super::stack;
 use crate::json::Object;
 use token::{matching_bracket, scalar};
 
@@ -329,7 +329,7 @@ impl<'a> Reader<'a> {
             if own < indent {
                 return false;
             }
-            if own > indent && matches!(stack::part(trimmed), Part::Call(_)) {
+            if own > indent && stack::is_call(trimmed) {
                 return true;
             }
             if own == indent && (trimmed.starts_with(['}', ']']) || is_property(trimmed)) {

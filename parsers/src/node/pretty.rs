@@ -21,7 +21,7 @@ pub(crate) fn tslog(lines: &[&str], hit: usize) -> Option<Trace> {
     let mut line = hit + 1;
     loop {
         let (frames, next) = calls(lines, line);
-        exceptions.last_mut()?.frames = frames;
+        exceptions.last_mut()?.frames = frames.into();
         line = next;
         // Caused by (1): TypeError: x
         let Some((_, cause)) = lines.get(line).and_then(|text| text.strip_prefix("Caused by (")?.split_once("): "))

@@ -3,9 +3,14 @@
 //! In: the text (or the lines of a log that hold it). Out: type, message, frames, and the causes that loggers
 //! append to it. Invariant: linear in the text. Does not read properties that stand behind the stack.
 
+use std::cell::RefCell;
+
 use super::frame::frame;
 use super::head::{self, Head};
-use crate::Frame;
+use super::run;
+use crate::memo::Memo;
+use crate::text::Literal;
+use crate::{Frame, Frames};
 
 /// One error's text, parsed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,7 +24,7 @@ pub(crate) struct Stack {
     /// Whether the message is the one of the cause that the text names.
     pub is_borrowed: bool,
     /// Innermost call first.
-    pub frames: Vec<Frame>,
+    pub frames: Frames,
     /// Calls that the text leaves out because the cause's text has them: how many, and before which frame.
     pub elided: Option<(usize, usize)>,
     /// Lines between the frames that are none.
@@ -28,6 +33,8 @@ pub(crate) struct Stack {
     pub causes: Vec<Stack>,
 }
 
+/// Where properties begin behind a call.
+pub(crate) static OBJECT: Literal = Literal::new(" {\"");
 /// Causes that a logger may append.
 const MAX_CAUSES: usize = 32;
 
@@ -61,12 +68,26 @@ pub(crate) fn part(line: &str) -> Part {
     Part::Other
 }
 
+thread_local! {
+    /// Whether a text is a call.
+    static CALLS: RefCell<Memo<bool>> = RefCell::new(Memo::new());
+}
+
+/// Whether a line is a call: as `part`, without the frame.
+pub(crate) fn is_call(line: &str) -> bool {
+    let text = line.trim();
+    if !text.starts_with("at ") {
+        return false;
+    }
+    CALLS.with_borrow_mut(|known| known.get_or_keep(text.as_bytes(), || frame(call_text(text)).is_some()))
+}
+
 /// A frame's line without what an inspected object puts behind it.
 pub(crate) fn call_text(text: &str) -> &str {
     let text = text.trim_end();
     let text =
         text.strip_suffix(" {").or_else(|| text.strip_suffix(',')).or_else(|| text.strip_suffix(" }")).unwrap_or(text);
-    match text.find(" {\"") {
+    match OBJECT.find(text.as_bytes()) {
         Some(at) => &text[..at],
         None => text,
     }
@@ -108,7 +129,7 @@ fn section(text: &str, message: Option<&str>) -> Stack {
         Some((first, rest)) => (first.trim_end_matches('\r'), Some(rest)),
         None => (text, None),
     };
-    let first_is_call = matches!(part(head_text), Part::Call(_));
+    let first_is_call = is_call(head_text);
     let mut body = if first_is_call { Some(text) } else { rest };
     if !first_is_call {
         let first = head_of(head_text, rest.is_some());
@@ -140,15 +161,22 @@ fn head_of(line: &str, loose: bool) -> Option<Head<'_>> {
 
 fn read_body(stack: &mut Stack, body: &str) {
     let mut in_message = true;
-    for line in body.split(['\n', '\r']) {
-        match part(line) {
-            Part::Call(frame) => {
-                in_message = false;
-                // `at <anonymous>` alone tells nothing.
-                if frame.function.is_some() || frame.line.is_some() {
-                    stack.frames.push(*frame);
-                }
+    let mut rest = Some(body);
+    while let Some(text) = rest {
+        if let Some((length, frames)) = run::read(text) {
+            in_message = false;
+            if stack.frames.is_empty() {
+                stack.frames = frames;
+            } else {
+                stack.frames.extend_from_slice(&frames);
             }
+            rest = text[length..].strip_prefix(['\n', '\r']);
+            continue;
+        }
+        let (line, after) = text.split_once(['\n', '\r']).map_or((text, None), |(line, after)| (line, Some(after)));
+        rest = after;
+        match part(line) {
+            Part::Call(_) => {}
             Part::Caused if in_message && stack.message.is_empty() => {
                 // An error without a text of its own that names its cause: `Name\n  Caused by: Type: message`.
                 let cause = line.trim_start()["caused by: ".len()..].trim_end();

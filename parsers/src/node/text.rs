@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::crash;
 use super::head;
 use super::inspect::{self, Place, Reader, indent_of};
-use super::stack::{self, Part, Stack};
+use super::stack::{self, Stack};
 use super::{entry, error};
 use crate::json::Object;
 use crate::{Exception, Mechanism};
@@ -43,7 +43,7 @@ pub(crate) struct Trace {
 
 /// The trace at the first call at or below `hit`.
 pub(crate) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
-    let call = (hit..lines.len()).find(|index| matches!(stack::part(lines[*index]), Part::Call(_)))?;
+    let call = (hit..lines.len()).find(|index| stack::is_call(lines[*index]))?;
     let start = start_of(lines, call)?;
     let mut found = match start {
         Start::Error { line, at, indent } => error_here(lines, line, at, indent)?,

@@ -18,7 +18,7 @@ pub(crate) fn stack(values: &[Value], message: Option<&str>) -> Option<Stack> {
         return (!found.frames.is_empty()).then_some(found);
     }
     let frames: Vec<Frame> = values.iter().filter_map(|value| call(value.as_object()?)).collect();
-    (!frames.is_empty()).then(|| Stack { frames, ..Stack::default() })
+    (!frames.is_empty()).then(|| Stack { frames: frames.into(), ..Stack::default() })
 }
 
 fn call(site: &Object) -> Option<Frame> {

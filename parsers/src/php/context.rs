@@ -9,6 +9,7 @@ use super::frame;
 use super::native;
 use super::object::{self, MAX_CHAIN, previous_of};
 use crate::record::{Exception, Record, Request, Trace, User};
+use crate::text::Literal;
 
 /// Fields kept of one record.
 const MAX_FIELDS: usize = 64;
@@ -16,6 +17,8 @@ const MAX_FIELDS: usize = 64;
 const MAX_FIELD_BYTES: usize = 1024;
 /// How deep exceptions and fields are looked for.
 const MAX_DEPTH: usize = 8;
+/// Where a printed trace begins.
+static FIRST: Literal = Literal::new("#0 ");
 /// An exception found in a context.
 #[derive(Debug, Default)]
 pub(super) struct Thrown {
@@ -61,7 +64,7 @@ fn in_text(text: &str) -> Option<Thrown> {
     if text.starts_with("{\"class\":") {
         return in_normalized(&serde_json::from_str(text).ok()?);
     }
-    let trace = memchr::memmem::find(text.as_bytes(), b"#0 ")?;
+    let trace = FIRST.find(text.as_bytes())?;
     let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
     let hit = memchr::memchr_iter(b'\n', &text.as_bytes()[..trace]).count();
     let printed = native::parse(&lines, hit)?;

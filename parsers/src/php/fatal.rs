@@ -54,7 +54,7 @@ fn xdebug(lines: &[&str], exception: &mut Exception, end: &mut usize) {
     *end = title + 1 + frames.len();
     frames.retain(|frame| frame.function.as_deref() != Some("{main}"));
     frames.reverse();
-    exception.frames = frames;
+    exception.frames = frames.into();
 }
 
 /// A line without the time that PHP's log puts before each.

@@ -3,12 +3,17 @@
 //! In: the text of a trace, unescaped. Out: frames, innermost first. Invariant: each line is looked at once.
 //! Does not find traces.
 
+use crate::frames;
 use crate::record::Frame;
+use crate::text::Literal;
+
+/// What stands between a frame's place and its call.
+static CALLED: Literal = Literal::new("): ");
 
 /// The frames of one trace.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Frames {
-    pub frames: Vec<Frame>,
+    pub frames: frames::Frames,
     /// Lines inside the trace that are no frames.
     pub unparsed: Vec<String>,
     /// How many lines the trace takes.
@@ -62,6 +67,11 @@ pub(super) fn frames<'a>(lines: impl Iterator<Item = &'a str>) -> Frames {
     read
 }
 
+/// Whether a line is `#12 {main}`.
+pub(super) fn is_last(line: &str) -> bool {
+    numbered(line.trim_start()).is_some_and(is_main)
+}
+
 fn is_main(rest: &str) -> bool {
     rest.starts_with("{main}")
 }
@@ -81,13 +91,6 @@ pub(super) fn numbered(line: &str) -> Option<&str> {
     rest[digits..].strip_prefix(' ')
 }
 
-/// The number of a frame line.
-pub(super) fn number(line: &str) -> Option<u32> {
-    numbered(line)?;
-    let rest = line.strip_prefix('#')?;
-    rest.split(' ').next()?.parse().ok()
-}
-
 /// The frame behind its number.
 fn frame(rest: &str) -> Option<Frame> {
     // #3 [internal function]: App\Jobs\Import->{closure}('b')
@@ -102,7 +105,7 @@ fn frame(rest: &str) -> Option<Frame> {
 // /srv/app/tpl.php(12) : eval()'d code(1): render(Array)
 fn place(text: &str) -> Option<(&str, u32, &str)> {
     let mut from = 0;
-    while let Some(found) = memchr::memmem::find(&text.as_bytes()[from..], b"): ") {
+    while let Some(found) = CALLED.find(&text.as_bytes()[from..]) {
         let close = from + found;
         let digits = text[..close].bytes().rev().take_while(u8::is_ascii_digit).count();
         let open = close - digits;

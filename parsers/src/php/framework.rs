@@ -19,8 +19,9 @@ pub(crate) use codeigniter::is_cause;
 use super::mechanism::{self, By};
 use super::object::previous_of;
 use crate::assemble::Found;
+use crate::frames::Frames;
 use crate::header::Header;
-use crate::record::{Exception, Frame, Platform, Record};
+use crate::record::{Exception, Platform, Record};
 
 /// The header forms of these loggers.
 pub(super) fn header(line: &str) -> Option<Header> {
@@ -68,7 +69,7 @@ fn found(mut chain: Vec<Exception>, lines: Range<usize>, by: By, handled: Option
 }
 
 /// An exception of this type, message and place.
-fn exception(kind: &str, message: &str, place: Option<(&str, u32)>, frames: Vec<Frame>) -> Exception {
+fn exception(kind: &str, message: &str, place: Option<(&str, u32)>, frames: Frames) -> Exception {
     Exception {
         kind: kind.to_owned(),
         message: message.trim_end().to_owned(),

@@ -171,7 +171,8 @@ pub(super) fn is_environment(channel: &str) -> bool {
 /// The record in these lines, and how many of them it takes.
 pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, usize)> {
     let text = lines.join("\n");
-    let parts = parts(&text);
+    let mut parts = parts(&text);
+    let thrown = parts.as_mut().and_then(|parts| parts.thrown.take());
     let laravel = header.is_some_and(|header| header.format == Some("laravel"));
     let level = header.and_then(|header| header.level);
     let mut record = Record { platform: Platform::Php, level, ..Record::default() };
@@ -185,7 +186,6 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
             context::fill(&mut record, object);
         }
     }
-    let thrown = parts.as_ref().and_then(|parts| parts.objects().find_map(context::thrown));
     if let Some(thrown) = thrown {
         take(&mut record, thrown);
         if header.is_some_and(|header| header.format.is_none() && header.logger.is_none()) {
@@ -251,6 +251,8 @@ struct Parts {
     start: usize,
     context: Map<String, Value>,
     extra: Option<Map<String, Value>>,
+    /// The exception in these.
+    thrown: Option<Thrown>,
     end: usize,
 }
 
@@ -274,15 +276,16 @@ fn parts(text: &str) -> Option<Parts> {
         if budget == 0 {
             break;
         }
-        let Some((parts, complete, work)) = parts_at(text, at) else {
+        let Some((mut parts, complete, work)) = parts_at(text, at) else {
             // What was read before the refusal is not known; refusals are short, or the text is hostile.
             budget = budget.saturating_sub(text.len() / 16 + 1);
             continue;
         };
         budget = budget.saturating_sub(work);
         let thrown = parts.objects().find_map(context::thrown);
+        parts.thrown = thrown;
         let same = |thrown: &Thrown| mechanism::is_same(text[..at].trim_end(), &thrown.chain[0].message);
-        let rank = match (complete, &thrown) {
+        let rank = match (complete, &parts.thrown) {
             (true, Some(thrown)) if same(thrown) => return Some(parts),
             (true, Some(_)) => 0,
             (false, Some(_)) => 1,
@@ -301,7 +304,7 @@ fn parts(text: &str) -> Option<Parts> {
 fn parts_at(text: &str, at: usize) -> Option<(Parts, bool, usize)> {
     let context = value::parse(text, at)?;
     let Value::Object(object) = context.value else { return None };
-    let mut parts = Parts { start: at, context: object, extra: None, end: context.end };
+    let mut parts = Parts { start: at, context: object, extra: None, thrown: None, end: context.end };
     let mut complete = context.complete;
     let behind = text[parts.end..].trim_start_matches(' ');
     let open = text.len() - behind.len();

@@ -4,14 +4,20 @@
 //! text: a place that only looks like the end of a message is left behind once the text behind it says so.
 //! Does not read the JSON around it.
 
+use std::cell::RefCell;
+
 use super::frame::{self, Frames};
+use crate::memo::Memo;
 use crate::record::{CauseOf, Exception};
+use crate::text::Literal;
 
 /// Exceptions of one chain; what stands behind them is left out.
 pub(super) const MAX_CHAIN: usize = 64;
 /// What stands before each exception.
 pub(super) const MARK: &str = "[object] (";
 const PREVIOUS: &str = "[previous exception] [object] (";
+static MAIN: Literal = Literal::new("{main}");
+static CODE: Literal = Literal::new("(code: ");
 const STACKTRACE: &str = "[stacktrace]";
 
 /// The chain of exceptions in `text`, and the lines of it that are none of the grammar's.
@@ -90,12 +96,28 @@ fn block(text: &str) -> Option<Block<'_>> {
     first.or(Some(Block { header: text, trace: Frames::default(), rest: "" }))
 }
 
+thread_local! {
+    /// Whole traces, to their `{main}`.
+    static TRACES: RefCell<Memo<Frames>> = RefCell::new(Memo::new());
+}
+
 /// The frames at the beginning of `text`, and what stands behind them.
 fn trace(text: &str) -> (Frames, &str) {
+    let bytes = text.as_bytes();
+    let whole = MAIN.find(bytes).and_then(|main| memchr::memchr(b'\n', &bytes[main..]).map(|end| main + end + 1));
+    let whole = &bytes[..whole.unwrap_or(0)];
+    if let Some(frames) = TRACES.with_borrow(|known| known.get(whole).cloned()) {
+        return (frames, &text[whole.len()..]);
+    }
     let frames = frame::frames(text.lines());
     let mut end = 0;
+    let mut last = 0;
     for _ in 0..frames.lines {
+        last = end;
         end += memchr::memchr(b'\n', &text.as_bytes()[end..]).map_or(text.len() - end, |at| at + 1);
+    }
+    if end == whole.len() && frame::is_last(&text[last..end]) {
+        TRACES.with_borrow_mut(|known| known.keep(whole, frames.clone(), 2 * whole.len()));
     }
     (frames, &text[end..])
 }
@@ -127,7 +149,7 @@ fn headers(text: &str) -> Option<Vec<Exception>> {
 /// Where `, Type(code: ` follows a place.
 fn next_header(message: &str) -> Option<usize> {
     let mut from = 0;
-    while let Some(found) = memchr::memmem::find(&message.as_bytes()[from..], b"(code: ") {
+    while let Some(found) = CODE.find(&message.as_bytes()[from..]) {
         let open = from + found;
         from = open + 7;
         let start = message[..open].bytes().rev().take_while(|c| is_name(*c)).count();

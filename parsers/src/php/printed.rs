@@ -8,9 +8,12 @@ use super::native::{self, How, Printed};
 use crate::assemble::Found;
 use crate::header::Header;
 use crate::record::{Platform, Record, Request};
+use crate::text::Literal;
 
 /// What FastCGI puts before each message that PHP logs.
 const MESSAGE: &str = "PHP message: ";
+/// What stands in each of these.
+static SOURCE: Literal = Literal::new("PHP ");
 
 /// What stands around line `hit`: one record, or those of all messages that the region's lines hold.
 pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
@@ -40,6 +43,7 @@ fn nginx_request(line: &str) -> Option<Request> {
 /// `  thrown in /srv/a.php on line 3PHP message: PHP Warning:  …`, `… [client 192.0.2.7:5] PHP Fatal error:  …`
 fn begins_inside(line: &str) -> Option<usize> {
     let bytes = line.as_bytes();
+    SOURCE.find(bytes)?;
     let message = memchr::memmem::find(bytes, MESSAGE.as_bytes()).map(|at| at + MESSAGE.len());
     let severity = || {
         let own = |at: &usize| ["] ", ": ", "\""].iter().any(|before| line[..*at].ends_with(before));

@@ -6,10 +6,15 @@
 
 use std::borrow::Cow;
 
-use super::{closes_context, frame, monolog, native};
+use crate::text::Literal;
+
+use super::{closes_context, monolog, native};
 
 /// Writers that are told apart at a time.
 const MAX_OPEN: usize = 16;
+/// Where a context's exception begins.
+static MARK: Literal = Literal::new("\"[object] (");
+static UNCAUGHT: Literal = Literal::new("Uncaught ");
 /// Bytes of an entry's message by which its exception is known again.
 const OPENING_BYTES: usize = 64;
 
@@ -214,14 +219,13 @@ impl Weave {
 
 /// Whether a line holds a Monolog exception: only then is there anything to follow.
 pub(crate) fn concerns(line: &[u8]) -> bool {
-    memchr::memmem::find(line, b"\"[object] (").is_some()
-        || memchr::memmem::find(line, b"Uncaught ").is_some_and(|at| at < 64)
+    MARK.is_in(line) || UNCAUGHT.find(&line[..line.len().min(64 + 9)]).is_some_and(|at| at < 64)
 }
 
 /// Whether a line opens a context's exception and does not close it: no quote behind it stands bare.
 fn opens(line: &[u8]) -> bool {
     let mut from = 0;
-    while let Some(found) = memchr::memmem::find(&line[from..], b"\"[object] (") {
+    while let Some(found) = MARK.find(&line[from..]) {
         let quote = from + found;
         from = quote + 11;
         if quote > 0 && matches!(line[quote - 1], b':' | b'[' | b',') {
@@ -248,9 +252,12 @@ fn has_bare_quote(text: &[u8]) -> bool {
 
 /// The number of a frame line, and whether it is `{main}`.
 fn numbered(text: &[u8]) -> Option<(u32, bool)> {
-    let head = std::str::from_utf8(&text[..text.len().min(16)]).unwrap_or("");
-    let rest = frame::numbered(head)?;
-    Some((frame::number(head)?, rest.starts_with("{main}")))
+    let digits = text.get(1..)?.iter().take(8).take_while(|c| c.is_ascii_digit()).count();
+    if text[0] != b'#' || digits == 0 || digits > 7 || text.get(1 + digits) != Some(&b' ') {
+        return None;
+    }
+    let number = text[1..=digits].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+    Some((number, text[digits + 2..].starts_with(b"{main}")))
 }
 
 /// The message of a Monolog entry's first line.
@@ -286,8 +293,7 @@ fn opening(message: &[u8]) -> Vec<u8> {
 /// what looks like an entry's first line is a part of the message.
 fn repeats(line: &[u8], opening: &[u8]) -> bool {
     opening.len() >= 8
-        && memchr::memmem::find_iter(line, opening)
-            .any(|at| line[..at].ends_with(b"): ") && memchr::memmem::find(&line[..at], b"\"[object] (").is_some())
+        && memchr::memmem::find_iter(line, opening).any(|at| line[..at].ends_with(b"): ") && MARK.is_in(&line[..at]))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::window::{Window, line_end};
 use crate::line::{self, Kind};
 use crate::text::{self, trim_break};
 use crate::unwrap::{self, Wrapper};
-use crate::{Formats, Options, Record, Source, assemble, php, scan};
+use crate::{Before, Formats, Options, Record, Source, assemble, php, scan};
 
 /// Wrappers inside wrappers that are taken off: more is no deployment but an attack.
 const MAX_DEPTH: u8 = 4;
@@ -21,8 +21,8 @@ const CONTEXT_BYTES: usize = 16 * 1024;
 pub(super) const KEPT_BYTES: usize = LOOK_BACK_BYTES + CONTEXT_BYTES;
 /// Kept of a stream in which nothing happens.
 const IDLE_BYTES: usize = 2 * 1024;
-/// Bytes of one line of context.
-const CONTEXT_LINE_BYTES: usize = 1000;
+/// How many lines before a record are its context.
+const CONTEXT_LINES: usize = 50;
 /// How many lines before a trace its record may begin, where a header is found.
 const LOOK_BACK_LINES: usize = 400;
 /// How many lines before a trace are looked at where no header is found.
@@ -269,9 +269,13 @@ impl Plain {
         }
         let bytes = &self.window.bytes[..open.looked];
         let mut at = line_end(bytes, open.hit);
+        let anywhere = unwrap::may_stand_anywhere(&bytes[at.min(bytes.len())..]);
         while at < bytes.len() {
             let stop = line_end(bytes, at);
-            if let Some(wrapper) = unwrap::detect(trim_break(&bytes[at..stop])) {
+            let line = trim_break(&bytes[at..stop]);
+            if (anywhere || !unwrap::is_bare(line))
+                && let Some(wrapper) = unwrap::detect(line)
+            {
                 return Some(wrapper);
             }
             at = stop;
@@ -320,8 +324,11 @@ impl Plain {
             length: self.window.offset_at(last) - offset,
         };
         record.bytes_cut = self.window.cut_between(first, last);
-        record.before = self.lines_before(first, options.context_lines);
-        assemble::complete(&mut record);
+        let before = self.lines_before(first, CONTEXT_LINES);
+        assemble::complete(&mut record, before);
+        if options.context {
+            record.before = Before::new(before);
+        }
         record
     }
 
@@ -418,20 +425,17 @@ impl Plain {
         matches!(above.first(), Some(b'[' | b'0'..=b'9')) && line::kind(&above) == Kind::Begin
     }
 
-    fn lines_before(&self, index: usize, count: usize) -> Vec<String> {
+    /// At most `count` whole lines that end at `index`.
+    fn lines_before(&self, index: usize, count: usize) -> &[u8] {
         let lowest = index.saturating_sub(CONTEXT_BYTES);
-        let mut lines = Vec::new();
-        let mut end = index;
-        while lines.len() < count && end > lowest {
-            let start = self.window.line_start(end - 1);
+        let mut begin = index;
+        for _ in 0..count {
+            let start = if begin > lowest { self.window.line_start(begin - 1) } else { break };
             if start < lowest {
                 break;
             }
-            let line = text::clean(trim_break(&self.window.bytes[start..end]));
-            lines.push(String::from_utf8_lossy(&line[..line.len().min(CONTEXT_LINE_BYTES)]).into_owned());
-            end = start;
+            begin = start;
         }
-        lines.reverse();
-        lines
+        &self.window.bytes[begin..index]
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn docker<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unw
 /// The value behind `name` in what follows the text: neither value ever holds an escape.
 fn field<'a>(facts: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     // `attrs` may stand in between and hold anything, so the last one counts.
-    let start = memchr::memmem::rfind(facts, name)? + name.len();
+    let start =
+        name.len() + (0..=facts.len().checked_sub(name.len())?).rev().find(|at| facts[*at..].starts_with(name))?;
     let length = memchr::memchr(b'"', &facts[start..])?;
     Some(&facts[start..start + length])
 }

@@ -4,9 +4,13 @@
 //! read PHP's messages.
 
 use super::{Unwrapped, prefix};
+use crate::text::Literal;
 
 /// What PHP puts before each message that it hands to FastCGI.
 const MESSAGE: &[u8] = b"PHP message: ";
+static FIRST: Literal = Literal::new("PHP message: ");
+static READING: Literal = Literal::new("\" while reading ");
+static CLIENT: Literal = Literal::new(", client: ");
 /// Where a worker's own text begins.
 const SAID: &[u8] = b" said into std";
 
@@ -18,6 +22,11 @@ pub(super) fn fpm<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrap
         return Some(Unwrapped { key, text: text.strip_prefix(MESSAGE).unwrap_or(text), stamp, partial });
     }
     messages(line, scratch)
+}
+
+/// Whether one of these lines may hold FastCGI's words.
+pub(super) fn may_be_in(lines: &[u8]) -> bool {
+    FIRST.is_in(lines) || READING.is_in(lines)
 }
 
 /// A worker's process id, the time, and what it said.
@@ -42,12 +51,11 @@ fn is_cut(line: &[u8]) -> bool {
 // NOTICE: PHP message: a  ·  PHP message: a; PHP message: b
 // 2026/11/23 08:50:00 [error] 31#31: *5 FastCGI sent in stderr: "PHP message: a" while reading response header, client: ::1
 fn messages<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
-    let mut marks = memchr::memmem::find_iter(line, MESSAGE).peekable();
-    let tail = memchr::memmem::find(line, b"\" while reading ")
-        .filter(|_| memchr::memmem::find(line, b", client: ").is_some());
-    if marks.peek().is_none() && tail.is_none() {
+    let tail = READING.find(line).filter(|_| CLIENT.is_in(line));
+    if tail.is_none() && !FIRST.is_in(line) {
         return None;
     }
+    let marks = memchr::memmem::find_iter(line, MESSAGE);
     // What nginx says of the request stays behind the last message: PHP's grammar reads it there.
     let messages = tail.unwrap_or(line.len());
     scratch.clear();

@@ -6,6 +6,9 @@
 use serde_json::{Map, Value};
 
 use super::Unwrapped;
+use crate::text::Literal;
+
+static JOURNAL: Literal = Literal::new("\"__REALTIME_TIMESTAMP\"");
 
 type Object = Map<String, Value>;
 
@@ -31,7 +34,7 @@ const LOGGERS: [&str; 16] = [
 
 // {"__REALTIME_TIMESTAMP":"1795428000649757","_PID":"18","SYSLOG_IDENTIFIER":"api","MESSAGE":"   at X.Y()"}
 pub(super) fn journal<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
-    if !line.starts_with(b"{") || memchr::memmem::find(line, b"\"__REALTIME_TIMESTAMP\"").is_none() {
+    if !line.starts_with(b"{") || !JOURNAL.is_in(line) {
         return None;
     }
     let object: Object = serde_json::from_slice(line).ok()?;
@@ -67,7 +70,7 @@ pub(super) fn journal_origin(line: &[u8]) -> Vec<(String, String)> {
 // {"date":1795428000.8,"stream":"stdout","_p":"F","log":"      at X.Y()","kubernetes":{"pod_name":"api-6d5f7"}}
 // {"@timestamp":"…","stream":"stdout","message":"   at X.Y()","log":{"offset":0},"kubernetes":{…}}
 pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
-    if !line.starts_with(b"{\"") || MARKS.iter().all(|mark| memchr::memmem::find(line, mark).is_none()) {
+    if !line.starts_with(b"{\"") || !MARKS.iter().any(|mark| mark.is_in(line)) {
         return None;
     }
     let object: Object = serde_json::from_slice(line).ok()?;
@@ -142,26 +145,26 @@ fn enveloped(object: &Object) -> Option<(&Object, &str)> {
 }
 
 /// What only an envelope holds.
-const MARKS: [&[u8]; 19] = [
-    b"\"stream\":\"std",
-    b"\"source\":\"std",
-    b"\"kubernetes\":{",
-    b"\"container_name\":",
-    b"\"log\":{\"offset\":",
-    b"\"log\":{\"file\":",
-    b"\"textPayload\":",
-    b"\"TimeStamp\":",
-    b"\"LogMessage\":",
-    b"\"resultDescription\":",
-    b"\"labels\":{",
-    b"\"PROGRAM\":",
-    b"\"podName\":",
-    b"\"app_name\":",
-    b"\"source_type\":",
-    b"\"@version\":",
-    b"\"_source\":{",
-    b"\"jsonPayload\":{",
-    b"\"_raw\":",
+static MARKS: [Literal; 19] = [
+    Literal::new("\"stream\":\"std"),
+    Literal::new("\"source\":\"std"),
+    Literal::new("\"kubernetes\":{"),
+    Literal::new("\"container_name\":"),
+    Literal::new("\"log\":{\"offset\":"),
+    Literal::new("\"log\":{\"file\":"),
+    Literal::new("\"textPayload\":"),
+    Literal::new("\"TimeStamp\":"),
+    Literal::new("\"LogMessage\":"),
+    Literal::new("\"resultDescription\":"),
+    Literal::new("\"labels\":{"),
+    Literal::new("\"PROGRAM\":"),
+    Literal::new("\"podName\":"),
+    Literal::new("\"app_name\":"),
+    Literal::new("\"source_type\":"),
+    Literal::new("\"@version\":"),
+    Literal::new("\"_source\":{"),
+    Literal::new("\"jsonPayload\":{"),
+    Literal::new("\"_raw\":"),
 ];
 
 /// The facts that a shipper adds of a line's writer.

@@ -5,6 +5,10 @@
 
 use super::{Unwrapped, prefix};
 use crate::header;
+use crate::text::Literal;
+
+/// What rsyslog writes for a control character begins so.
+static OCTAL: Literal = Literal::new("#0");
 
 // <14>1 2026-11-23T21:53:06.003Z web01 api 18231 - - text
 pub(super) fn rfc5424(line: &[u8]) -> Option<Unwrapped<'_>> {
@@ -149,7 +153,7 @@ fn structured_data(line: &[u8]) -> Option<&[u8]> {
 
 /// Turns `#011` into the tab that it was, and `#012` into a line break.
 fn control_characters<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    if memchr::memmem::find(text, b"#0").is_none() {
+    if !OCTAL.is_in(text) {
         return text;
     }
     scratch.clear();

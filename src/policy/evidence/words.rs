@@ -48,7 +48,9 @@ impl Words {
     pub(super) fn says_nothing(&self, own: &str) -> bool {
         let mut rest = format!("{} ", plain_words(own).to_lowercase());
         for words in &self.says_nothing {
-            rest = rest.replace(words.as_str(), " ");
+            if rest.contains(words.as_str()) {
+                rest = rest.replace(words.as_str(), " ");
+            }
         }
         !rest.chars().any(char::is_alphabetic)
     }

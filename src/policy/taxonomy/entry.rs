@@ -3,7 +3,8 @@
 //! In: an exception. Out: whether the entry knows it. Invariant: every kind of condition that the entry names must
 //! hold, each by one of its patterns; an entry without conditions is a mistake and is refused.
 
-use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::sync::Arc;
 
 use errtail_parsers::{Exception, Frame};
 use serde::{Deserialize, Deserializer};
@@ -80,6 +81,8 @@ pub(super) struct Seen<'a> {
     pub(super) message: &'a str,
     /// Which literals stand in it.
     pub(super) present: &'a [bool],
+    /// What its frames are called, where an entry asks.
+    pub(super) calls: OnceCell<Arc<Calls>>,
 }
 
 impl Entry {
@@ -114,15 +117,19 @@ impl Entry {
         lists.iter().any(|list| !list.is_empty()) && self.messages.iter().all(|glob| !glob.longest_piece().is_empty())
     }
 
-    /// Whether every kind of condition holds.
-    pub(super) fn holds(&self, seen: &Seen<'_>) -> bool {
+    /// Whether an exception of this type may be the entry's.
+    pub(super) fn takes_type(&self, kind: &str) -> bool {
+        self.types.is_empty() || self.types.iter().any(|glob| glob.matches(kind))
+    }
+
+    /// Whether every kind of condition holds but that of the type.
+    pub(super) fn holds_beside_type(&self, seen: &Seen<'_>) -> bool {
         let any = |globs: &[Glob], text: &str| globs.iter().any(|glob| glob.matches(text));
         let exception = seen.exception;
-        (self.types.is_empty() || any(&self.types, &exception.kind))
-            && (self.messages.is_empty() || self.message_holds(seen))
+        (self.messages.is_empty() || self.message_holds(seen))
             && (self.codes.is_empty() || codes(exception).any(|code| any(&self.codes, code)))
             && (self.statuses.is_empty() || statuses(exception).any(|status| any(&self.statuses, status)))
-            && (self.frames.is_empty() || library_frames(exception).any(|frame| self.frame_holds(frame)))
+            && (self.frames.is_empty() || seen.calls().0.iter().any(|text| any(&self.frames, text)))
     }
 
     fn message_holds(&self, seen: &Seen<'_>) -> bool {
@@ -131,17 +138,28 @@ impl Entry {
             .filter(|(_, literal)| seen.present.get(*literal) == Some(&true))
             .any(|(glob, _)| glob.matches(seen.message))
     }
+}
 
-    fn frame_holds(&self, frame: &Frame) -> bool {
-        let function = match (&frame.module, &frame.function) {
-            (Some(module), Some(function)) => Some(Cow::from(format!("{module}.{function}"))),
-            (None, function) => function.as_deref().map(Cow::from),
-            (Some(module), None) => Some(Cow::from(module.as_str())),
-        };
-        let file = frame.file.as_deref().map(|file| Cow::from(file).into_owned().replace('\\', "/"));
-        let texts = [function.as_deref(), file.as_deref()];
-        texts.into_iter().flatten().any(|text| self.frames.iter().any(|glob| glob.matches(text)))
+/// What the frames of the library that threw are called, and the files that they stand in: from the throw site to the
+/// first frame of the application's own code.
+pub(super) struct Calls(Vec<String>);
+
+impl Seen<'_> {
+    fn calls(&self) -> &Calls {
+        self.calls.get_or_init(|| self.exception.frames.fact(calls))
     }
+}
+
+fn calls(frames: &[Frame]) -> Calls {
+    let library = frames.iter().take(SOUGHT_FRAMES).take_while(|frame| !frame.in_app);
+    let names = library.flat_map(|frame| {
+        let function = match (&frame.module, &frame.function) {
+            (Some(module), Some(function)) => Some(format!("{module}.{function}")),
+            (module, function) => function.as_ref().or(module.as_ref()).cloned(),
+        };
+        [function, frame.file.as_ref().map(|file| file.replace('\\', "/"))]
+    });
+    Calls(names.flatten().collect())
 }
 
 /// The code printed with the type, and the properties that hold codes.
@@ -166,11 +184,6 @@ fn statuses(exception: &Exception) -> impl Iterator<Item = &str> {
     const KEYS: [&str; 4] = ["status", "statusCode", "StatusCode", "output.statusCode"];
     let properties = exception.properties.iter().filter(|(key, _)| KEYS.contains(&key.as_str()));
     properties.map(|(_, value)| value.as_str())
-}
-
-/// The frames of the library that threw: from the throw site to the first frame of the application's own code.
-fn library_frames(exception: &Exception) -> impl Iterator<Item = &Frame> {
-    exception.frames.iter().take(SOUGHT_FRAMES).take_while(|frame| !frame.in_app)
 }
 
 fn as_written<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<Glob>, D::Error> {

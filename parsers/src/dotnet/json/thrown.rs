@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::text;
 use crate::dotnet::{line, start, trace};
 use crate::json::Object;
+use crate::node::stack;
 use crate::record::{CauseOf, Exception, Frame};
 
 /// Keys under which loggers put an exception, at the top or one level down.
@@ -159,7 +160,8 @@ fn members(object: &Object, cause_of: Option<CauseOf>, found: &mut Vec<Exception
         ..Exception::default()
     };
     let stacks = STACKS.iter().flat_map(|name| object.iter().filter(|(key, _)| is_spelt(key, name)));
-    exception.frames = stacks.map(|(_, value)| frames(value)).find(|frames| !frames.is_empty()).unwrap_or_default();
+    exception.frames =
+        stacks.map(|(_, value)| frames(value)).find(|frames| !frames.is_empty()).unwrap_or_default().into();
     let index = found.len();
     found.push(exception);
     if depth > DEPTH {
@@ -185,11 +187,16 @@ fn members(object: &Object, cause_of: Option<CauseOf>, found: &mut Vec<Exception
 
 /// Frames of a text, of an array of lines, or of an array of objects.
 fn frames(value: &Value) -> Vec<Frame> {
-    let of_line = |line: &str| match line::piece(&format!(" {line}")) {
-        line::Piece::Frame(frame, _) => Some(frame),
-        _ => None,
+    let of_line = |line: &str| {
+        let indented = format!(" {line}");
+        // Cheaper than to read the calls of another runtime, again and again.
+        match line::is_trace(&indented).then(|| line::piece(&indented))? {
+            line::Piece::Frame(frame, _) => Some(frame),
+            _ => None,
+        }
     };
     match value {
+        Value::String(text) if is_of_v8(text) => Vec::new(),
         Value::String(text) => text.lines().filter_map(of_line).collect(),
         Value::Array(items) => items
             .iter()
@@ -201,6 +208,11 @@ fn frames(value: &Value) -> Vec<Frame> {
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Whether a text's first call is V8's: then none of them is .NET's.
+fn is_of_v8(text: &str) -> bool {
+    text.lines().find(|line| line.trim_start().starts_with("at ")).is_some_and(stack::is_call)
 }
 
 // {"level":0,"method":"Shop.Cart.Add","assembly":"Shop, Version=1.0.0.0","fileName":"/src/Cart.cs","line":3}

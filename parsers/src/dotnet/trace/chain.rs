@@ -117,11 +117,13 @@ impl<'a> Reader<'a> {
         let mut outer = frames;
         if cut > 0 {
             let rest = outer.split_off(cut);
-            self.trace.exceptions[open.index].frames = std::mem::replace(&mut outer, rest);
+            self.trace.exceptions[open.index].frames = std::mem::replace(&mut outer, rest.into());
         }
         let parent = &mut self.trace.exceptions[parent];
         let own = std::mem::replace(&mut parent.frames, outer);
-        parent.frames.extend(own);
+        if !own.is_empty() {
+            parent.frames.extend(own);
+        }
     }
 }
 

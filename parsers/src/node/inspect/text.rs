@@ -20,13 +20,14 @@ pub(crate) struct ErrorText {
 /// The text of the error that begins at a place and has calls; `indent` is that of its surroundings.
 pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> ErrorText {
     let mut stack = lines[line].get(at..).unwrap_or("").trim_end().to_owned();
-    let mut in_calls = matches!(stack::part(&stack), Part::Call(_));
+    let mut in_calls = stack::is_call(&stack);
     let mut quiet = false;
     let mut index = line + 1;
     while index < lines.len() {
         let text = lines[index];
-        let part = stack::part(text);
-        let is_call = matches!(part, Part::Call(_) | Part::Elided(_));
+        let called = stack::is_call(text);
+        let part = if called { Part::Other } else { stack::part(text) };
+        let is_call = called || matches!(part, Part::Elided(_));
         in_calls |= is_call;
         if in_calls && !is_call && part != Part::Caused {
             if text.trim_start().starts_with("Emitted 'error' event ") {
@@ -46,7 +47,9 @@ pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> Er
         }
         if is_call {
             let tail = text.trim_end();
-            if let Some(open) = tail.find(" {\"").or_else(|| tail.ends_with(" {").then(|| tail.len() - 2)) {
+            if let Some(open) =
+                stack::OBJECT.find(tail.as_bytes()).or_else(|| tail.ends_with(" {").then(|| tail.len() - 2))
+            {
                 return ErrorText { stack, end: (index, open + 1), opens: true };
             }
             if tail.ends_with(',') {
@@ -68,5 +71,5 @@ fn is_junk(line: &str, next: Option<&&str>) -> bool {
     let is_bare = text.strip_prefix("at ").is_some_and(|name| !name.contains([' ', ':']));
     !text.is_empty()
         && (is_bare || !text.starts_with(|c: char| c.is_alphanumeric() || "[{}]'\"`<(".contains(c)))
-        && next.is_some_and(|next| matches!(stack::part(next), Part::Call(_)))
+        && next.is_some_and(|next| stack::is_call(next))
 }

@@ -5,10 +5,11 @@
 
 use super::{exception, found, is_class, on_line};
 use crate::assemble::Found;
+use crate::frames::Frames;
 use crate::header::{self, Header};
 use crate::php::frame;
 use crate::php::mechanism::By;
-use crate::record::{Exception, Frame, Request};
+use crate::record::{Exception, Request};
 use crate::time;
 
 /// What each part begins with that may follow a message.
@@ -104,12 +105,12 @@ fn head(lines: &[&str], at: usize, text: &str) -> Option<(Exception, usize)> {
         Some(inner) => inner.split_once("] ").or_else(|| Some((inner.strip_suffix(']')?, "")))?,
         None => ("Fatal error", message.split_once("): ")?.1),
     };
-    Some((exception(kind, message, place, Vec::new()), end))
+    Some((exception(kind, message, place, Frames::default()), end))
 }
 
 // - /srv/src/Controller/OrdersController.php:33  ·  #0 /srv/src/Stock.php(12): App\Stock->take()
 /// The frames in these lines, and how many of them it takes.
-fn trace(lines: &[&str]) -> (Vec<Frame>, usize) {
+fn trace(lines: &[&str]) -> (Frames, usize) {
     if !lines.first().is_some_and(|line| line.starts_with("- ")) {
         let frames = frame::frames(lines.iter().copied());
         return (frames.frames, frames.lines);

@@ -5,6 +5,7 @@
 
 use super::{exception, found, is_class};
 use crate::assemble::Found;
+use crate::frames::Frames;
 use crate::header::{self, Header};
 use crate::json::value;
 use crate::php::context;
@@ -74,14 +75,15 @@ fn typo3_text(message: &str) -> Option<Exception> {
         let (file, line) = place.split_once(" in line ")?;
         let line = line.split('.').next()?.parse().ok()?;
         let coded = text.strip_prefix('#').and_then(|rest| rest.split_once(": "));
-        let mut exception = exception(kind, coded.map_or(text, |(_, text)| text), Some((file, line)), Vec::new());
+        let mut exception =
+            exception(kind, coded.map_or(text, |(_, text)| text), Some((file, line)), Frames::default());
         exception.code = coded.map(|(code, _)| code.to_owned());
         return Some(exception);
     }
     let (_, told) = message.rsplit_once(" - ")?;
     let (text, place) = told.rsplit_once(", in file ")?;
     let (kind, text) = text.split_once(": ").filter(|(kind, _)| is_class(kind))?;
-    Some(exception(kind, text, Some(frame::file_and_line(place.trim_end())?), Vec::new()))
+    Some(exception(kind, text, Some(frame::file_and_line(place.trim_end())?), Frames::default()))
 }
 
 // [2024-03-02 10-11-12] ErrorException: no rows in /srv/app/Home.php:12  @  https://x/home  @@  exception--2024.html
@@ -109,7 +111,8 @@ pub(super) fn tracy(text: &str) -> Option<Found> {
         if !fatal && !is_class(kind) {
             return None;
         }
-        let mut exception = exception(if fatal { "Fatal error" } else { kind }, message, Some(place), Vec::new());
+        let mut exception =
+            exception(if fatal { "Fatal error" } else { kind }, message, Some(place), Frames::default());
         exception.code = code.map(str::to_owned);
         chain.push(exception);
     }

@@ -5,6 +5,7 @@
 
 use super::{exception, found, is_class, on_line};
 use crate::assemble::Found;
+use crate::frames::Frames;
 use crate::header::{self, Header};
 use crate::php::frame;
 use crate::php::mechanism::By;
@@ -122,7 +123,7 @@ fn severity(lines: &[&str], reported: &str) -> Option<Found> {
         let parse = severity.eq_ignore_ascii_case("parsing error");
         (if parse { "Parse error" } else { "Fatal error" }, message)
     });
-    found(vec![exception(kind, message, Some(place), Vec::new())], 0..end + 1, By::CodeIgniter, Some(false))
+    found(vec![exception(kind, message, Some(place), Frames::default())], 0..end + 1, By::CodeIgniter, Some(false))
 }
 
 /// `… /srv/a.php 91`: what stands before the place, and the place.

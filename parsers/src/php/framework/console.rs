@@ -52,7 +52,7 @@ fn collision(lines: &[&str], hit: usize) -> Option<Found> {
             end = index + 1;
         }
     }
-    found(vec![exception(kind, message.trim(), Some(place), frames)], at..end, By::Collision, Some(false))
+    found(vec![exception(kind, message.trim(), Some(place), frames.into())], at..end, By::Collision, Some(false))
 }
 
 /// The type, alone on its line or before its message: `   Error  : no stock`.

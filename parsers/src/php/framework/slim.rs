@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::{exception, found, is_class};
 use crate::assemble::Found;
+use crate::frames::Frames;
 use crate::php::frame;
 use crate::php::mechanism::By;
 use crate::record::Exception;
@@ -69,7 +70,7 @@ fn block(lines: &[&str], at: usize) -> Option<(Exception, usize)> {
     let file = lines[placed].strip_prefix("File: ")?.trim_end();
     let line = lines.get(placed + 1)?.strip_prefix("Line: ")?.trim().parse().ok()?;
     let mut end = placed + 2;
-    let mut frames = Vec::new();
+    let mut frames = Frames::default();
     if let Some(first) = lines.get(end).and_then(|line| line.strip_prefix("Trace:")) {
         let first = Some(first.trim_start()).filter(|first| !first.is_empty());
         let read = frame::frames(first.into_iter().chain(lines[end + 1..].iter().copied()));
