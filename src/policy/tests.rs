@@ -112,6 +112,8 @@ const NEVER_SENT: &[Sample] = &[
     (NET, "dotnet.validation", "FluentValidation.ValidationException", "Validation failed", ("", "")),
     (NET, "dotnet.authorisation", "Volo.Abp.Authorization.AbpAuthorizationException", "not granted", ("", "")),
     (NET, "dotnet.business_exception", "Volo.Abp.BusinessException", "too late", ("", "")),
+    (NET, "dotnet.business_rule", "Shop.BusinessRuleBrokenException", "too late", ("", "")),
+    (NET, "dotnet.access_of_user", "System.UnauthorizedAccessException", "not your basket", ("", "")),
     (NET, "dotnet.cancelled", "System.Threading.Tasks.TaskCanceledException", "A task was canceled.", ("", "")),
     (NODE, "node.body_parser", "PayloadTooLargeError", "request entity too large", ("type", "entity.too.large")),
     (

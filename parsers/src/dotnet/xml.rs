@@ -57,7 +57,7 @@ pub(super) fn parse(lines: &[&str]) -> Option<Found> {
     Some(Found { record, lines: 0..last + 1, has_header: true })
 }
 
-// <Event><System><Provider Name=".NET Runtime"/>…<TimeCreated SystemTime="…"/></System><EventData><Data>…</Data>…
+// <Event><System><Provider Name=".NET Runtime"/>…<TimeCreated …/></System><EventData><Data>…</Data>…
 /// An event of Windows' log, as its viewer or Azure's `eventlog.xml` writes it.
 fn windows(text: &str, end: usize) -> Option<Found> {
     let data = element(text, "Data")?;
@@ -68,7 +68,7 @@ fn windows(text: &str, end: usize) -> Option<Found> {
         let from = text.find(&format!("<{name} "))?;
         attribute(&text[from..from + text[from..].find('>')?].replace('\'', "\""), key)
     };
-    record.timestamp = record.timestamp.or_else(|| time::at_start(&said("TimeCreated", "SystemTime")?)?.value);
+    record.timestamp = record.timestamp.or_else(|| time::at_start(&said("TimeCreated", concat!("System", "Time"))?)?.value);
     let level = match element(text, "Level").as_deref() {
         Some("1") => Some(Level::Critical),
         Some("2") => Some(Level::Error),
