@@ -28,7 +28,11 @@ pub struct Header {
 
 /// The header that `line` begins with.
 pub fn header(line: &str) -> Option<Header> {
-    php::header(line).or_else(|| dotnet::header(line)).or_else(|| node::header(line)).or_else(|| common(line))
+    php::header(line)
+        .or_else(|| node::columns(line))
+        .or_else(|| dotnet::header(line))
+        .or_else(|| node::header(line))
+        .or_else(|| common(line))
 }
 
 /// Whether a line begins a log entry; cheap.
