@@ -4,7 +4,8 @@
 //! Invariant: an offset is given only when the text (or its zone's name) gives one; nothing is guessed.
 //! Does not know the current time: a time without a year or a date is recognised, but has no value.
 
-use jiff::{civil::DateTime, tz::TimeZone};
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 
 /// A time at the beginning of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,21 +34,20 @@ pub(crate) fn at_start(text: &str) -> Option<Stamp> {
     if first.is_ascii_alphabetic() { month_name_first(text).or_else(|| weekday_first(text)) } else { None }
 }
 
-/// The time at the beginning of a text that has month and day but no year: the last such day up to `written` (year, month, day), or the next day,
-/// as it may be elsewhere on the earth.
-// Nov 23 08:50:05
-pub(crate) fn without_year(text: &str, written: (i16, i8, i8)) -> Option<String> {
-    let mut cursor = Cursor::new(text);
-    let month = month_name(&mut cursor)?;
-    cursor.one_of(" ")?;
-    let _ = cursor.one_of(" ");
-    let day = cursor.number(1, 2)?;
-    cursor.one_of(" ")?;
-    let clock = cursor.clock()?;
-    let last = jiff::civil::date(written.0, written.1, written.2).tomorrow().ok()?;
-    let passed = (month, day) <= (u32::from(last.month().unsigned_abs()), u32::from(last.day().unsigned_abs()));
-    let year = u32::from(last.year().unsigned_abs()) - u32::from(!passed);
-    cursor.finish((year, month, day), &clock, "")?.value
+/// The value of a time without a year, as syslog writes it: the last one so dated that is not after `latest`. A day may
+/// lie between the two zones.
+pub(crate) fn in_year(text: &str, latest: Date) -> Option<String> {
+    let blanks = text.get(3..)?.len() - text.get(3..)?.trim_start().len();
+    let digits = text[3 + blanks..].bytes().take_while(u8::is_ascii_digit).count();
+    let (day, clock) = text.split_at(3 + blanks + digits);
+    let latest = latest.tomorrow().ok()?;
+    // The 29th of February is to be found.
+    (0..=8).find_map(|back| {
+        let year = latest.year() - back;
+        let value = month_name_first(&format!("{day} {year}{clock}"))?.value?;
+        let date: Date = value.get(..10)?.parse().ok()?;
+        (date <= latest).then_some(value)
+    })
 }
 
 /// Seconds or milliseconds since the epoch, as RFC 3339 in UTC.
@@ -398,16 +398,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn years_that_are_not_told() {
-        for (text, written, value) in [
-            ("Nov 23 08:50:05", (2026, 11, 25), "2026-11-23T08:50:05"),
-            ("Nov  3 08:50:05.123", (2026, 11, 3), "2026-11-03T08:50:05.123"),
-            ("Dec 31 23:59:59", (2027, 1, 1), "2026-12-31T23:59:59"),
-            ("Jan  1 00:30:00", (2026, 12, 31), "2027-01-01T00:30:00"),
+    fn a_year_is_the_last_that_may_be() {
+        let latest = jiff::civil::date(2027, 1, 2);
+        for (text, expected) in [
+            ("Jan  3 10:15:00", Some("2027-01-03T10:15:00")),
+            ("Jan  4 10:15:00.5", Some("2026-01-04T10:15:00.5")),
+            ("Dec 31 23:59:59", Some("2026-12-31T23:59:59")),
+            ("Feb 29 00:00:00", Some("2024-02-29T00:00:00")),
+            ("Nov", None),
+            ("10:15:00", None),
         ] {
-            assert_eq!(without_year(text, written).as_deref(), Some(value), "{text}");
+            assert_eq!(in_year(text, latest).as_deref(), expected, "{text}");
         }
-        assert_eq!(without_year("08:50:05", (2026, 11, 25)), None);
     }
 
     #[test]

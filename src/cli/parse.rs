@@ -12,6 +12,7 @@ use std::sync::Arc;
 use errtail_parsers::Options;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::stats::Stats;
@@ -118,7 +119,7 @@ pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding)
     let (mut input, bar) = open(path)?;
     // A format may be one of files in some directory.
     let formats = reading.formats.of(&std::path::absolute(path).unwrap_or_default().to_string_lossy());
-    let options = Options { formats, written: written(path), ..Options::default() };
+    let options = Options { formats, latest: last_written(path), ..Options::default() };
     let name = path.display().to_string();
     let mut pipeline = Pipeline::resume(name, &reading.policy, options, Position::beginning());
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -149,11 +150,10 @@ pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding)
     }
 }
 
-/// The day on which a file was last written to, in UTC.
-fn written(path: &Path) -> Option<(i16, i8, i8)> {
-    let modified = std::fs::metadata(path).and_then(|facts| facts.modified()).ok()?;
-    let day = TimeZone::UTC.to_datetime(Timestamp::try_from(modified).ok()?).date();
-    Some((day.year(), day.month(), day.day()))
+/// The day on which a file was last written to.
+fn last_written(path: &Path) -> Option<Date> {
+    let time = Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok()?;
+    Some(TimeZone::UTC.to_datetime(time).date())
 }
 
 /// Opens a log, or standard input, with a bar that shows itself only for long files and only on a terminal.
