@@ -32,7 +32,11 @@ pub fn header(line: &str) -> Option<Header> {
     if line.starts_with("Fatal error. ") {
         return None;
     }
-    php::header(line).or_else(|| dotnet::header(line)).or_else(|| node::header(line)).or_else(|| common(line))
+    php::header(line)
+        .or_else(|| node::columns(line))
+        .or_else(|| dotnet::header(line))
+        .or_else(|| node::header(line))
+        .or_else(|| common(line))
 }
 
 /// Whether a line begins a log entry; cheap.

@@ -41,6 +41,11 @@ pub(crate) fn header(line: &str) -> Option<Header> {
     header::header(line)
 }
 
+/// The header of columns that no other language's loggers print so.
+pub(crate) fn columns(line: &str) -> Option<Header> {
+    header::columns(line)
+}
+
 /// The exception in these lines, if it is one of this language; `lines[0]` is cut to the entry's message, `whole` is
 /// that line as it stands, `header` what was cut off.
 pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Header>) -> Option<Found> {

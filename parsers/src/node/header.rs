@@ -133,6 +133,17 @@ fn bunyan_writer(text: &str) -> Option<(&str, &str)> {
     (known && plain).then_some((name, message))
 }
 
+/// Lambda's columns, told by the request's id, and tslog's, told by the place in a script.
+pub(crate) fn columns(line: &str) -> Option<Header> {
+    let mut words = line.split('\t').skip(1);
+    let (second, third) = (words.next()?, words.next()?);
+    let is_id = second == "undefined" || second.len() == 36 && second.matches('-').count() == 4;
+    let is_place = third.rsplit_once(':').is_some_and(|(file, number)| {
+        file.contains('.') && !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit())
+    });
+    (is_id || is_place && level(second).is_some()).then(|| tabbed(line)).flatten()
+}
+
 // 2026-11-23T08:29:01.904Z⇥8f5e1c52-…⇥ERROR⇥Invoke Error · 2026-11-23 08:18:52.807⇥ERROR⇥src/index.ts:44⇥orders⇥boom
 fn tabbed(line: &str) -> Option<Header> {
     let stamp = time::at_start(line)?;
