@@ -146,7 +146,8 @@ fn place(text: &str, span: Range<usize>, at: usize) -> usize {
         };
         let next = rest.get(length..).unwrap_or("");
         written += rest.len() - next.len();
-        value += if c == '\\' { 1 } else { length };
+        let code = rest.get(2..length).and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+        value += if c == '\\' { code.map_or(1, char::len_utf8) } else { length };
         rest = next;
     }
     span.start + written
@@ -179,10 +180,7 @@ mod tests {
             assert_eq!(wrong(text).0, at);
         }
         let (at, problem) = wrong("[[format]]\nname = \"shop\"\nregex = '^(?<time>\\S+ ((x)'");
-        assert_eq!(
-            (at, problem.as_str()),
-            ("(?<time>\\S+ ((x)'", "shop: regex: unclosed group: `^▶(◀?<time>\\S+ ((x)`")
-        );
+        assert_eq!((at, problem.as_str()), ("((x)'", "shop: regex: unclosed group: `^(?<time>\\S+ ▶(◀(x)`"));
         let (at, problem) = wrong("[[format]]\nregex = '(?<time>x)'\ntime_format = '%Y %!'");
         assert!(at.starts_with("%Y") && problem.starts_with("format 1: time_format: "), "{at} {problem}");
     }

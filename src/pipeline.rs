@@ -161,12 +161,16 @@ impl Pipeline {
         self.held.iter().copied().chain([open]).min().unwrap_or(open)
     }
 
+    /// The file that holds the byte at `offset`, as the parser counts.
+    fn path_at(&self, offset: u64) -> &String {
+        self.carry.as_ref().filter(|carry| offset < carry.bytes).map_or(&self.path, |carry| &carry.path)
+    }
+
     /// Says in which file a record stands, and where.
     fn locate(&self, source: &mut Source) {
-        source.path.clone_from(&self.path);
+        source.path.clone_from(self.path_at(source.offset));
         let Some(carry) = &self.carry else { return };
         if source.offset < carry.bytes {
-            source.path.clone_from(&carry.path);
             source.offset += carry.position.offset;
             source.first_line += carry.position.line - 1;
             source.last_line += carry.position.line - 1;
@@ -179,8 +183,10 @@ impl Pipeline {
 
     fn pass_on(&mut self, then: impl FnOnce(&mut Judge, &mut Vec<(Record, Verdict)>)) {
         let mut judged = Vec::new();
-        for record in self.parser.take() {
+        for mut record in self.parser.take() {
             self.held.push((record.source.offset, record.source.first_line));
+            // Rules may name the file; the place in it is counted as the parser does, until the judge is done.
+            record.source.path.clone_from(self.path_at(record.source.offset));
             self.judge.push(record, &mut judged);
         }
         then(&mut self.judge, &mut judged);

@@ -33,7 +33,7 @@ const ROOMS: [(&str, &str); 17] = [
 const TOUCHES: [(&str, &[&str]); 4] = [
     ("fs", &["std::fs", "fs::", "File::open", "OpenOptions", "notify::", "process::Command"]),
     ("net", &["std::net::Tcp", "tokio::net", "reqwest", "axum"]),
-    ("clock", &["SystemTime", "Instant::now", "Timestamp::now", "Zoned::now", "thread::sleep"]),
+    ("clock", &["SystemTime::", "Instant::now", "Timestamp::now", "Zoned::now", "thread::sleep"]),
     ("db", &["rusqlite"]),
 ];
 

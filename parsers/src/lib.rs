@@ -14,6 +14,7 @@
 
 mod assemble;
 mod browser;
+mod codepage;
 mod dotnet;
 mod format;
 mod header;
@@ -43,11 +44,13 @@ pub struct Options {
     pub context_lines: usize,
     /// How entries begin that no built-in grammar knows. Default none.
     pub formats: Formats,
+    /// The day on which the file was last written to: it tells the year of syslog's times, which have none. Default none.
+    pub latest: Option<jiff::civil::Date>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_record_bytes: 1 << 20, context_lines: 50, formats: Formats::default() }
+        Options { max_record_bytes: 1 << 20, context_lines: 50, formats: Formats::default(), latest: None }
     }
 }
 

@@ -8,6 +8,8 @@ mod region;
 mod window;
 mod wrapped;
 
+use jiff::civil::Date;
+
 use crate::unwrap::Wrapper;
 use crate::{Options, Record};
 use plain::Plain;
@@ -78,6 +80,11 @@ impl Stream {
             Form::Plain(plain) => plain.is_open(),
             Form::Wrapped(wrapped) => wrapped.is_open(),
         }
+    }
+
+    /// The day on which the file was last written to.
+    fn latest(&self) -> Option<Date> {
+        self.options.latest
     }
 
     pub(crate) fn checkpoint(&self) -> (u64, u64) {

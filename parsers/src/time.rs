@@ -4,7 +4,8 @@
 //! Invariant: an offset is given only when the text (or its zone's name) gives one; nothing is guessed.
 //! Does not know the current time: a time without a year or a date is recognised, but has no value.
 
-use jiff::{civil::DateTime, tz::TimeZone};
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 
 /// A time at the beginning of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,22 @@ pub(crate) fn at_start(text: &str) -> Option<Stamp> {
             .or_else(|| clock_only(text));
     }
     if first.is_ascii_alphabetic() { month_name_first(text).or_else(|| weekday_first(text)) } else { None }
+}
+
+/// The value of a time without a year, as syslog writes it: the last one so dated that is not after `latest`. A day may
+/// lie between the two zones.
+pub(crate) fn in_year(text: &str, latest: Date) -> Option<String> {
+    let blanks = text.get(3..)?.len() - text.get(3..)?.trim_start().len();
+    let digits = text[3 + blanks..].bytes().take_while(u8::is_ascii_digit).count();
+    let (day, clock) = text.split_at(3 + blanks + digits);
+    let latest = latest.tomorrow().ok()?;
+    // The 29th of February is to be found.
+    (0..=8).find_map(|back| {
+        let year = latest.year() - back;
+        let value = month_name_first(&format!("{day} {year}{clock}"))?.value?;
+        let date: Date = value.get(..10)?.parse().ok()?;
+        (date <= latest).then_some(value)
+    })
 }
 
 /// Seconds or milliseconds since the epoch, as RFC 3339 in UTC.
@@ -379,6 +396,21 @@ fn month_name(cursor: &mut Cursor<'_>) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_year_is_the_last_that_may_be() {
+        let latest = jiff::civil::date(2027, 1, 2);
+        for (text, expected) in [
+            ("Jan  3 10:15:00", Some("2027-01-03T10:15:00")),
+            ("Jan  4 10:15:00.5", Some("2026-01-04T10:15:00.5")),
+            ("Dec 31 23:59:59", Some("2026-12-31T23:59:59")),
+            ("Feb 29 00:00:00", Some("2024-02-29T00:00:00")),
+            ("Nov", None),
+            ("10:15:00", None),
+        ] {
+            assert_eq!(in_year(text, latest).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn forms_of_loggers() {

@@ -8,6 +8,7 @@ mod container;
 mod fpm;
 mod json;
 mod prefix;
+mod service;
 mod syslog;
 mod utf16;
 
@@ -38,6 +39,14 @@ pub(crate) enum Wrapper {
     Stern,
     /// `[name] text`: concurrently, turbo, foreman's like.
     Bracket,
+    /// Cloud Foundry's, Loki's, Fluentd's or Fluent Bit's prefix.
+    Service,
+    /// `aws logs tail`: the stream's name behind the time.
+    ServiceStream,
+    /// A row of Graylog's CSV.
+    Row,
+    /// `journalctl -o verbose` and `-o export`: a field a line.
+    JournalFields,
     /// PHP-FPM's own log around its workers' output, and FastCGI's `PHP message: `.
     Fpm,
     /// A time before every line: `ts`, PM2's log_date_format, `docker logs -t`.
@@ -62,7 +71,7 @@ pub(crate) struct Unwrapped<'a> {
 }
 
 /// Wrappers that a single line proves.
-const CERTAIN: [Wrapper; 8] = [
+const CERTAIN: [Wrapper; 9] = [
     Wrapper::Docker,
     Wrapper::Cri,
     Wrapper::Journal,
@@ -70,16 +79,32 @@ const CERTAIN: [Wrapper; 8] = [
     Wrapper::Syslog5424,
     Wrapper::Syslog,
     Wrapper::Kubectl,
+    Wrapper::Service,
     Wrapper::Fpm,
 ];
 
 /// Wrappers whose prefix a program could print itself: a stack frame right behind it is the proof, as a frame never
 /// stands behind a program's own prefix.
-const LIKELY: [Wrapper; 4] = [Wrapper::Compose, Wrapper::Time, Wrapper::Bracket, Wrapper::Stern];
+const LIKELY: [Wrapper; 7] = [
+    Wrapper::Compose,
+    Wrapper::Time,
+    Wrapper::Bracket,
+    Wrapper::Stern,
+    Wrapper::ServiceStream,
+    Wrapper::Row,
+    Wrapper::JournalFields,
+];
 
 /// The wrapper that a line stands in, if any.
 pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
-    certain(line).or_else(|| likely(line, line::is_frame))
+    certain(line).or_else(|| likely(line, is_frame))
+}
+
+/// Whether a text can only be a line of a trace, by itself or behind the time that the tool was asked for, too.
+fn is_frame(text: &[u8]) -> bool {
+    // PHP prints that line alone, and behind no header.
+    let is_frame = |text: &[u8]| line::is_frame(text) || text == b"Stack trace:";
+    is_frame(text) || prefix::time(text).is_some_and(|inner| is_frame(inner.text))
 }
 
 /// The wrapper that a line proves by itself.
@@ -95,7 +120,9 @@ pub(crate) fn is_prefixed(line: &[u8]) -> bool {
 
 fn likely(line: &[u8], is_proof: impl Fn(&[u8]) -> bool) -> Option<Wrapper> {
     let mut scratch = Vec::new();
-    LIKELY.into_iter().find(|wrapper| take_off(*wrapper, line, &mut scratch).is_some_and(|found| is_proof(found.text)))
+    LIKELY.into_iter().find(|wrapper| {
+        take_off(*wrapper, line, &mut scratch).is_some_and(|found| !found.partial && is_proof(found.text))
+    })
 }
 
 /// Takes the wrapper off one line (without its line break); none when it is not in it.
@@ -111,6 +138,10 @@ pub(crate) fn take_off<'a>(wrapper: Wrapper, line: &'a [u8], scratch: &'a mut Ve
         Wrapper::Kubectl => prefix::kubectl(line),
         Wrapper::Stern => prefix::stern(line),
         Wrapper::Bracket => prefix::bracket(line),
+        Wrapper::Service => service::service(line, scratch),
+        Wrapper::ServiceStream => service::stream(line),
+        Wrapper::Row => service::row(line, scratch),
+        Wrapper::JournalFields => service::field(line),
         Wrapper::Fpm => fpm::fpm(line, scratch),
         Wrapper::Time => prefix::time(line),
         Wrapper::Utf16Le => Some(utf16::decode(line, u16::from_le_bytes, scratch)),
@@ -129,13 +160,15 @@ pub(crate) fn origin(wrapper: Wrapper, line: &[u8], key: &[u8]) -> Vec<(String, 
         Wrapper::Shipper => json::shipper_origin(line),
         Wrapper::Syslog5424 | Wrapper::Syslog => syslog::origin(&key()),
         Wrapper::Compose | Wrapper::Bracket => one("process"),
+        Wrapper::Service | Wrapper::ServiceStream => one("stream"),
+        Wrapper::Row => one("host"),
         Wrapper::Kubectl | Wrapper::Stern => prefix::pod_origin(&key()),
         Wrapper::Fpm => one("pid"),
-        Wrapper::Time | Wrapper::Utf16Le | Wrapper::Utf16Be => Vec::new(),
+        Wrapper::Time | Wrapper::JournalFields | Wrapper::Utf16Le | Wrapper::Utf16Be => Vec::new(),
     }
 }
 
 /// Whether a line without the wrapper goes on with the line before it; else it is a stream of its own.
 pub(crate) fn foreign_continues(wrapper: Wrapper) -> bool {
-    matches!(wrapper, Wrapper::Syslog | Wrapper::Fpm | Wrapper::Time)
+    matches!(wrapper, Wrapper::Syslog | Wrapper::Fpm | Wrapper::Time | Wrapper::JournalFields)
 }

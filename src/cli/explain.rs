@@ -19,6 +19,11 @@ use crate::event::Builder;
 use crate::pipeline::Finding;
 use crate::policy::{Action, Category};
 
+/// Issues that a summary names, those with the most records first.
+const SHOWN_ISSUES: usize = 30;
+/// Characters of an issue's title.
+const TITLE_CHARS: usize = 110;
+
 /// Arguments of `errtail explain`.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -102,8 +107,15 @@ fn explain(out: &mut impl Write, builder: &Builder, finding: &Finding) -> io::Re
 struct Summary {
     /// By outcome and its reason: records, and the groups that they fall into.
     rows: BTreeMap<(&'static str, String), (u64, BTreeSet<String>)>,
-    /// The groups of what is sent.
-    issues: BTreeMap<Category, BTreeSet<String>>,
+    /// What is sent, by its group.
+    issues: BTreeMap<String, Issue>,
+    records: u64,
+}
+
+/// An issue that would be made.
+struct Issue {
+    category: Category,
+    title: String,
     records: u64,
 }
 
@@ -121,7 +133,8 @@ impl Summary {
             Action::Duplicate => ("duplicate", "another print of an occurrence".to_owned()),
         };
         if verdict.action == Action::Send {
-            self.issues.entry(verdict.category).or_default().insert(group.clone());
+            let new = || Issue { category: verdict.category, title: title(finding), records: 0 };
+            self.issues.entry(group.clone()).or_insert_with(new).records += 1;
         }
         let (records, groups) = self.rows.entry((outcome, why)).or_default();
         *records += 1;
@@ -129,9 +142,11 @@ impl Summary {
     }
 
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let issues: usize = self.issues.values().map(BTreeSet::len).sum();
+        let mut categories: BTreeMap<Category, usize> = BTreeMap::new();
+        self.issues.values().for_each(|issue| *categories.entry(issue.category).or_default() += 1);
+        let issues = self.issues.len();
         let parts: Vec<_> =
-            self.issues.iter().map(|(category, groups)| format!("{} {}", groups.len(), category.name())).collect();
+            categories.iter().map(|(category, issues)| format!("{issues} {}", category.name())).collect();
         let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
         writeln!(out, "{} exceptions were found; {issues} issues would be made{parts}.", self.records)?;
         if self.records == 0 {
@@ -146,8 +161,31 @@ impl Summary {
             let numbers = [records.to_string(), share, groups.len().to_string()].map(number);
             table.add_row([Cell::new(outcome), Cell::new(visible(why))].into_iter().chain(numbers));
         }
-        writeln!(out, "{table}")
+        writeln!(out, "{table}")?;
+        if self.issues.is_empty() {
+            return Ok(());
+        }
+        let mut issues: Vec<&Issue> = self.issues.values().collect();
+        issues.sort_by_key(|issue| std::cmp::Reverse(issue.records));
+        let mut table = plain_table(&["records", "category", "issue"]);
+        for issue in issues.iter().take(SHOWN_ISSUES) {
+            let records = number(issue.records.to_string());
+            table.add_row([records, Cell::new(issue.category.name()), Cell::new(&issue.title)]);
+        }
+        writeln!(out, "\n{table}")?;
+        match issues.len().saturating_sub(SHOWN_ISSUES) {
+            0 => Ok(()),
+            more => writeln!(out, " … {more} issues more"),
+        }
     }
+}
+
+/// `Type: message`, in one line.
+fn title(finding: &Finding) -> String {
+    let Some(exception) = finding.record.exceptions.first() else { return String::new() };
+    let message = exception.message.lines().next().unwrap_or("");
+    let title = if message.is_empty() { exception.kind.clone() } else { format!("{}: {message}", exception.kind) };
+    visible(&title).chars().take(TITLE_CHARS).collect()
 }
 
 #[cfg(test)]

@@ -52,8 +52,8 @@ struct List {
     /// Order, the greatest first
     #[arg(long, value_enum, default_value_t)]
     sort: Sort,
-    /// Only of this category: defect, infra, integration
-    #[arg(long)]
+    /// Only of this category
+    #[arg(long, value_parser = ["defect", "infra", "integration"])]
     category: Option<String>,
     /// Only in this state; may be given more than once
     #[arg(long, value_enum)]
@@ -139,6 +139,11 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Some(Action::Reopen { ids }) => each(ids, "reopened", |id| store.reopen(id)),
         Some(Action::Ignore { ids, until, events }) => {
             let until = until.map(|until| until.time(now));
+            if until.is_some_and(|until| until <= now) {
+                return super::usage_error(&io::Error::other(
+                    "--until lies in the past; `errtail issues reopen` ends it at once",
+                ));
+            }
             each(ids, "ignored", |id| store.ignore(id, until, *events))
         }
     };

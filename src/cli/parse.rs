@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 use errtail_parsers::Options;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::stats::Stats;
 use super::{ConfigOption, Output, events, pretty};
@@ -116,7 +119,7 @@ pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding)
     let (mut input, bar) = open(path)?;
     // A format may be one of files in some directory.
     let formats = reading.formats.of(&std::path::absolute(path).unwrap_or_default().to_string_lossy());
-    let options = Options { formats, ..Options::default() };
+    let options = Options { formats, latest: last_written(path), ..Options::default() };
     let name = path.display().to_string();
     let mut pipeline = Pipeline::resume(name, &reading.policy, options, Position::beginning());
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -145,6 +148,12 @@ pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding)
             return Ok(bytes);
         }
     }
+}
+
+/// The day on which a file was last written to.
+fn last_written(path: &Path) -> Option<Date> {
+    let time = Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok()?;
+    Some(TimeZone::UTC.to_datetime(time).date())
 }
 
 /// Opens a log, or standard input, with a bar that shows itself only for long files and only on a terminal.

@@ -109,14 +109,16 @@ impl Rules {
     pub(super) fn new(rules: &[Rule]) -> Result<Rules, PolicyError> {
         let ready: Vec<Ready> =
             rules.iter().enumerate().map(|(index, rule)| ready(index + 1, rule)).collect::<Result<_, _>>()?;
-        let catch_all = ready.iter().position(|rule| rule.matcher.is_empty());
-        match catch_all.filter(|index| index + 1 < ready.len()) {
-            Some(index) => Err(PolicyError::Setting {
-                place: ready[index + 1].name.clone(),
-                cause: format!("can never match: {} before it matches everything", ready[index].name),
-            }),
-            None => Ok(Rules { ready }),
+        for (later, rule) in rules.iter().enumerate() {
+            if let Some(earlier) = rules[..later].iter().position(|before| before.matches.covers(&rule.matches)) {
+                let all = if rules[earlier].matches == Match::default() { "everything" } else { "all that it matches" };
+                return Err(PolicyError::Setting {
+                    place: ready[later].name.clone(),
+                    cause: format!("can never match: {} before it matches {all}", ready[earlier].name),
+                });
+            }
         }
+        Ok(Rules { ready })
     }
 
     /// The first rule that matches.

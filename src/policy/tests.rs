@@ -434,6 +434,11 @@ fn what_cannot_be_understood_is_an_error_with_its_text() {
             "[[rule]]\nmatch = {}\naction = \"drop\"\n[[rule]]\nmatch = { type = \"X\" }\naction = \"send\"\n",
             "can never match",
         ),
+        (
+            "[[rule]]\nmatch = { type = [\"X\", \"Y\"] }\naction = \"drop\"\n[[rule]]\nmatch = { type = \"Y\", level = \"error\" }\naction = \"send\"\n",
+            "rule 2: can never match: rule 1 before it matches all that it matches",
+        ),
+        ("[[rule]]\nmatch = { status = \"6xx\" }\naction = \"drop\"\n", "no status is like that"),
         ("[[rule]]\nmatch = { typo = \"X\" }\naction = \"drop\"\n", "typo"),
         ("[policy.override]\n\"php.nothing\" = \"infra\"\n", "php.nothing"),
         ("[policy]\nminimum = 1\n", "minimum"),

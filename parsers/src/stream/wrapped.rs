@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use jiff::civil::Date;
+
 use super::Stream;
 use crate::text::trim_break;
 use crate::unwrap::{self, Unwrapped, Wrapper};
@@ -191,6 +193,11 @@ impl Wrapped {
         self.line += u64::from(raw.ends_with(b"\n") || raw.ends_with(b"\n\0"));
         let mut piece = Piece { inner: 0, offset: place, length: raw.len() as u64, line, stamp: Stamp::new(b"") };
         if let Some(unwrapped) = unwrap::take_off(self.wrapper, text, &mut scratch) {
+            if self.wrapper == Wrapper::JournalFields && unwrapped.partial {
+                // The wrapper's own line.
+                self.scratch = Vec::new();
+                return;
+            }
             self.prefix = text.len().saturating_sub(unwrapped.text.len());
             piece.stamp = Stamp::new(unwrapped.stamp);
             let index = self.program(unwrapped.key, text, options);
@@ -306,7 +313,7 @@ impl Program {
             source.first_line = first.line;
             source.last_line = last.line;
             if record.timestamp.is_none() {
-                record.timestamp = first.stamp.value();
+                record.timestamp = first.stamp.value(self.stream.latest());
             }
             record.origin.extend_from_slice(&self.origin);
         }
@@ -361,12 +368,13 @@ impl Stamp {
         Stamp { length: length as u8, bytes }
     }
 
-    /// As RFC 3339, where it has a date.
-    fn value(&self) -> Option<String> {
+    /// As RFC 3339, where it has a date; its year may be that of `latest`.
+    fn value(&self, latest: Option<Date>) -> Option<String> {
         let text = std::str::from_utf8(&self.bytes[..usize::from(self.length)]).ok()?;
-        match text.parse() {
+        // Microseconds, or seconds with as many digits behind a point.
+        match text.replacen('.', "", 1).parse() {
             Ok(micros) => time::from_epoch_micros(micros),
-            Err(_) => time::at_start(text)?.value,
+            Err(_) => time::at_start(text)?.value.or_else(|| time::in_year(text, latest?)),
         }
     }
 }

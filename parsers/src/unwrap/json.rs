@@ -71,10 +71,7 @@ pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Un
         return None;
     }
     let object: Object = serde_json::from_slice(line).ok()?;
-    if LOGGERS.iter().any(|key| object.contains_key(*key)) {
-        return None;
-    }
-    let text = ["log", "message", "textPayload"].iter().find_map(|key| object.get(*key)?.as_str())?;
+    let (inner, text) = enveloped(&object)?;
     scratch.clear();
     for (_, value) in shipper_facts(&object) {
         scratch.extend_from_slice(value.as_bytes());
@@ -87,15 +84,65 @@ pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Un
     scratch.extend_from_slice(whole.as_bytes());
     let text = scratch.len();
     let stamp =
-        ["time", "@timestamp", "timestamp"].iter().map(|key| text_of(&object, key)).find(|time| !time.is_empty());
+        STAMPS.iter().flat_map(|key| [text_of(&object, key), text_of(inner, key)]).find(|time| !time.is_empty());
     scratch.extend_from_slice(stamp.unwrap_or("").as_bytes());
     let (key, rest) = scratch.split_at(key);
     let (text, stamp) = rest.split_at(text - key.len());
     Some(Unwrapped { key, text, stamp, partial })
 }
 
+/// Services that keep the program's line under a key: which, and what stands beside it.
+const SERVICES: [(&str, &str); 10] = [
+    // Google Cloud.
+    ("textPayload", "logName"),
+    // Azure: Container Apps, container insights, App Service.
+    ("Log", "TimeStamp"),
+    ("LogMessage", "TimeGenerated"),
+    ("resultDescription", "category"),
+    // Loki.
+    ("line", "labels"),
+    // syslog-ng.
+    ("MESSAGE", "PROGRAM"),
+    // stern's JSON, PM2, vector's and Logstash's reading of files.
+    ("message", "podName"),
+    ("message", "app_name"),
+    ("message", "source_type"),
+    ("message", "@version"),
+];
+
+/// Envelopes around an envelope's object: Elasticsearch, Google Cloud, Splunk.
+const NESTED: [(&str, &str); 3] = [("_source", "message"), ("jsonPayload", "message"), ("result", "_raw")];
+
+/// Where services write when a line came.
+const STAMPS: [&str; 8] = ["time", "@timestamp", "timestamp", "TimeStamp", "TimeGenerated", "_time", "ISODATE", "DATE"];
+
+/// Whether an object holds what only a logger writes.
+pub(super) fn is_loggers(object: &Object) -> bool {
+    LOGGERS.iter().any(|key| object.contains_key(*key))
+}
+
+/// The object that holds the program's line, and the line.
+fn enveloped(object: &Object) -> Option<(&Object, &str)> {
+    for (outer, key) in NESTED {
+        if let Some(inner) = object.get(outer).and_then(Value::as_object) {
+            return inner.get(key)?.as_str().filter(|_| !is_loggers(inner)).map(|text| (inner, text));
+        }
+    }
+    for (key, beside) in SERVICES {
+        // Azure and Google name a level of their own; beside a `message` it would be a logger's.
+        if object.contains_key(beside)
+            && let Some(text) = object.get(key).and_then(Value::as_str)
+            && (key != "message" || !is_loggers(object))
+        {
+            return Some((object, text));
+        }
+    }
+    let text = ["log", "message"].iter().find_map(|key| object.get(*key)?.as_str())?;
+    (!is_loggers(object)).then_some((object, text))
+}
+
 /// What only an envelope holds.
-const MARKS: [&[u8]; 7] = [
+const MARKS: [&[u8]; 19] = [
     b"\"stream\":\"std",
     b"\"source\":\"std",
     b"\"kubernetes\":{",
@@ -103,6 +150,18 @@ const MARKS: [&[u8]; 7] = [
     b"\"log\":{\"offset\":",
     b"\"log\":{\"file\":",
     b"\"textPayload\":",
+    b"\"TimeStamp\":",
+    b"\"LogMessage\":",
+    b"\"resultDescription\":",
+    b"\"labels\":{",
+    b"\"PROGRAM\":",
+    b"\"podName\":",
+    b"\"app_name\":",
+    b"\"source_type\":",
+    b"\"@version\":",
+    b"\"_source\":{",
+    b"\"jsonPayload\":{",
+    b"\"_raw\":",
 ];
 
 /// The facts that a shipper adds of a line's writer.
@@ -111,21 +170,29 @@ pub(super) fn shipper_origin(line: &[u8]) -> Vec<(String, String)> {
     facts(shipper_facts(&object))
 }
 
-fn shipper_facts(object: &Object) -> [(&'static str, &str); 5] {
+fn shipper_facts(object: &Object) -> [(&'static str, &str); 7] {
     let kubernetes = object.get("kubernetes").and_then(Value::as_object);
     let of = |key: &str| kubernetes.map_or("", |object| text_of(object, key));
     let nested = |outer: &str| {
         kubernetes.and_then(|object| object.get(outer)?.as_object()).map_or("", |object| text_of(object, "name"))
     };
     let either = |one: &'static str, other: &'static str| if of(one).is_empty() { nested(other) } else { of(one) };
-    let container = either("container_name", "container");
-    let stream = text_of(object, "stream");
+    let first = |keys: [&'static str; 3]| {
+        keys.into_iter().map(|key| text_of(object, key)).find(|text| !text.is_empty()).unwrap_or("")
+    };
+    let (container, pod) = (either("container_name", "container"), either("pod_name", "pod"));
+    let host = of("host");
     [
-        ("stream", if stream.is_empty() { text_of(object, "source") } else { stream }),
-        ("container", if container.is_empty() { text_of(object, "container_name") } else { container }),
-        ("pod", either("pod_name", "pod")),
+        ("stream", first(["stream", "source", "LogSource"])),
+        (
+            "container",
+            if container.is_empty() { first(["container_name", "containerName", "ContainerName"]) } else { container },
+        ),
+        ("pod", if pod.is_empty() { first(["podName", "PodName", "pod"]) } else { pod }),
         ("namespace", of("namespace_name")),
-        ("host", of("host")),
+        ("host", if host.is_empty() { first(["host", "HOST", "Host"]) } else { host }),
+        ("process", first(["app_name", "PROGRAM", ""])),
+        ("log", first(["file", "path", ""])),
     ]
 }
 
@@ -210,7 +277,7 @@ mod tests {
         let mut scratch = Vec::new();
         let line = br#"{"@timestamp":"2026-11-23T22:09:13.933Z","stream":"stdout","message":"[INF] up","log":{"offset":0},"kubernetes":{"pod":{"name":"api-1"},"container":{"name":"api"}}}"#;
         let found = shipper(line, &mut scratch).unwrap();
-        assert_eq!((found.text, found.key), (&b"[INF] up"[..], &b"stdout api api-1   "[..]));
+        assert_eq!((found.text, found.key), (&b"[INF] up"[..], &b"stdout api api-1     "[..]));
         assert_eq!(found.stamp, b"2026-11-23T22:09:13.933Z");
         for entry in [
             r#"{"level":"error","message":"boom","kubernetes":{"pod_name":"x"}}"#,

@@ -18,9 +18,13 @@ pub(super) fn compose(line: &[u8]) -> Option<Unwrapped<'_>> {
     if let Some(length) = clock {
         rest = rest[length..].strip_prefix(b" ")?;
     }
-    let name = name(rest, b"_.-|/");
+    let name = name(rest, b"_.-|/@");
     let bar = if name.ends_with(b"|") { name.len() - 1 } else { blanks(rest, name.len()) };
     let name = name.strip_suffix(b"|").unwrap_or(name);
+    // supervisor's own relay names the stream too: `web stdout | text`.
+    let stream =
+        [b" stdout |".as_slice(), b" stderr |"].into_iter().find(|stream| rest[name.len()..].starts_with(stream));
+    let bar = stream.map_or(bar, |stream| name.len() + stream.len() - 1);
     let level = std::str::from_utf8(name).ok().and_then(header::level).is_some();
     if rest.get(bar) != Some(&b'|') || !name.iter().any(u8::is_ascii_alphabetic) || level {
         return None;
@@ -56,7 +60,13 @@ pub(super) fn bracket(line: &[u8]) -> Option<Unwrapped<'_>> {
     let start = skip_colours(line);
     let (key, after) = match start.strip_prefix(b"[") {
         Some(inner) => {
-            let name = name(inner, b"_@/:.-");
+            let mut name = name(inner, b"_@/:.-");
+            // kubetail's `[pod container]`.
+            if let Some(rest) =
+                inner[name.len()..].strip_prefix(b" ").filter(|_| name.contains(&b'-') && label(inner) == Some(name))
+            {
+                name = &inner[..name.len() + 1 + label(rest)?.len()];
+            }
             (name, inner[name.len()..].strip_prefix(b"]")?)
         }
         None => {
@@ -140,6 +150,7 @@ mod tests {
         assert_eq!(text(compose(b"\x1b[36mapp_1       |\x1b[0m \tat x"), "app_1"), "\tat x");
         assert_eq!(text(compose(b"\x1b[36mapp-1  | \x1b[0m  x"), "app-1"), "  x");
         assert_eq!(text(compose(b"0|shop  | x"), "0|shop"), "x");
+        assert_eq!(text(compose(b"web stderr |    at X"), "web"), "   at X");
         assert_eq!(text(compose(b"api-1  |"), "api-1"), "");
         assert_eq!(text(compose(b"21:53:02 web.1   |   x"), "web.1"), "  x");
         assert_eq!(text(kubectl(b"[pod/a-1/api]  x"), "a-1/api"), " x");

@@ -8,24 +8,29 @@ use crate::header;
 
 // <14>1 2026-11-23T21:53:06.003Z web01 api 18231 - - text
 pub(super) fn rfc5424(line: &[u8]) -> Option<Unwrapped<'_>> {
+    // Over TCP each message is preceded by its length.
+    let octets = line.iter().take(5).take_while(|c| c.is_ascii_digit()).count();
+    let line = line[octets..].strip_prefix(b" ").filter(|_| octets > 0).unwrap_or(line);
     let rest = priority(line)?.strip_prefix(b"1 ")?;
     let (stamp, rest) = word(rest)?;
     let writer = rest;
     let (_host, rest) = word(rest)?;
-    let (_app, rest) = word(rest)?;
+    let (app, rest) = word(rest)?;
     let (_process, rest) = word(rest)?;
     let key = &writer[..writer.len() - rest.len() - 1];
     let (_message_id, rest) = word(rest)?;
-    let text = structured_data(rest)?;
+    // Heroku leaves the structured data out.
+    let heroku = || matches!(app, b"app" | b"heroku").then_some(rest);
+    let text = structured_data(rest).or_else(heroku)?;
     let text = text.strip_prefix(b" ").unwrap_or(text);
     Some(Unwrapped { key, text: text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text), stamp, partial: false })
 }
 
-// Nov 23 21:53:06 web01 api[18231]: text  ·  2026-11-23T21:53:06.123456+00:00 web01 api[18231]: text
+// 1795428000.123456 web01 api[18231]: text  ·  Nov 23 21:53:06 web01 api[18231]: text  ·  2026-11-23T21:53:06.123456+00:00 web01 api[18231]: text
 pub(super) fn short<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
     let start = priority(line).unwrap_or(line);
     let start = weekday(start);
-    let length = prefix::stamp(start)?;
+    let length = epoch(start).or_else(|| prefix::stamp(start))?;
     let dated = start[0].is_ascii_digit();
     let (stamp, rest) = start.split_at(length);
     let writer = rest.strip_prefix(b" ")?;
@@ -86,6 +91,12 @@ fn priority(line: &[u8]) -> Option<&[u8]> {
     let inner = line.strip_prefix(b"<")?;
     let digits = inner.iter().take(3).take_while(|c| c.is_ascii_digit()).count();
     inner[digits..].strip_prefix(b">").filter(|_| digits > 0)
+}
+
+/// How long the seconds and microseconds are that `journalctl -o short-unix` begins with.
+fn epoch(line: &[u8]) -> Option<usize> {
+    let is_it = |(at, c): (usize, &u8)| if at == 10 { *c == b'.' } else { c.is_ascii_digit() };
+    line.get(..17).filter(|head| head.iter().enumerate().all(is_it)).map(<[u8]>::len)
 }
 
 // Mon 2026-11-23 21:53:06 UTC web01 api[18231]: text
@@ -165,6 +176,7 @@ mod tests {
             "Nov 23 21:53:06 web01 api[18231]:    at X",
             "Nov  3 21:53:06.123456 web01 api[18231]:    at X",
             "<30>Nov 23 21:53:06 web01 api[18231]:    at X",
+            "1795428000.123456 web01 api[18231]:    at X",
             "2026-11-23T21:53:06.123456+00:00 web01 api[18231]:    at X",
             "2026-11-23T21:53:06+0000 web01 api[18231]:    at X",
             "Mon 2026-11-23 21:53:06 UTC web01 api[18231]:    at X",

@@ -7,6 +7,8 @@ use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use errtail_parsers::Options;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::Reader;
 use crate::pipeline::Pipeline;
@@ -115,7 +117,8 @@ impl Reader {
 
     fn options(&self, path: &str) -> Options {
         let formats = self.formats.of(path);
-        Options { max_record_bytes: self.settings.max_record_bytes, formats, ..Options::default() }
+        let latest = Some(TimeZone::UTC.to_datetime(Timestamp::now()).date());
+        Options { max_record_bytes: self.settings.max_record_bytes, formats, latest, ..Options::default() }
     }
 
     /// Sees to it that someone looks whether `key` goes quiet.

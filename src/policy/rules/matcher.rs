@@ -60,6 +60,35 @@ pub struct Match {
     status: Vec<String>,
 }
 
+impl Match {
+    /// Whether it holds wherever `other` does, as far as their texts tell: it names no key that the other does not, and no
+    /// fewer patterns.
+    pub(super) fn covers(&self, other: &Match) -> bool {
+        fn all<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
+            wide.is_empty() || !narrow.is_empty() && narrow.iter().all(|one| wide.contains(one))
+        }
+        let texts = |table: &Match| {
+            [
+                table.kind.clone(),
+                table.message.clone(),
+                table.logger.clone(),
+                table.environment.clone(),
+                table.path.clone(),
+                table.module.clone(),
+                table.function.clone(),
+                table.file.clone(),
+                table.url.clone(),
+                table.status.clone(),
+            ]
+        };
+        texts(self).iter().zip(&texts(other)).all(|(wide, narrow)| all(wide, narrow))
+            && all(&self.level, &other.level)
+            && all(&self.platform, &other.platform)
+            && all(&self.category, &other.category)
+            && (self.handled.is_none() || self.handled == other.handled)
+    }
+}
+
 /// The table, made ready.
 #[derive(Debug)]
 pub(super) struct Matcher {
@@ -77,28 +106,23 @@ pub(super) struct Matcher {
     category: Vec<Category>,
     url: Patterns,
     status: Patterns,
-    is_empty: bool,
 }
 
 impl Matcher {
     /// Makes the patterns of `table` ready; `place` names the rule in errors.
     pub(super) fn new(place: &str, table: &Match) -> Result<Matcher, PolicyError> {
         let patterns = |key: &str, texts: &[String]| Patterns::new(&format!("{place}, match.{key}"), texts);
-        let texts = [
-            &table.kind,
-            &table.message,
-            &table.logger,
-            &table.environment,
-            &table.path,
-            &table.module,
-            &table.function,
-            &table.file,
-            &table.url,
-            &table.status,
-        ];
-        let is_empty = texts.iter().all(|texts| texts.is_empty())
-            && (table.level.is_empty() && table.platform.is_empty() && table.category.is_empty())
-            && table.handled.is_none();
+        let status = patterns("status", &table.status)?;
+        if let Some(never) = status.0.iter().zip(&table.status).find_map(|(pattern, text)| {
+            (!(100..600).any(|status: u16| pattern.holds(&status.to_string()))).then_some(text)
+        }) {
+            let cause = "no status is like that; write 503, \"5xx\" or \"5??\"".to_owned();
+            return Err(PolicyError::Pattern {
+                place: format!("{place}, match.status"),
+                pattern: never.clone(),
+                cause,
+            });
+        }
         Ok(Matcher {
             kind: patterns("type", &table.kind)?,
             message: patterns("message", &table.message)?,
@@ -113,14 +137,8 @@ impl Matcher {
             handled: table.handled,
             category: table.category.clone(),
             url: patterns("url", &table.url)?,
-            status: patterns("status", &table.status)?,
-            is_empty,
+            status,
         })
-    }
-
-    /// Whether it matches everything, for want of a condition.
-    pub(super) fn is_empty(&self) -> bool {
-        self.is_empty
     }
 
     /// Whether every named key holds.
@@ -137,13 +155,20 @@ impl Matcher {
             && self.message.any(messages(record))
             && self.logger.any(record.logger.as_deref())
             && self.environment.any(subject.environment)
-            && self.path.any(Some(record.source.path.as_str()))
+            && (self.path.0.is_empty() || self.path.any(paths(&record.source.path).iter().map(String::as_str)))
             && self.module.any(frames(record).filter_map(|frame| frame.module.as_deref()))
             && self.function.any(frames(record).filter_map(|frame| frame.function.as_deref()))
             && self.file.any(frames(record).filter_map(|frame| frame.file.as_deref()))
             && self.url.any(url)
             && self.status.any(status.as_deref())
     }
+}
+
+/// A log file's path; one that the command line named below the current directory also as what begins with a slash, so that
+/// `*/app.log` means the same everywhere.
+fn paths(path: &str) -> Vec<String> {
+    let relative = (!path.starts_with('/')).then(|| format!("/{path}"));
+    [path.to_owned()].into_iter().chain(relative).collect()
 }
 
 fn messages(record: &Record) -> impl Iterator<Item = &str> {
@@ -165,6 +190,21 @@ enum Pattern {
     Regex(Regex),
 }
 
+/// What is wrong with a regular expression, without the picture of it.
+fn in_one_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+impl Pattern {
+    fn holds(&self, text: &str) -> bool {
+        match self {
+            Pattern::Glob(glob) => glob.is_match(text),
+            Pattern::Regex(regex) => regex.is_match(text),
+        }
+    }
+}
+
 impl Patterns {
     fn new(place: &str, texts: &[String]) -> Result<Patterns, PolicyError> {
         let bad = |text: &str, cause: String| PolicyError::Pattern {
@@ -174,7 +214,7 @@ impl Patterns {
         };
         let ready = |text: &String| match text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
             Some(regex) if !regex.is_empty() => {
-                Regex::new(regex).map(Pattern::Regex).map_err(|error| bad(text, error.to_string()))
+                Regex::new(regex).map(Pattern::Regex).map_err(|error| bad(text, in_one_line(&error)))
             }
             _ if text.is_empty() => Err(bad(text, "is empty, and would match nothing".to_owned())),
             // Types have backslashes and messages have slashes: neither means anything special here.
@@ -189,13 +229,7 @@ impl Patterns {
     }
 
     fn any<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
-        self.0.is_empty()
-            || texts.into_iter().any(|text| {
-                self.0.iter().any(|pattern| match pattern {
-                    Pattern::Glob(glob) => glob.is_match(text),
-                    Pattern::Regex(regex) => regex.is_match(text),
-                })
-            })
+        self.0.is_empty() || texts.into_iter().any(|text| self.0.iter().any(|pattern| pattern.holds(text)))
     }
 }
 
