@@ -66,6 +66,7 @@ const NEVER_SENT: &[Sample] = &[
         "This action is unauthorized.",
         ("", ""),
     ),
+    (PHP, "php.name_business", r"Shop\Order\OrderCannotBeCancelled", "order 7 was shipped", ("", "")),
     (PHP, "php.throttling", r"Illuminate\Http\Exceptions\ThrottleRequestsException", "Too Many Attempts.", ("", "")),
     (PHP, "php.model_not_found", r"Illuminate\Database\Eloquent\ModelNotFoundException", "No query results", ("", "")),
     (PHP, "php.http_exception", r"Symfony\Component\HttpKernel\Exception\NotFoundHttpException", "", ("", "")),

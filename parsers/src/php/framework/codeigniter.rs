@@ -74,7 +74,9 @@ fn block(lines: &[&str], at: usize, text: &str) -> Option<(Exception, usize, Opt
     }
     // Up to 4.2 the type is not printed.
     let (kind, message) = whole.split_once(": ").filter(|(kind, _)| is_class(kind)).unwrap_or(("Exception", &whole));
-    let numbered: Vec<String> = lines[placed + 1..].iter().map(|line| numbered(line)).collect();
+    // Up to the next cause: so that each line is read for one exception.
+    let own = lines[placed + 1..].iter().take_while(|line| !is_cause(line.as_bytes()));
+    let numbered: Vec<String> = own.map(|line| numbered(line)).collect();
     let frames = frame::frames(numbered.iter().map(String::as_str));
     Some((exception(kind, message, Some(place), frames.frames), placed + 1 + frames.lines, request))
 }
