@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::header::{self, header};
 use crate::line::{self, Kind};
-use crate::{Formats, Platform, Record, crash, dotnet, json, node, php, text};
+use crate::{Formats, Platform, Record, codepage, crash, dotnet, json, node, php, text};
 
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
@@ -136,6 +136,19 @@ pub(crate) fn may_follow(line: &[u8]) -> bool {
     node::may_follow(line)
 }
 
+/// Reads the lines again that are in a code page, where the region's frames tell in which.
+fn decode(lines: &mut [Cow<'_, str>], buffer: &[u8], bounds: &[usize]) {
+    if lines.iter().all(|line| matches!(line, Cow::Borrowed(_))) {
+        return;
+    }
+    let raw = || bounds.windows(2).map(|pair| text::clean(text::trim_break(&buffer[pair[0]..pair[1]])));
+    let cleaned: Vec<Cow<'_, [u8]>> = raw().collect();
+    let Some(encoding) = codepage::of(cleaned.iter().map(AsRef::as_ref)) else { return };
+    for (line, bytes) in lines.iter_mut().zip(cleaned).filter(|(_, bytes)| std::str::from_utf8(bytes).is_err()) {
+        *line = Cow::Owned(encoding.decode_without_bom_handling(&bytes).0.into_owned());
+    }
+}
+
 impl<'a> Region<'a> {
     /// The lines of `buffer[start..end]`; `hit` is the beginning of one of them.
     pub(crate) fn cut(buffer: &'a [u8], start: usize, hit: usize, end: usize) -> Region<'a> {
@@ -152,6 +165,7 @@ impl<'a> Region<'a> {
             bounds.push(stop);
             at = stop;
         }
+        decode(&mut lines, buffer, &bounds);
         Region { lines, hit: index, is_cut: false, bounds }
     }
 

@@ -28,6 +28,10 @@ pub struct Header {
 
 /// The header that `line` begins with.
 pub fn header(line: &str) -> Option<Header> {
+    // .NET's runtime dies with these words: they are no level and no message.
+    if line.starts_with("Fatal error. ") {
+        return None;
+    }
     php::header(line).or_else(|| dotnet::header(line)).or_else(|| node::header(line)).or_else(|| common(line))
 }
 

@@ -14,6 +14,7 @@
 
 mod assemble;
 mod browser;
+mod codepage;
 mod crash;
 mod dotnet;
 mod format;
@@ -44,11 +45,14 @@ pub struct Options {
     pub context_lines: usize,
     /// How entries begin that no built-in grammar knows. Default none.
     pub formats: Formats,
+    /// The day (year, month, day) on which the log was last written to: a wrapper's times without a year lie in the
+    /// year before it. Without it, the default, they are left out.
+    pub written: Option<(i16, i8, i8)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_record_bytes: 1 << 20, context_lines: 50, formats: Formats::default() }
+        Options { max_record_bytes: 1 << 20, context_lines: 50, formats: Formats::default(), written: None }
     }
 }
 

@@ -247,7 +247,7 @@ fn json_format(object: &Object, record: &Record) -> &'static str {
 pub(crate) fn begins(line: &[u8]) -> bool {
     let Ok(head) = std::str::from_utf8(&line[..line.len().min(64)]) else { return false };
     match line.first() {
-        Some(b'[') => monolog::header(head).is_some(),
+        Some(b'[') => monolog::header(head).is_some() || framework::header(head).is_some(),
         Some(b'P' | b'N' | b'F' | b'W' | b'D' | b'R' | b'C' | b'S') => {
             native::severity(head).is_some()
                 || head.starts_with("PHP message: ")

@@ -28,7 +28,7 @@ const LITERALS: &[&str] = &[
     "Fatal Error (",
     "Uncaught ",
     "\nStack ",
-    " --> ",
+    "--> ",
     "  @  ",
     "\"class",
     "nhandled ",
@@ -36,7 +36,6 @@ const LITERALS: &[&str] = &[
     "UNHANDLED EXCEPTION",
     "Process terminated.",
     "Out of memory.",
-    " ---> ",
     "\\u003E ",
     "\"stack",
     "stack: '",
@@ -64,7 +63,7 @@ const LITERALS: &[&str] = &[
     "   ב-",
     "(at ",
     ") at ",
-    ":line ",
+    ".cs:",
     "   在 ",
     "   場所 ",
     "@http",
@@ -78,7 +77,10 @@ const LITERALS: &[&str] = &[
     " code]",
 ];
 
-/// Of these, the ends of scripts' names, which ordinary lines may hold, too: they count behind an `@`.
+/// The same in a code page that is not UTF-8, for the traces that hold none of the others: Chinese frames in GBK.
+const ENCODED: &[&[u8]] = &[b"   \xD4\xDA "];
+
+/// Of the literals, the ends of scripts' names, which ordinary lines may hold, too: they count behind an `@`.
 // pay@/srv/app/pay.js:3:7 · value@index.android.bundle:12:1917
 const PLACES: [&str; 2] = [".js:", "bundle:"];
 /// Bytes of a script's name in which its `@` is sought.
@@ -89,7 +91,8 @@ const WRAPPERS: &[&str] = &["\"__REALTIME_TIMESTAMP\""];
 
 /// The literals as vectors, where the machine has them, else as an automaton.
 static FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new(|| {
-    let literals = || LITERALS.iter().chain(WRAPPERS);
+    let bytes = |texts: &'static [&'static str]| texts.iter().map(|text| text.as_bytes());
+    let literals = || bytes(LITERALS).chain(ENCODED.iter().copied()).chain(bytes(WRAPPERS));
     let packed = Config::new().builder().extend(literals()).build();
     let automaton = if packed.is_none() { AhoCorasick::new(literals()).ok() } else { None };
     (packed, automaton)
@@ -201,7 +204,7 @@ fn find_trace(bytes: &[u8]) -> Option<Hit> {
             continue;
         }
         let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
-        return Some(Hit { start, end: hit.end(), of_wrapper: pattern >= LITERALS.len() });
+        return Some(Hit { start, end: hit.end(), of_wrapper: pattern >= LITERALS.len() + ENCODED.len() });
     }
 }
 
@@ -217,7 +220,8 @@ mod tests {
 
     #[test]
     fn literals_fit_the_vector_search() {
-        assert!(LITERALS.len() + WRAPPERS.len() <= 64, "{}", LITERALS.len() + WRAPPERS.len());
+        let count = LITERALS.len() + ENCODED.len() + WRAPPERS.len();
+        assert!(count <= 64, "{count}");
         assert!(LITERALS.iter().chain(WRAPPERS).all(|literal| literal.len() >= 4));
         #[cfg(target_arch = "x86_64")]
         assert!(FINDER.0.is_some());

@@ -33,6 +33,23 @@ pub(crate) fn at_start(text: &str) -> Option<Stamp> {
     if first.is_ascii_alphabetic() { month_name_first(text).or_else(|| weekday_first(text)) } else { None }
 }
 
+/// The time at the beginning of a text that has month and day but no year: the last such day up to `written` (year, month, day), or the next day,
+/// as it may be elsewhere on the earth.
+// Nov 23 08:50:05
+pub(crate) fn without_year(text: &str, written: (i16, i8, i8)) -> Option<String> {
+    let mut cursor = Cursor::new(text);
+    let month = month_name(&mut cursor)?;
+    cursor.one_of(" ")?;
+    let _ = cursor.one_of(" ");
+    let day = cursor.number(1, 2)?;
+    cursor.one_of(" ")?;
+    let clock = cursor.clock()?;
+    let last = jiff::civil::date(written.0, written.1, written.2).tomorrow().ok()?;
+    let passed = (month, day) <= (u32::from(last.month().unsigned_abs()), u32::from(last.day().unsigned_abs()));
+    let year = u32::from(last.year().unsigned_abs()) - u32::from(!passed);
+    cursor.finish((year, month, day), &clock, "")?.value
+}
+
 /// Seconds or milliseconds since the epoch, as RFC 3339 in UTC.
 pub(crate) fn from_epoch(number: f64) -> Option<String> {
     let millis = if number.abs() > 1e11 { number } else { number * 1000.0 };
@@ -379,6 +396,19 @@ fn month_name(cursor: &mut Cursor<'_>) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn years_that_are_not_told() {
+        for (text, written, value) in [
+            ("Nov 23 08:50:05", (2026, 11, 25), "2026-11-23T08:50:05"),
+            ("Nov  3 08:50:05.123", (2026, 11, 3), "2026-11-03T08:50:05.123"),
+            ("Dec 31 23:59:59", (2027, 1, 1), "2026-12-31T23:59:59"),
+            ("Jan  1 00:30:00", (2026, 12, 31), "2027-01-01T00:30:00"),
+        ] {
+            assert_eq!(without_year(text, written).as_deref(), Some(value), "{text}");
+        }
+        assert_eq!(without_year("08:50:05", (2026, 11, 25)), None);
+    }
 
     #[test]
     fn forms_of_loggers() {

@@ -166,3 +166,36 @@ fn idle_tells_what_waits() {
     assert!(!parser.is_open());
     assert!(parser.checkpoint().0 >= found[0].source.offset + found[0].source.length);
 }
+
+/// How many records are found, and how many times the bytes are looked at, in parts of the input.
+#[test]
+fn chains_and_calls_without_end_cost_what_they_weigh() {
+    let cases = [
+        ("causes", "A.BException: x".to_owned() + &"\n ---> A.BException: y".repeat(200_000) + "\n   at A.B()\n"),
+        (
+            "causes on a line",
+            "A.BException: x".to_owned() + &" ---> A.BException: y".repeat(200_000) + "\n   at A.B()\n",
+        ),
+        ("calls", "A.BException: x\n".to_owned() + &"   at A.B()\n".repeat(1_000_000)),
+        ("calls on a line", "A.BException: x".to_owned() + &"   at A.B()".repeat(200_000) + "\n"),
+        (
+            "members",
+            "System.AggregateException: x\n".to_owned()
+                + &" ---> (Inner Exception #1) A.B: c\n   at A.B()<---\n".repeat(100_000),
+        ),
+        ("open parentheses", "A.BException: x\n".to_owned() + &format!("   at A.B{}\n", "(".repeat(2000)).repeat(400)),
+        ("open brackets", "A.BException: x\n   at ".to_owned() + &"A<B[".repeat(100_000) + "(C c)\n   at A.B()\n"),
+        ("labels", "Type: A\nMessage: b\n".repeat(100_000) + "StackTrace:\n   at A.B()\n"),
+        ("brackets of a page", "[A.BException: x\n".repeat(100_000) + "   A.B() +1\nunhandled \n"),
+        ("an event of the log", "Event code: 3005\nunhandled \n".repeat(60_000)),
+        ("nested JSON", r#"{"Exception":{"Type":"A","InnerException":"#.repeat(100_000) + "\n   at A.B()\n"),
+    ];
+    let budget = std::time::Instant::now();
+    for (name, text) in cases {
+        let found = parse(Options::default(), text.as_bytes());
+        let kept: usize =
+            found.iter().flat_map(|record| &record.exceptions).map(|exception| exception.frames.capacity()).sum();
+        assert!(found.len() < 2000 && kept < 600_000, "{name}: {} records, {kept} frames", found.len());
+        eprintln!("{name} {:?}", budget.elapsed());
+    }
+}

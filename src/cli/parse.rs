@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use errtail_parsers::Options;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::stats::Stats;
 use super::{ConfigOption, Output, events, pretty};
@@ -118,7 +120,7 @@ pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding)
     let (mut input, bar) = open(path)?;
     // A format may be one of files in some directory.
     let formats = reading.formats.of(&std::path::absolute(path).unwrap_or_default().to_string_lossy());
-    let options = Options { formats, ..Options::default() };
+    let options = Options { formats, written: written(path), ..Options::default() };
     let name = path.display().to_string();
     let mut pipeline = Pipeline::resume(name, &reading.policy, options, Position::beginning());
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -155,6 +157,13 @@ pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding)
             return Ok(bytes);
         }
     }
+}
+
+/// The day on which a file was last written to, in UTC.
+fn written(path: &Path) -> Option<(i16, i8, i8)> {
+    let modified = std::fs::metadata(path).and_then(|facts| facts.modified()).ok()?;
+    let day = TimeZone::UTC.to_datetime(Timestamp::try_from(modified).ok()?).date();
+    Some((day.year(), day.month(), day.day()))
 }
 
 /// Opens a log, or standard input, with a bar that shows itself only for long files and only on a terminal.

@@ -170,6 +170,10 @@ impl Reporters {
         }
         match (self.words.deals_with(&own), self.words.says_nothing(&own)) {
             (Some(word), _) => told(true, true, format!("handled: \"{shown}\" says {word:?}")),
+            // What a catch-all says before it is its own affair.
+            (None, false) if record.platform == Platform::Csharp && catches_all(record) => {
+                certain("unhandled: printed by a handler for everything, by its name".to_owned())
+            }
             // A server that passes a browser's error on has not dealt with it.
             (None, false) if record.platform != Platform::Javascript => {
                 told(true, false, format!("handled: logged with words of its own, \"{shown}\""))

@@ -6,7 +6,8 @@
 
 use super::{entry, head, line, record};
 use crate::assemble::Found;
-use crate::record::{CauseOf, Exception};
+use crate::header;
+use crate::record::{CauseOf, Exception, Level};
 
 /// How far above the first frame a block may begin, in lines.
 const LINES_ABOVE: usize = 40;
@@ -37,6 +38,7 @@ pub(super) fn parse(lines: &[&str], anchor: usize, has_header: bool) -> Option<F
         return None;
     }
     let mut record = record(exceptions);
+    record.level = severity(&lines[end..]);
     if has_header {
         entry::message(&mut record, &lines[..start], "");
     }
@@ -46,6 +48,17 @@ pub(super) fn parse(lines: &[&str], anchor: usize, has_header: bool) -> Option<F
         end += 1;
     }
     Some(Found { record, lines: if has_header { 0 } else { first }..end, has_header })
+}
+
+/// How far below a block its entry's level may stand, in lines.
+const LINES_BELOW: usize = 24;
+
+// Additional Info: / MachineName : SRV1 / … / Severity: Error
+/// The level that Enterprise Library prints below its block.
+fn severity(below: &[&str]) -> Option<Level> {
+    below.iter().take(2).find(|line| line.starts_with("Additional Info:"))?;
+    let word = below.iter().take(LINES_BELOW).find_map(|line| line.strip_prefix("Severity: "))?;
+    header::level(word.trim())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +116,11 @@ impl Block {
         self.field = Some(field);
         match field {
             Field::Kind => {
+                // The block of Enterprise Library names the type's assembly, too.
+                let value = value
+                    .split_once(", ")
+                    .filter(|(_, rest)| rest.contains("Version="))
+                    .map_or(value, |(kind, _)| kind);
                 let mut exception = Exception { kind: value.to_owned(), ..Exception::default() };
                 if let Some(head) = head::at_start(value) {
                     head.kind.clone_into(&mut exception.kind);

@@ -57,6 +57,9 @@ fn console(line: &str) -> Option<Header> {
     let (stamp, rest) = leading_time(line);
     let (rest, level) = SHORT.iter().find_map(|(word, level)| Some((rest.strip_prefix(word)?, *level)))?;
     let (category, rest) = category(rest)?;
+    // Files of Karambolo's provider have the time at the end.
+    let last = rest.strip_prefix(" @ ").and_then(|text| Some((time::at_start(text)?, text)));
+    let (stamp, rest) = last.map_or((stamp, rest), |(last, text)| (last.value, &text[last.length..]));
     Some(Header {
         length: line.len() - rest.trim_start_matches(' ').len(),
         timestamp: stamp,
@@ -280,5 +283,23 @@ pub(super) fn complete(record: &mut Record) {
     }
     if record.logger.is_none() {
         record.logger = field(&["SourceContext"]);
+    }
+    if record.logger.is_none() && record.level.is_some() {
+        leading_logger(record);
+    }
+}
+
+// Shop.Worker could not load the basket
+/// A logger before the message, without a mark between: its root is that of one of the trace's own calls.
+fn leading_logger(record: &mut Record) {
+    let Some((name, rest)) = record.message.as_deref().and_then(|message| message.split_once(' ')) else { return };
+    let Some((root, _)) = name.split_once('.') else { return };
+    let mut modules =
+        record.exceptions.iter().flat_map(|exception| &exception.frames).filter_map(|frame| frame.module.as_deref());
+    let plain = name.chars().all(|c| c.is_alphanumeric() || "._+`".contains(c)) && !name.ends_with('.');
+    if plain && modules.any(|module| module.split('.').next() == Some(root)) {
+        let (name, rest) = (name.to_owned(), rest.trim_start().to_owned());
+        record.logger = Some(name);
+        record.message = Some(rest);
     }
 }

@@ -196,8 +196,11 @@ pub(super) fn is_strong(kind: &str) -> bool {
     last.ends_with("Exception") || (last.ends_with("Error") || last.ends_with("Fault")) && last.len() < bare.len()
 }
 
-/// `0x80131904`, `111`, `-2147467259`.
+/// `0x80131904`, `111`, `-2147467259`; `00000005, 0xFFFDFFFF`.
 fn is_code(word: &str) -> bool {
+    if let Some((first, second)) = word.split_once(", ") {
+        return is_code(first) && is_code(second);
+    }
     let digits = word.strip_prefix("0x").map(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
     digits.unwrap_or_else(|| word.strip_prefix('-').unwrap_or(word).bytes().all(|b| b.is_ascii_digit()))
         && !word.is_empty()

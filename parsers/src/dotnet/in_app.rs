@@ -263,6 +263,7 @@ const LIBRARIES: &[&str] = &[
     "OpenTelemetry",
     "OpenTK",
     "Oracle",
+    "OracleInternal",
     "OrchardCore",
     "Org.BouncyCastle",
     "Orleans",

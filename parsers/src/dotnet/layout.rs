@@ -111,7 +111,17 @@ fn separated(line: &str) -> Option<Header> {
             None => return None,
         }
     };
-    let mut logger = before.get(4).or(before.get(3)).filter(|_| separator == '\t').map(|word| (*word).to_owned());
+    // With fewer fields before the level it is another's line: Lambda's has one.
+    if separator == '\t' && (1..4).contains(&before.len()) {
+        return None;
+    }
+    if separator == '\t' && before.is_empty() {
+        return bracketed(line, rest, stamp.value, level);
+    }
+    if separator == '\t' && before.len() != 5 {
+        return None;
+    }
+    let mut logger = before.get(3).filter(|_| separator == '\t').map(|word| (*word).to_owned());
     if logger.is_none()
         && let Some((word, after)) = rest.split_once(separator)
         && is_name(word.trim().trim_matches('"'))
@@ -126,6 +136,19 @@ fn separated(line: &str) -> Option<Header> {
         level: Some(level),
         logger,
         format,
+        ..Header::default()
+    })
+}
+
+// 2026-11-20T08:15:09.1234567+01:00<tab>FAIL<tab>[Harbor.Berths]<tab>[13]<tab>message (NReco's files)
+fn bracketed(line: &str, rest: &str, timestamp: Option<String>, level: crate::Level) -> Option<Header> {
+    let (source, rest) = rest.strip_prefix('[')?.split_once("]\t")?;
+    let (number, rest) = rest.strip_prefix('[')?.split_once("]\t")?;
+    number.bytes().all(|c| c.is_ascii_digit()).then(|| Header {
+        length: line.len() - rest.len(),
+        timestamp,
+        level: Some(level),
+        logger: Some(source.to_owned()),
         ..Header::default()
     })
 }
@@ -217,6 +240,7 @@ mod tests {
                 Some("Runtime"),
                 "x",
             ),
+            ("2026-11-20T08:15:09.12+01:00\tFAIL\t[Harbor.Berths]\t[13]\tx", Level::Error, Some("Harbor.Berths"), "x"),
             (
                 "2026-11-20 08:15:09 +01 - [Warning-Harbor.Backup-Failed]: x",
                 Level::Warning,

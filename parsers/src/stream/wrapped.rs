@@ -43,6 +43,8 @@ pub(super) struct Wrapped {
 struct Program {
     key: Vec<u8>,
     origin: Vec<(String, String)>,
+    /// `Options::written`.
+    written: Option<(i16, i8, i8)>,
     stream: Stream,
     /// Bytes given to the stream so far, and those gathered for it.
     pushed: u64,
@@ -270,6 +272,7 @@ impl Wrapped {
         let program = Program {
             key: key.to_vec(),
             origin: unwrap::origin(self.wrapper, line, key),
+            written: options.written,
             stream: Stream::inner(options, self.depth),
             pushed: 0,
             batch: Vec::new(),
@@ -306,7 +309,7 @@ impl Program {
             source.first_line = first.line;
             source.last_line = last.line;
             if record.timestamp.is_none() {
-                record.timestamp = first.stamp.value();
+                record.timestamp = first.stamp.value(self.written);
             }
             record.origin.extend_from_slice(&self.origin);
         }
@@ -361,12 +364,12 @@ impl Stamp {
         Stamp { length: length as u8, bytes }
     }
 
-    /// As RFC 3339, where it has a date.
-    fn value(&self) -> Option<String> {
+    /// As RFC 3339, where it has a date; one without a year is of the last year up to `written`.
+    fn value(&self, written: Option<(i16, i8, i8)>) -> Option<String> {
         let text = std::str::from_utf8(&self.bytes[..usize::from(self.length)]).ok()?;
         match text.parse() {
             Ok(micros) => time::from_epoch_micros(micros),
-            Err(_) => time::at_start(text)?.value,
+            Err(_) => time::at_start(text)?.value.or_else(|| time::without_year(text, written?)),
         }
     }
 }
