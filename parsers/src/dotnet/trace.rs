@@ -158,7 +158,9 @@ impl<'a> Reader<'a> {
             return false;
         };
         let Some((lines, frames)) = run::read(self.lines, self.index) else { return false };
-        if exception.frames.is_empty() {
+        if self.printed_again {
+            // These are the frames that the exception has.
+        } else if exception.frames.is_empty() {
             exception.frames = frames;
         } else {
             exception.frames.extend_from_slice(&frames);
