@@ -68,7 +68,8 @@ fn windows(text: &str, end: usize) -> Option<Found> {
         let from = text.find(&format!("<{name} "))?;
         attribute(&text[from..from + text[from..].find('>')?].replace('\'', "\""), key)
     };
-    record.timestamp = record.timestamp.or_else(|| time::at_start(&said("TimeCreated", concat!("System", "Time"))?)?.value);
+    record.timestamp =
+        record.timestamp.or_else(|| time::at_start(&said("TimeCreated", concat!("System", "Time"))?)?.value);
     let level = match element(text, "Level").as_deref() {
         Some("1") => Some(Level::Critical),
         Some("2") => Some(Level::Error),
