@@ -107,9 +107,15 @@ fn is_frame(text: &[u8]) -> bool {
     is_frame(text) || prefix::time(text).is_some_and(|inner| is_frame(inner.text))
 }
 
-/// Whether a line begins as those of traces do, and no prefix does.
+/// Whether a line begins as those of traces do, and no prefix does. Behind blanks, times and the names of fields are
+/// prefixes.
 pub(crate) fn is_bare(line: &[u8]) -> bool {
-    matches!(line.first(), None | Some(b' ' | b'\t' | b'#' | b'"' | b'}' | b'(')) || line.starts_with(b"--- ")
+    match line.first() {
+        None | Some(b'#' | b'}' | b'(') => true,
+        Some(b'"') => line.get(1) == Some(&b'}'),
+        Some(b' ' | b'\t') => !matches!(line.trim_ascii_start().first(), Some(b'0'..=b'9' | b'A'..=b'Z' | b'_')),
+        Some(_) => line.starts_with(b"--- "),
+    }
 }
 
 /// Whether a wrapper's mark stands in these lines that is no prefix of a line.

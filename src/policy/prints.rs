@@ -137,7 +137,7 @@ impl Occurrences {
 
 impl Occurrence {
     fn takes(&self, print: &Print, evidence: &Evidence, seconds: i64) -> bool {
-        if self.print.message != print.message {
+        if self.print.message != print.message && print.death.is_none() {
             return false;
         }
         let open = !self.settled || self.best.handled == Some(false) && evidence.handled != Some(true);
