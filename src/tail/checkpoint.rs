@@ -16,6 +16,7 @@ pub struct Checkpoint {
     /// Which file.
     pub file: FileId,
     /// Where it was last seen.
+    #[serde(with = "path_text")]
     pub path: PathBuf,
     /// Bytes from the beginning to the oldest open record.
     pub offset: u64,
@@ -49,6 +50,36 @@ impl Checkpoint {
     pub fn lag(&self) -> Option<u64> {
         let facts = std::fs::metadata(&self.path).ok()?;
         (unix::place(&facts) == (self.file.device, self.file.inode)).then(|| facts.len().saturating_sub(self.offset))
+    }
+}
+
+/// A path as text, or as bytes where it is not Unicode.
+mod path_text {
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::unix;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Text {
+        Unicode(PathBuf),
+        Bytes(Vec<u8>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => text.serialize(to),
+            None => unix::path_bytes(path).serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<PathBuf, D::Error> {
+        Ok(match Text::deserialize(from)? {
+            Text::Unicode(path) => path,
+            Text::Bytes(bytes) => unix::path_of(bytes),
+        })
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) enum Look {
 impl Tail {
     /// Looks at everything.
     pub(super) fn scan(&mut self) {
-        let Walk { found, others, directories } = self.walk();
+        let Walk { found, others, directories, .. } = self.walk();
         self.watch.keep(&directories);
         let gone: Vec<PathBuf> = self.by_path.keys().filter(|path| !found.contains(*path)).cloned().collect();
         for path in gone {

@@ -8,6 +8,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::known::name_of;
 use super::pattern::is_rotated;
 use super::rest;
 use super::tailed::{Edge, FIRST_BYTES, Handle, Tailed, before};
@@ -136,21 +137,23 @@ impl Tail {
     pub(super) fn original_of(&self, path: &Path, head: &[u8]) -> Option<Key> {
         let name = path.file_name()?.to_str()?;
         let family = self.families.get(&family(path))?;
-        family.iter().copied().find(|key| {
-            let Some(original) = self.files.get(key) else { return false };
-            let base = original.path.file_name().and_then(|base| base.to_str()).unwrap_or("");
-            if is_rotated(base, name) {
-                // What was rotated away is not written to the old name again.
-                return false;
-            }
+        // What was rotated away is not written to the old name again.
+        let may_be = |original: &&Tailed| !is_rotated(name_of(&original.path), name);
+        let among = || family.iter().filter_map(|key| Some((*key, self.files.get(key).filter(may_be)?)));
+        let same = |original: &Tailed| {
             let first = original.first.bytes();
             let length = first.len().min(head.len());
-            if length > 0 {
-                return first[..length] == head[..length];
-            }
-            // Nothing to compare yet: its name must tell.
-            is_rotated(name, base)
-        })
+            length > 0 && first[..length] == head[..length]
+        };
+        // Where there is nothing to compare yet, the name must tell.
+        let named = |original: &Tailed| {
+            (original.first.bytes().is_empty() || head.is_empty())
+                && !original.away
+                && is_rotated(name, name_of(&original.path))
+        };
+        let mut found = among().find(|(_, original)| same(original));
+        found = found.or_else(|| among().find(|(_, original)| named(original)));
+        found.map(|(key, _)| key)
     }
 
     /// Whether `path` is what a rotation made, just now, of a file that is wanted: it came and went between two looks.

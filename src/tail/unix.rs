@@ -4,11 +4,13 @@
 //! counterpart for Windows (volume and file index, opens that share deletion) stands beside this file, with the same
 //! functions.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Resource;
@@ -67,6 +69,16 @@ pub(super) fn next_data(file: &File, offset: u64) -> Option<u64> {
 /// The inode that a directory names, without asking the file.
 pub(super) fn inode(entry: &fs::DirEntry) -> u64 {
     std::os::unix::fs::DirEntryExt::ino(entry)
+}
+
+/// A path's bytes, where it is not Unicode.
+pub(super) fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+/// The path of these bytes.
+pub(super) fn path_of(bytes: Vec<u8>) -> PathBuf {
+    OsString::from_vec(bytes).into()
 }
 
 /// The files that this program writes to: standard output and standard error, where these are files.

@@ -4,7 +4,7 @@
 //! Invariant: bounded; each directory is entered once, and watched before it is looked at. Opens no file.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 use super::{Tail, unix};
@@ -21,6 +21,8 @@ pub(super) struct Walk {
     pub others: Vec<PathBuf>,
     /// Directories to be watched.
     pub directories: HashSet<PathBuf>,
+    /// Where these lie: a symbolic link may lead back to one of them.
+    places: HashSet<unix::Place>,
 }
 
 impl Tail {
@@ -64,6 +66,7 @@ impl Tail {
         // First the watch, then the look: what comes between is told.
         self.watch.add(directory, inode);
         walk.directories.insert(directory.to_owned());
+        walk.places.insert((device, inode));
         if depth == 0 {
             return;
         }
@@ -74,9 +77,12 @@ impl Tail {
         for entry in entries.flatten() {
             let path = entry.path();
             let Ok(kind) = entry.file_type() else { continue };
-            let leads = kind.is_symlink() && self.settings.follow_symlinks && path.is_dir();
-            if kind.is_dir() || leads {
-                if depth > 1 && !self.patterns.leaves_out(&path) {
+            let led_to =
+                if kind.is_symlink() && self.settings.follow_symlinks { fs::metadata(&path).ok() } else { None };
+            let led_to = led_to.filter(Metadata::is_dir).map(|metadata| unix::place(&metadata));
+            if kind.is_dir() || led_to.is_some() {
+                let is_loop = led_to.is_some_and(|place| walk.places.contains(&place));
+                if depth > 1 && !is_loop && !self.patterns.leaves_out(&path) {
                     stack.push((path, if depth == usize::MAX { depth } else { depth - 1 }));
                 }
             } else if self.patterns.wants(&path) {

@@ -60,3 +60,33 @@ fn a_compressed_file_with_the_inode_of_another_is_another_file() {
         assert!(lines.contains(&"nine".to_owned()) && lines.len() == 4, "{lines:?}");
     }
 }
+
+#[test]
+fn copied_rotated_and_copied_again_while_running() {
+    for _ in 0..10 {
+        let mut reader = Reader::with(&["app.log"], |settings| {
+            settings.rotated_timeout_ms = 30;
+            settings.rescan_interval_ms = 10;
+        });
+        reader.notice = Duration::from_millis(25);
+        reader.read_without_commit();
+        reader.write("app.log", "000001 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n");
+        std::thread::sleep(Duration::from_millis(12));
+        reader.copy_truncate("app.log", "app.log.1");
+        reader.read_without_commit();
+        reader.rename("app.log.1", "app.log.2");
+        reader.rename("app.log", "app.log.1");
+        std::thread::sleep(Duration::from_millis(12));
+        reader.gzip("app.log.1");
+        std::thread::sleep(Duration::from_millis(12));
+        reader.write("app.log", "000002 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n");
+        std::thread::sleep(Duration::from_millis(12));
+        reader.read_without_commit();
+        reader.rename("app.log.2", "app.log.3");
+        reader.rename("app.log.1.gz", "app.log.2.gz");
+        reader.copy_truncate("app.log", "app.log.1");
+        reader.read();
+        reader.read_for(Duration::from_millis(80));
+        assert_eq!(reader.committed.lines.len(), 2, "{:?}", reader.committed.lines);
+    }
+}

@@ -11,3 +11,5 @@ mod model;
 mod reader;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod trouble;
