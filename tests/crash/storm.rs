@@ -5,14 +5,16 @@
 
 use std::fs;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::idle::status_kb;
-use crate::kills::number;
+use crate::kills::{agent, number, prepare};
 use crate::receiver::Receiver;
+use crate::writer::Random;
 
 const USERS: u64 = 50;
 const FRAMES: usize = 40;
@@ -27,6 +29,15 @@ fn record() -> (String, String) {
     let exception =
         "\"exception\":\"[object] (TypeError(code: 0): no stock at /srv/shop/app/Basket.php:7)\n[stacktrace]\n";
     (head, format!(",{exception}{}#{FRAMES} {{main}}\n\"}} \n", frames.collect::<String>()))
+}
+
+/// The issues, as `errtail issues` tells them; null while there is no store.
+fn board(state: &Path) -> serde_json::Value {
+    let board = Command::new(env!("CARGO_BIN_EXE_errtail"))
+        .args(["issues", "--output", "json", "--state-dir", state.to_str().unwrap()])
+        .output()
+        .unwrap();
+    serde_json::from_slice(&board.stdout).unwrap_or_default()
 }
 
 #[test]
@@ -62,11 +73,7 @@ fn a_storm_of_one_failure_is_a_few_events_and_all_its_occurrences() {
     assert!(agent.wait().unwrap().success(), "{}", fs::read_to_string(folder.path().join("agent.log")).unwrap());
 
     let (requests, events, told) = receiver.told();
-    let board = Command::new(env!("CARGO_BIN_EXE_errtail"))
-        .args(["issues", "--output", "json", "--state-dir", state.to_str().unwrap()])
-        .output()
-        .unwrap();
-    let board: serde_json::Value = serde_json::from_slice(&board.stdout).unwrap();
+    let board = board(&state);
     println!(
         "{records} records in {:?}: {requests} requests, {events} events that tell of {told}; {resident} kB, at most {peak} kB",
         begun.elapsed()
@@ -76,4 +83,30 @@ fn a_storm_of_one_failure_is_a_few_events_and_all_its_occurrences() {
     assert!(requests <= 100, "{requests} requests");
     assert_eq!(told, records, "each occurrence is told of once");
     assert!(peak < resident + 24 * 1024, "{resident} kB became {peak} kB");
+}
+
+#[test]
+fn kills_in_a_storm_lose_no_count() {
+    const RECORDS: u64 = 20_000;
+    let receiver = Receiver::start(1, false);
+    let directory = prepare();
+    fs::write(directory.path().join("errtail.toml"), "").unwrap();
+    let (head, tail) = record();
+    let storm: String = (0..RECORDS).map(|number| format!("{head}{}{tail}", number % USERS + 1)).collect();
+    fs::write(directory.path().join("logs/app.log"), storm).unwrap();
+    let mut random = Random(number("ERRTAIL_CRASH_SEED", 1));
+    let mut counts = vec![0];
+    for _ in 0..number("ERRTAIL_CRASH_KILLS", 8) {
+        let mut killed = agent(directory.path(), "state", &receiver, &[]);
+        std::thread::sleep(Duration::from_millis(100 + random.below(500)));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        counts.push(board(&directory.path().join("state"))[0]["events"].as_u64().unwrap_or(0));
+    }
+    assert!(agent(directory.path(), "state", &receiver, &["--once"]).wait().unwrap().success());
+    let board = board(&directory.path().join("state"));
+    println!("counts at the kills: {counts:?}");
+    assert!(counts.is_sorted(), "{counts:?}");
+    assert_eq!((board[0]["events"].as_u64(), board[0]["users"].as_u64()), (Some(RECORDS), Some(USERS)));
+    assert_eq!(receiver.told().2, RECORDS, "each occurrence is told of once");
 }
