@@ -4,6 +4,7 @@
 //! alone, so that records are the same whether it was remembered or not; texts are compared whole; what is kept is
 //! bounded, and is forgotten at once when there is too much of it. Each thread remembers for itself.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -13,6 +14,8 @@ const MAX_BYTES: usize = 6 << 20;
 const MAX_TEXTS: usize = 32 * 1024;
 /// A longer text is not worth its place.
 const MAX_TEXT_BYTES: usize = 128 * 1024;
+/// Answers that begin with the same line and are remembered.
+const MAX_ALIKE: usize = 16;
 
 /// Answers by text.
 #[derive(Debug)]
@@ -31,11 +34,6 @@ impl<T> Memo<T> {
         self.answers.get(text)
     }
 
-    /// The same, to be changed.
-    pub(crate) fn get_mut(&mut self, text: &[u8]) -> Option<&mut T> {
-        self.answers.get_mut(text)
-    }
-
     /// The answer for `text`, which `find` finds where it is not remembered.
     pub(crate) fn get_or_keep(&mut self, text: &[u8], find: impl FnOnce() -> T) -> T
     where
@@ -47,14 +45,6 @@ impl<T> Memo<T> {
         let answer = find();
         self.keep(text, answer, 0);
         answer
-    }
-
-    /// So many more bytes are kept of an answer.
-    pub(crate) fn grow(&mut self, bytes: usize) {
-        self.bytes += bytes;
-        if self.bytes > MAX_BYTES {
-            self.clear();
-        }
     }
 
     fn clear(&mut self) {
@@ -72,6 +62,22 @@ impl<T> Memo<T> {
         }
         self.bytes += text.len() + bytes;
         self.answers.insert(text.into(), answer);
+    }
+}
+
+impl<T> Memo<Vec<T>> {
+    /// Remembers one more of the answers that begin with the line `first`, longest first: a short one would hide the
+    /// longer ones that begin with it. `bytes` is what it takes.
+    pub(crate) fn keep_alike(&mut self, first: &[u8], answer: T, bytes: usize, length: impl Fn(&T) -> usize) {
+        let Some(alike) = self.answers.get_mut(first).filter(|alike| alike.len() < MAX_ALIKE) else {
+            return self.keep(first, vec![answer], bytes);
+        };
+        alike.push(answer);
+        alike.sort_by_key(|answer| Reverse(length(answer)));
+        self.bytes += bytes;
+        if self.bytes > MAX_BYTES {
+            self.clear();
+        }
     }
 }
 

@@ -101,7 +101,7 @@ impl Tail {
         for (directory, stems) in directories {
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
                 let path = entry.path();
-                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+                let name = name_of(&path);
                 let is_base = |base: &PathBuf| base.file_name().is_some_and(|b| is_rotated(name, &b.to_string_lossy()));
                 let begins = |(end, _): (usize, char)| stems.contains(&name[..end]);
                 if prefixes(&path).any(|base| self.previous.contains_key(&base) && is_base(&base))
@@ -170,7 +170,7 @@ impl Tail {
 
     /// Whether `path` may hold the rest of a file that is sought.
     pub(super) fn may_hold_rest(&self, path: &Path) -> bool {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        let name = name_of(path);
         self.sought.iter().any(|known| {
             known.path.parent() == path.parent()
                 && known.path.file_name().and_then(|base| base.to_str()).is_some_and(|base| shares_stem(name, base))
@@ -223,6 +223,7 @@ impl Tail {
     }
 }
 
+/// The name of a path; empty where it has none, or one that is not Unicode.
 pub(super) fn name_of(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or("")
 }

@@ -176,7 +176,7 @@ impl Tail {
 
     /// Whether a rotation makes the name of `path` of one that is wanted.
     fn is_made_of_wanted(&self, path: &Path) -> bool {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        let name = name_of(path);
         let is_base =
             |base: &PathBuf| base.file_name().and_then(|base| base.to_str()).is_some_and(|base| is_rotated(name, base));
         prefixes(path).any(|base| is_base(&base) && self.patterns.wants(&base))
@@ -312,7 +312,7 @@ fn find_inode(path: &Path, place: unix::Place) -> Option<PathBuf> {
 
 /// What the names of a file's rotations have in common: all before the first dot.
 pub(super) fn family(path: &Path) -> PathBuf {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    let name = name_of(path);
     path.with_file_name(name.split('.').next().unwrap_or(name))
 }
 
@@ -329,7 +329,7 @@ pub(super) fn shares_stem(name: &str, base: &str) -> bool {
 
 /// The beginnings of a path's name, longest first: `app.log` and `app` of `app.log.1`.
 pub(super) fn prefixes(path: &Path) -> impl Iterator<Item = PathBuf> + '_ {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    let name = name_of(path);
     let cuts = name.char_indices().rev().filter(|(at, c)| *at > 0 && matches!(c, '.' | '-' | '_' | '~'));
     cuts.map(move |(at, _)| path.with_file_name(&name[..at]))
 }

@@ -4,14 +4,11 @@
 //! is what reading would give: a run holds whole lines that are calls, and nothing else. Does not know messages.
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
 
 use super::stack::{self, Part};
 use crate::Frames;
 use crate::memo::Memo;
 
-/// Runs that begin with the same line and are remembered.
-const MAX_ALIKE: usize = 16;
 /// A longer run is read in several.
 const MAX_LINES: usize = 128;
 
@@ -42,15 +39,7 @@ pub(super) fn read(text: &str) -> Option<(usize, Frames)> {
         let run = parse(text);
         let found = (run.text.len(), run.frames.clone());
         let bytes = run.text.len();
-        match runs.get_mut(first.as_bytes()) {
-            Some(alike) if alike.len() < MAX_ALIKE => {
-                alike.push(run);
-                // A short run would hide the longer ones that begin with it.
-                alike.sort_by_key(|run| Reverse(run.text.len()));
-                runs.grow(bytes);
-            }
-            _ => runs.keep(first.as_bytes(), vec![run], bytes),
-        }
+        runs.keep_alike(first.as_bytes(), run, bytes, |run| run.text.len());
         Some(found)
     })
 }

@@ -5,7 +5,6 @@
 //! Does not know exceptions.
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
 
 use super::super::line::{self, Piece};
 use super::words::without_nested;
@@ -13,8 +12,6 @@ use crate::frames::Frames;
 use crate::memo::Memo;
 use crate::record::Frame;
 
-/// Runs that begin with the same line and are remembered.
-const MAX_ALIKE: usize = 16;
 /// A longer run is read in several.
 const MAX_LINES: usize = 128;
 
@@ -44,15 +41,7 @@ pub(super) fn read(lines: &[&str], at: usize) -> Option<(usize, Frames)> {
         let run = parse(lines)?;
         let found = (run.lines, run.frames.clone());
         let bytes = run.text.len();
-        match runs.get_mut(first.as_bytes()) {
-            Some(alike) if alike.len() < MAX_ALIKE => {
-                alike.push(run);
-                // A short run would hide the longer ones that begin with it.
-                alike.sort_by_key(|run| Reverse(run.lines));
-                runs.grow(bytes);
-            }
-            _ => runs.keep(first.as_bytes(), vec![run], bytes),
-        }
+        runs.keep_alike(first.as_bytes(), run, bytes, |run| run.lines);
         Some(found)
     })
 }
