@@ -324,6 +324,16 @@ impl Tail {
         self.files.get_mut(&key).is_some_and(|file| file.rewind(position))
     }
 
+    /// Whether `key` may hold bytes that were not read; it has its turn then.
+    pub fn has_more(&mut self, key: Key) -> bool {
+        let Some(file) = self.files.get_mut(&key) else { return false };
+        if !file.queued && !file.has_changed() {
+            return false;
+        }
+        self.queue(key);
+        true
+    }
+
     /// The file that stood at the path of `key` before it was rotated away, if it is still there; told once.
     pub fn take_predecessor(&mut self, key: Key) -> Option<Key> {
         self.files.get_mut(&key)?.after.take()

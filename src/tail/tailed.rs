@@ -151,6 +151,20 @@ impl Tailed {
         changed || size != self.read
     }
 
+    /// Looks at the file itself; whether a turn may find something new. What a turn found to be NULs is nothing new.
+    pub(super) fn has_changed(&mut self) -> bool {
+        let looked = match &self.handle {
+            Some(Handle::Plain(file)) => file.metadata(),
+            Some(Handle::Packed(_)) => return false,
+            None => std::fs::metadata(self.real()),
+        };
+        let before = (self.size, self.modified);
+        let changed = looked.is_ok_and(|now| {
+            unix::place(&now) == self.place() && before != (now.len(), unix::modified(&now)) && self.notice(&now)
+        });
+        changed || self.unread().is_some()
+    }
+
     /// Bytes that it was seen to hold and that were not read, if there are any.
     pub(super) fn unread(&self) -> Option<u64> {
         self.seen.checked_sub(self.read).filter(|unread| *unread > 0)

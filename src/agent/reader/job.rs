@@ -14,6 +14,9 @@ use super::Reader;
 use crate::pipeline::Pipeline;
 use crate::tail::{Key, Position};
 
+/// Who looks so much too late whether a file went quiet did not see it in the meantime: the outbox was full, or the
+/// machine stood still, and with it the file's writer.
+const UNSEEN: Duration = Duration::from_millis(250);
 /// Parsers of quiet files that are kept; those of others are made again when their files go on.
 const WARM_PIPELINES: usize = 64;
 
@@ -140,7 +143,12 @@ impl Reader {
                 JobState::Busy => self.settings.idle_timeout_ms,
                 JobState::Closed | JobState::Settled => self.settings.unended_timeout_ms,
             };
-            let due = job.last + Duration::from_millis(timeout);
+            let timeout = Duration::from_millis(timeout);
+            let mut due = job.last + timeout;
+            if due + UNSEEN < now || due <= now && self.tail.has_more(key) {
+                job.last = now;
+                due = now + timeout;
+            }
             if due > now {
                 self.quiet.push(Reverse((due, key)));
                 continue;
