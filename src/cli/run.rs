@@ -236,7 +236,7 @@ fn show(batch: &Batch, committed: &Committed) -> io::Result<()> {
 fn sum_up(store: &Store) {
     let Ok(issues) = store.issues(&Filter::default(), Timestamp::now()) else { return };
     let events: u64 = issues.iter().map(|issue| issue.events).sum();
-    println!("{} issues, {events} occurrences, in {}", issues.len(), store.path().display());
+    super::say(format_args!("{} issues, {events} occurrences, in {}", issues.len(), store.path().display()));
 }
 
 /// The agent's own log, on standard error.
