@@ -161,7 +161,7 @@ impl Scrubber {
             Ok(regex) => Ok((regex, rule.replacement.clone())),
             Err(error) => Err(Error::Pattern {
                 pattern: rule.pattern.clone(),
-                reason: error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+                reason: error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
             }),
         };
         let rules = settings.rules.iter().map(compile).collect::<Result<_, _>>()?;

@@ -65,6 +65,7 @@ fn check(arguments: &Arguments) -> Result<Vec<String>, Box<dyn Error>> {
     }
     super::policy(&config)?;
     super::events::builder(&config)?;
+    super::events::release_marker(&config)?;
     let mut problems = Vec::new();
     let files = say_paths(&config.tail, &mut problems)?;
     super::say(format_args!(
