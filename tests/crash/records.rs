@@ -48,6 +48,46 @@ fn over_a_copytruncate_and_over_a_rename() {
     }
 }
 
+#[test]
+fn however_long_a_writer_waits_within_a_record() {
+    let receiver = Receiver::start(1, false);
+    let directory = prepare();
+    let config = fs::read_to_string(directory.path().join("errtail.toml")).unwrap();
+    let config = config.replace("[tail]\n", "[tail]\nidle_timeout_ms = 100\nunended_timeout_ms = 400\n");
+    fs::write(directory.path().join("errtail.toml"), config).unwrap();
+    let now = jiff::Timestamp::now().as_millisecond();
+    let json = |marker: &str| {
+        format!(
+            "{{\"level\":50,\"time\":{now},\"err\":{{\"type\":\"TypeError\",\"message\":\"{marker} is null\",\
+             \"stack\":\"TypeError: {marker} is null\\n    at place (/srv/shop/orders.js:12:3)\\n    at run \
+             (/srv/shop/run.js:5:1)\"}},\"msg\":\"unhandledRejection\"}}\n"
+        )
+    };
+    // Where the writer's buffer was full: within a first line, behind it, behind the exception's own, within JSON.
+    let cuts: [(&str, String, &str); 5] = [
+        ("a.log", laravel("m-w000001"), "production.ERROR: m-w"),
+        ("b.log", dotnet("m-w000002"), "application.\n"),
+        ("c.log", dotnet("m-w000003"), " is not set\n"),
+        ("d.log", dotnet("m-w000004"), "System.NullRef"),
+        ("e.log", json("m-w000005"), "\"stack\":\"TypeError"),
+    ];
+    let mut running = agent(directory.path(), "state", &receiver, &[]);
+    for (file, text, mark) in &cuts {
+        append(&directory.path().join("logs").join(file), text.split_at(text.find(mark).unwrap() + mark.len()).0);
+    }
+    std::thread::sleep(Duration::from_millis(2500));
+    for (file, text, mark) in &cuts {
+        append(&directory.path().join("logs").join(file), text.split_at(text.find(mark).unwrap() + mark.len()).1);
+    }
+    let markers: Vec<String> = (1..=5).map(|index| format!("m-w{index:06}")).collect();
+    receiver.wait_for(&markers, LIMIT);
+    std::thread::sleep(Duration::from_millis(1000));
+    terminate(&mut running);
+    let frames: Vec<usize> = markers.iter().map(|marker| receiver.frames(marker)).collect();
+    assert_eq!(frames, [3, 2, 2, 2, 2]);
+    assert_eq!(receiver.told().1, markers.len(), "parts of records were sent as records");
+}
+
 /// Signals the agent's process.
 fn signal(agent: &std::process::Child, signal: rustix::process::Signal) {
     let id = rustix::process::Pid::from_raw(i32::try_from(agent.id()).unwrap()).unwrap();

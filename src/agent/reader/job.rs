@@ -165,14 +165,34 @@ impl Reader {
                     self.settle(key);
                 }
                 JobState::Closed => {
-                    let end = job.next;
-                    self.work(key, Pipeline::finish);
-                    self.begin_again(key, end);
+                    self.take_unended(key);
                     self.settle(key);
                 }
                 JobState::Settled => {}
             }
         }
+    }
+
+    /// Takes the last line of `key` as it is; where nothing is found so, it waits for its end, and so does JSON, which
+    /// always has one.
+    fn take_unended(&mut self, key: Key) {
+        let Some(job) = self.jobs.get(&key) else { return };
+        let (open, end, carries) = (job.pipeline.checkpoint(), job.next, job.pipeline.is_carrying());
+        let options = self.options(&job.path);
+        let bytes = (!carries).then(|| self.tail.read_back(key, open.offset)).flatten().unwrap_or_default();
+        if bytes.rsplit(|byte| *byte == b'\n').next().is_some_and(|line| line.starts_with(b"{")) {
+            return;
+        }
+        let found = self.batch.findings.len();
+        self.work(key, Pipeline::finish);
+        if bytes.is_empty() || self.batch.findings.len() > found {
+            return self.begin_again(key, end);
+        }
+        if let Some(job) = self.jobs.get_mut(&key) {
+            job.known = open.clone();
+            job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options, open);
+        }
+        self.work(key, |pipeline| pipeline.push(&bytes));
     }
 
     /// Nothing is open in `key`. Of the files that are quiet, the parsers of the longest quiet ones are dropped.
