@@ -68,3 +68,23 @@ fn what_fuzzing_found() {
         }
     }
 }
+
+/// A writer may wait anywhere: behind a header, behind the exception's own line, within its frames.
+#[test]
+fn a_pause_anywhere_loses_no_exception() {
+    let options = Options::default();
+    for sample in samples() {
+        let whole = parse(&options, [sample.as_slice()]).len();
+        for cut in memchr::memchr_iter(b'\n', &sample) {
+            let (before, after) = sample.split_at(cut + 1);
+            let mut parser = Parser::new(options.clone());
+            parser.push(before);
+            parser.idle();
+            parser.push(after);
+            parser.finish();
+            let found = parser.take().len();
+            let last = String::from_utf8_lossy(before).lines().next_back().map(str::to_owned);
+            assert!(found >= whole, "{found} of {whole} where nothing came behind {last:?}");
+        }
+    }
+}
