@@ -54,6 +54,9 @@ pub(super) struct Plain {
     /// The end of the last record: nothing before it is looked at again.
     floor: usize,
     open: Option<Open>,
+    /// Where a record was closed for want of more, or the reading began: a trace that goes on there is the rest of one
+    /// that was told.
+    broken_off: Option<u64>,
     /// Bytes that were read and will be read again, beyond four times those that were settled.
     reread: usize,
     /// Whether the beginning was looked at for an encoding.
@@ -74,6 +77,7 @@ impl Plain {
             next: 0,
             floor: 0,
             open: None,
+            broken_off: (offset > 0).then_some(offset),
             reread: 0,
             started: !unwraps,
             unwraps,
@@ -326,7 +330,10 @@ impl Plain {
         let places = parsed.iter().map(|(_, lines)| (region.offset(lines.start), region.offset(lines.end)));
         let places: Vec<(usize, usize)> = places.collect();
         for ((record, _), (first, last)) in parsed.into_iter().zip(places) {
-            found.push(self.placed(record, first, last, options));
+            if !self.is_rest(first) {
+                found.push(self.placed(record, first, last, options));
+            }
+            self.broken_off = (coming == Coming::Unlikely && last == end).then(|| self.window.offset_at(last));
             consumed = consumed.max(last);
             self.floor = consumed;
         }
@@ -339,6 +346,13 @@ impl Plain {
             self.next = end;
         }
         true
+    }
+
+    /// Whether what begins at `first` is the rest of a record that was told.
+    fn is_rest(&self, first: usize) -> bool {
+        let bytes = &self.window.bytes;
+        self.broken_off == Some(self.window.offset_at(first))
+            && line::kind(&text::clean(trim_break(&bytes[first..line_end(bytes, first)]))) == Kind::Trace
     }
 
     /// The record with its place, and what stands before it.
