@@ -8,7 +8,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::known::Passed;
+use super::known::{Claim, Passed};
 use super::pattern::Pattern;
 use super::rest;
 use super::rotate::{family, prefixes};
@@ -17,6 +17,7 @@ use super::walk::Walk;
 use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail, unix};
 
 /// What stands at a path.
+#[derive(Clone)]
 pub(super) enum Look {
     Missing,
     Directory,
@@ -64,11 +65,14 @@ impl Tail {
                 self.take(&path, look, true);
                 continue;
             };
-            if self.known.contains_key(&unix::place(metadata)) {
-                self.take(&path, look, true);
-            } else {
-                others.push((unix::modified(metadata), path, look));
+            let (place, modified) = (unix::place(metadata), unix::modified(metadata));
+            if self.known.contains_key(&place) {
+                self.take(&path, look.clone(), true);
+                if self.by_place.contains_key(&place) {
+                    continue;
+                }
             }
+            others.push((modified, path, look));
         }
         self.seek_missing();
         others.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
@@ -232,7 +236,11 @@ impl Tail {
         }
         let packing = rest::packing(path);
         let head = rest::head(&file, packing);
-        let known = self.claim(&file, &head, place, packing, path);
+        let known = match self.claim(&file, &head, place, packing, path) {
+            Claim::Known(known) => Some(known),
+            Claim::Stranger => None,
+            Claim::Unsettled => return,
+        };
         if known.is_none() && !is_new {
             return;
         }
@@ -273,6 +281,7 @@ impl Tail {
             target,
             aliases: Vec::new(),
             family: family(path),
+            packing: rest::packing(path),
             handle: None,
             read: 0,
             start: Position::beginning(),
@@ -281,6 +290,7 @@ impl Tail {
             size: metadata.len(),
             seen: metadata.len(),
             modified: unix::modified(metadata),
+            drained: None,
             grown: Instant::now(),
             queued: false,
             away: false,

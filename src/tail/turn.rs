@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::known::Passed;
 use super::tailed::{Got, Handle};
-use super::{Key, Step, Tail, rest, unix};
+use super::{Key, Step, Tail, unix};
 
 impl Tail {
     pub(super) fn queue(&mut self, key: Key) {
@@ -28,7 +28,13 @@ impl Tail {
             self.queue(key);
             return None;
         }
-        if !self.is_released(key) || !self.is_open(key) {
+        if !self.is_released(key) {
+            return None;
+        }
+        if let Some(file) = self.files.get(&key).filter(|file| file.is_drained()) {
+            return if file.away { self.leave(key) } else { None };
+        }
+        if !self.is_open(key) {
             return None;
         }
         let limit = self.settings.read_ahead_bytes;
@@ -43,8 +49,9 @@ impl Tail {
             Ok(Got::Nothing) => {
                 // What is left, if anything, are NULs.
                 file.seen = file.read;
-                if file.is_packed() {
+                if file.packing.is_some() {
                     file.handle = None;
+                    file.drained = Some((file.size, file.modified));
                 }
                 if file.away { self.leave(key) } else { None }
             }
@@ -63,12 +70,7 @@ impl Tail {
         if file.handle.is_some() {
             return true;
         }
-        let packing = rest::packing(file.real());
-        let opened = unix::open(file.real(), file.place()).and_then(|handle| match packing {
-            None => Ok(Handle::Plain(handle)),
-            Some(packing) => rest::unpack(handle, packing, file.read).map(Handle::Packed),
-        });
-        match opened {
+        match file.reopen(file.real()) {
             Ok(handle) => {
                 self.opened(key, handle);
                 true

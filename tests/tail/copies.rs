@@ -90,3 +90,49 @@ fn copied_rotated_and_copied_again_while_running() {
         assert_eq!(reader.committed.lines.len(), 2, "{:?}", reader.committed.lines);
     }
 }
+
+#[test]
+fn compressed_into_an_inode_that_another_known_file_had() {
+    // The file system gives a freed inode to the next file, soon or late.
+    for _ in 0..20 {
+        let mut reader = Reader::with(&["app.log*"], |settings| settings.rotated_timeout_ms = 30);
+        reader.notice = Duration::from_millis(25);
+        reader.write("app.log", "one, which nobody rotates but deletes\n");
+        reader.read();
+        let freed = inode(&reader, "app.log");
+        std::fs::remove_file(reader.path("app.log")).unwrap();
+        reader.write("app.log", "two, which is rotated, read, and compressed\n");
+        reader.copy_truncate("app.log", "app.log.1");
+        reader.read_for(Duration::from_millis(100));
+        reader.kill();
+        reader.write("app.log", "three\n");
+        reader.gzip("app.log.1");
+        reader.start();
+        reader.read();
+        assert_eq!(reader.committed.lines.len(), 3, "{:?}", reader.committed.lines);
+        assert!(reader.committed.gaps.is_empty(), "{:?}", reader.committed.gaps);
+        if inode(&reader, "app.log.1.gz") == freed {
+            return;
+        }
+    }
+}
+
+#[test]
+fn compressed_and_renamed_after_it_was_read_on() {
+    let mut reader = Reader::with(&["app.log"], |settings| settings.poll = true);
+    reader.write("app.log", "one\n");
+    reader.read();
+    reader.kill();
+    reader.write("app.log", "two\n");
+    reader.rename("app.log", "app.log.1");
+    reader.gzip("app.log.1");
+    reader.start();
+    reader.read();
+    reader.rename("app.log.1.gz", "app.log.2.gz");
+    reader.read_for(Duration::from_millis(300));
+    reader.assert_lines(&["one", "two"]);
+}
+
+fn inode(reader: &Reader, name: &str) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(reader.path(name)).unwrap())
+}
