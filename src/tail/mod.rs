@@ -273,11 +273,20 @@ impl Tail {
         file.or_else(|| self.pipe(key).map(|pipe| pipe.name.as_path()))
     }
 
-    /// A name for the content that has a record of `key` at `offset`: the same after renaming and copying, another one
-    /// for another file's. It is of the path before any rotation, and of the file's first bytes before the record.
-    pub fn content_id(&self, key: Key, offset: u64) -> u64 {
-        let Some(file) = self.files.get(&key) else { return 0 };
-        content_name(&file.family, file.first.bytes(), offset)
+    /// Names the content that has a record of `key` at an offset: the same after renaming and copying, another one for
+    /// another file's. It is of the path before any rotation, and of the file's first bytes before the record.
+    pub fn content_ids(&self, key: Key) -> impl FnMut(u64) -> u64 {
+        let file = self.files.get(&key);
+        let mut last = None;
+        move |offset| {
+            let Some(file) = file else { return 0 };
+            let first = file.first.bytes();
+            let before = first.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
+            match last {
+                Some((length, id)) if length == before => id,
+                _ => last.insert((before, content_name(&file.family, first, offset))).1,
+            }
+        }
     }
 
     /// Checkpoints whose files are gone for good; told once.
@@ -386,7 +395,7 @@ impl Tail {
     }
 }
 
-/// What `Tail::content_id` gives for a record at `offset` of a file that lies at the absolute `path` and begins with
+/// What `Tail::content_ids` gives for a record at `offset` of a file that lies at the absolute `path` and begins with
 /// `head`.
 pub fn content_id(path: &Path, head: &[u8], offset: u64) -> u64 {
     content_name(&rotate::family(path), &head[..head.len().min(tailed::FIRST_BYTES)], offset)
