@@ -28,8 +28,9 @@ pub struct Header {
 
 /// The header that `line` begins with.
 pub fn header(line: &str) -> Option<Header> {
-    // .NET's runtime dies with these words: they are no level and no message.
-    if line.starts_with("Fatal error. ") {
+    // 2026-11-23 08:00:02,104 DEBG 'shop' stderr output:
+    // supervisord's own line above a program's output.
+    if ["' stdout output:", "' stderr output:"].iter().any(|end| line.ends_with(end)) {
         return None;
     }
     php::header(line)
@@ -239,7 +240,8 @@ fn time_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
 }
 
 fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
-    if header.level.is_some() {
+    // .NET's runtime dies with these words: they are no level and no message.
+    if header.level.is_some() || text.starts_with("Fatal error. ") {
         return None;
     }
     let (open, inner) = match text.strip_prefix('[') {

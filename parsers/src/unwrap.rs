@@ -37,6 +37,8 @@ pub(crate) enum Wrapper {
     Kubectl,
     /// `pod container text`: stern.
     Stern,
+    /// `namespace pod container text`: stern over all namespaces.
+    SternNamespaces,
     /// `[name] text`: concurrently, turbo, foreman's like.
     Bracket,
     /// Cloud Foundry's, Loki's, Fluentd's or Fluent Bit's prefix.
@@ -85,11 +87,12 @@ const CERTAIN: [Wrapper; 9] = [
 
 /// Wrappers whose prefix a program could print itself: a stack frame right behind it is the proof, as a frame never
 /// stands behind a program's own prefix.
-const LIKELY: [Wrapper; 7] = [
+const LIKELY: [Wrapper; 8] = [
     Wrapper::Compose,
     Wrapper::Time,
     Wrapper::Bracket,
     Wrapper::Stern,
+    Wrapper::SternNamespaces,
     Wrapper::ServiceStream,
     Wrapper::Row,
     Wrapper::JournalFields,
@@ -102,8 +105,8 @@ pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
 
 /// Whether a text can only be a line of a trace, by itself or behind the time that the tool was asked for, too.
 fn is_frame(text: &[u8]) -> bool {
-    // PHP prints that line alone, and behind no header.
-    let is_frame = |text: &[u8]| line::is_frame(text) || text == b"Stack trace:";
+    // PHP and Monolog print these lines alone, and behind no header.
+    let is_frame = |text: &[u8]| line::is_frame(text) || matches!(text, b"Stack trace:" | b"[stacktrace]");
     is_frame(text) || prefix::time(text).is_some_and(|inner| is_frame(inner.text))
 }
 
@@ -158,6 +161,7 @@ pub(crate) fn take_off<'a>(wrapper: Wrapper, line: &'a [u8], scratch: &'a mut Ve
         Wrapper::Compose => prefix::compose(line),
         Wrapper::Kubectl => prefix::kubectl(line),
         Wrapper::Stern => prefix::stern(line),
+        Wrapper::SternNamespaces => prefix::stern_namespaces(line),
         Wrapper::Bracket => prefix::bracket(line),
         Wrapper::Service => service::service(line, scratch),
         Wrapper::ServiceStream => service::stream(line),
@@ -184,6 +188,7 @@ pub(crate) fn origin(wrapper: Wrapper, line: &[u8], key: &[u8]) -> Vec<(String, 
         Wrapper::Service | Wrapper::ServiceStream => one("stream"),
         Wrapper::Row => one("host"),
         Wrapper::Kubectl | Wrapper::Stern => prefix::pod_origin(&key()),
+        Wrapper::SternNamespaces => prefix::namespaced_origin(&key()),
         Wrapper::Fpm => one("pid"),
         Wrapper::Time | Wrapper::JournalFields | Wrapper::Utf16Le | Wrapper::Utf16Be => Vec::new(),
     }
