@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::known::{Claim, Passed};
+use super::names::{family, kin, made_of};
 use super::pattern::Pattern;
 use super::rest;
-use super::rotate::{family, prefixes};
 use super::tailed::{Edge, Handle, Tailed};
 use super::walk::Walk;
 use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail, unix};
@@ -52,7 +52,7 @@ impl Tail {
     /// The first look: the files that the store knows come first, so that others can be told from their copies.
     fn start_up(&mut self, found: HashSet<PathBuf>, rotated: &[PathBuf]) {
         for known in self.known.values() {
-            let mut bases = std::iter::once(known.path.clone()).chain(prefixes(&known.path));
+            let mut bases = std::iter::once(known.path.clone()).chain(made_of(&known.path));
             let base = bases.find(|base| self.patterns.wants(base)).unwrap_or_else(|| known.path.clone());
             let previous = self.previous.entry(base).or_default();
             *previous = known.modified.max(*previous);
@@ -223,7 +223,8 @@ impl Tail {
         if !wanted && self.is_done(metadata) {
             return self.see(place);
         }
-        let is_new = wanted || self.is_fresh_rotation(path, metadata);
+        let base = if wanted { None } else { self.fresh_rotation_of(path, metadata) };
+        let is_new = wanted || base.is_some();
         if self.own.contains(&place) || !(is_new || self.known.contains_key(&place) || self.may_hold_rest(path)) {
             return;
         }
@@ -244,10 +245,15 @@ impl Tail {
         if known.is_none() && !is_new {
             return;
         }
+        let copy_of = if known.is_none() { self.original_of(path, &head) } else { None };
+        let is_another = |base: &PathBuf| !self.was_at(base, path, metadata);
+        if known.is_none() && copy_of.is_none() && base.as_ref().is_some_and(is_another) {
+            self.passed.insert(place, Passed::new(metadata));
+            return;
+        }
         if let Some(moved) = known.as_ref().filter(|known| known.path != path) {
             self.parted.insert(moved.path.clone(), Key(self.last_key + 1));
         }
-        let copy_of = if known.is_none() { self.original_of(path, &head) } else { None };
         let key = self.insert(path, target, metadata, &head);
         self.begin_at(key, known, metadata, !wanted);
         let Some(tailed) = self.files.get_mut(&key) else { return };
@@ -281,6 +287,7 @@ impl Tail {
             target,
             aliases: Vec::new(),
             family: family(path),
+            kin: kin(path),
             packing: rest::packing(path),
             handle: None,
             read: 0,
@@ -301,7 +308,7 @@ impl Tail {
             ledger: Ledger::default(),
             last: None,
         };
-        self.families.entry(tailed.family.clone()).or_default().push(key);
+        self.kin.entry(tailed.kin.clone()).or_default().push(key);
         self.files.insert(key, tailed);
         self.by_place.insert((device, inode), key);
         self.by_path.insert(path.to_owned(), key);

@@ -8,8 +8,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::known::name_of;
-use super::pattern::is_rotated;
+use super::names::{family, is_marked_inside, is_rotated, kin, made_of, may_hold_rest, name_of};
 use super::rest;
 use super::tailed::{Edge, FIRST_BYTES, Handle, Tailed, before};
 use super::{AWAY_INTERVAL, Cause, Gap, Key, Step, Tail, hash, unix};
@@ -18,6 +17,8 @@ use super::{AWAY_INTERVAL, Cause, Gap, Key, Step, Tail, hash, unix};
 const COMPARED_BYTES: usize = 64 * 1024;
 /// A deleted file frees its space when it is closed: it is not kept open for long.
 const DELETED_TIMEOUT: Duration = Duration::from_secs(5);
+/// So long a writer may go on with a file that was renamed, when it is met for the first time.
+const WRITTEN_LATE: Duration = Duration::from_secs(1);
 
 impl Tail {
     /// Nothing new in a file that no wanted path leads to: closes it, once its writer had time to let go of it.
@@ -46,7 +47,7 @@ impl Tail {
             return Step::Ended(key);
         };
         // It may have been renamed meanwhile, and then its copy's name is not made of its own.
-        for sibling in siblings(target.as_ref().unwrap_or(&path), shares_stem) {
+        for sibling in siblings(target.as_ref().unwrap_or(&path)) {
             self.visit(&sibling);
         }
         let step = self.settle(key).unwrap_or(Step::Ended(key));
@@ -133,13 +134,18 @@ impl Tail {
         true
     }
 
-    /// The file that `path`, which begins with `head`, may be a copy of: of the same family, with the same beginning.
+    /// The file that `path`, which begins with `head`, may be a copy of: of the same kin, with the same beginning.
     pub(super) fn original_of(&self, path: &Path, head: &[u8]) -> Option<Key> {
         let name = path.file_name()?.to_str()?;
-        let family = self.families.get(&family(path))?;
-        // What was rotated away is not written to the old name again.
-        let may_be = |original: &&Tailed| !is_rotated(name_of(&original.path), name);
-        let among = || family.iter().filter_map(|key| Some((*key, self.files.get(key).filter(may_be)?)));
+        let kin = self.kin.get(&kin(path))?;
+        let family = family(path);
+        let may_be = |original: &&Tailed| {
+            // What was rotated away is not written to the old name again.
+            !is_rotated(name_of(&original.path), name)
+                // One day's file is no copy of another day's.
+                && (original.family == family || is_rotated(name, name_of(&original.path)))
+        };
+        let among = || kin.iter().filter_map(|key| Some((*key, self.files.get(key).filter(may_be)?)));
         let same = |original: &Tailed| {
             let first = original.first.bytes();
             let length = first.len().min(head.len());
@@ -156,30 +162,40 @@ impl Tail {
         found.map(|(key, _)| key)
     }
 
-    /// Whether `path` is what a rotation made, just now, of a file that is wanted: it came and went between two looks.
-    pub(super) fn is_fresh_rotation(&self, path: &Path, metadata: &Metadata) -> bool {
+    /// Of which wanted file a rotation made `path`, just now, by its name: it came and went between two looks.
+    pub(super) fn fresh_rotation_of(&self, path: &Path, metadata: &Metadata) -> Option<PathBuf> {
         let is_passed = self.passed.get(&unix::place(metadata)).is_some_and(|passed| passed.is(metadata));
-        if is_passed || self.patterns.leaves_out(path) {
-            return false;
-        }
-        if self.started {
-            return rest::packing(path).is_none() && self.is_made_of_wanted(path);
+        if is_passed || self.patterns.leaves_out(path) || (self.started && rest::packing(path).is_some()) {
+            return None;
         }
         let modified = unix::modified(metadata);
-        prefixes(path).any(|base| self.previous.get(&base).is_some_and(|previous| modified > *previous))
+        made_of(path).find(|base| {
+            if self.started {
+                self.patterns.wants(base)
+            } else {
+                self.previous.get(base).is_some_and(|previous| modified > *previous)
+            }
+        })
+    }
+
+    /// Whether `path` was once at `base`. Of a name that programs also write to from the first byte on, that is so where
+    /// what is at `base` began when `path` ended.
+    pub(super) fn was_at(&self, base: &Path, path: &Path, metadata: &Metadata) -> bool {
+        if !is_marked_inside(path, base) {
+            return true;
+        }
+        let begins_anew = |key: &Key| self.files.get(key).is_some_and(|file| file.last.is_none());
+        if !self.started && self.by_path.get(base).is_none_or(begins_anew) {
+            return true;
+        }
+        let ended = metadata.modified().map(|modified| modified - WRITTEN_LATE);
+        let (Ok(ended), Ok(made)) = (ended, fs::metadata(base).and_then(|base| base.created())) else { return true };
+        ended <= made
     }
 
     /// Whether a file that is not wanted, and not in the tables, has a name that a rotation makes.
     pub(super) fn is_news(&self, path: &Path, place: unix::Place) -> bool {
-        !self.by_place.contains_key(&place) && self.is_made_of_wanted(path)
-    }
-
-    /// Whether a rotation makes the name of `path` of one that is wanted.
-    fn is_made_of_wanted(&self, path: &Path) -> bool {
-        let name = name_of(path);
-        let is_base =
-            |base: &PathBuf| base.file_name().and_then(|base| base.to_str()).is_some_and(|base| is_rotated(name, base));
-        prefixes(path).any(|base| is_base(&base) && self.patterns.wants(&base))
+        !self.by_place.contains_key(&place) && made_of(path).any(|base| self.patterns.wants(&base))
     }
 
     /// The file of `key` is not at its path, and is not open: looks for its new name, or for its compressed rest.
@@ -199,7 +215,7 @@ impl Tail {
         (sought.edge, sought.edge_bytes) = (hash(file.edge.bytes()), file.edge.bytes().len() as u32);
         let (unread, last_key) = (file.unread(), self.last_key);
         self.sought.push(sought.clone());
-        for sibling in siblings(&path, shares_stem) {
+        for sibling in siblings(&path) {
             self.visit(&sibling);
         }
         if self.sought.iter().any(|other| other.file == sought.file) {
@@ -292,14 +308,10 @@ impl Tailed {
     }
 }
 
-/// The paths beside `path` whose name is, by `like(name, base)`, made of its name.
-fn siblings(path: &Path, like: fn(&str, &str) -> bool) -> Vec<PathBuf> {
-    let (Some(directory), Some(base)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Vec::new();
-    };
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| like(name, base)));
-    named.map(|entry| entry.path()).collect()
+/// The paths beside `path` where what it held may be now.
+fn siblings(path: &Path) -> Vec<PathBuf> {
+    let entries = path.parent().map(fs::read_dir).into_iter().flatten().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|other| other != path && may_hold_rest(other, path)).collect()
 }
 
 /// The path of the file at `place`, in the directory of `path`.
@@ -308,28 +320,4 @@ fn find_inode(path: &Path, place: unix::Place) -> Option<PathBuf> {
     let found = entries.into_iter().find(|entry| unix::inode(entry) == place.1)?.path();
     let metadata = fs::symlink_metadata(&found).ok()?;
     (metadata.is_file() && unix::place(&metadata) == place).then_some(found)
-}
-
-/// What the names of a file's rotations have in common: all before the first dot.
-pub(super) fn family(path: &Path) -> PathBuf {
-    let name = name_of(path);
-    path.with_file_name(name.split('.').next().unwrap_or(name))
-}
-
-/// The beginning of a path's name, up to the first dot.
-pub(super) fn stem(path: &Path) -> Option<&str> {
-    path.file_name()?.to_str()?.split('.').next().filter(|stem| !stem.is_empty())
-}
-
-/// Whether two names begin alike, up to the first dot: `app.log` and `app.log.2.gz`, `app.1.log`.
-pub(super) fn shares_stem(name: &str, base: &str) -> bool {
-    let stem = base.split('.').next().unwrap_or(base);
-    name != base && !stem.is_empty() && name.starts_with(stem)
-}
-
-/// The beginnings of a path's name, longest first: `app.log` and `app` of `app.log.1`.
-pub(super) fn prefixes(path: &Path) -> impl Iterator<Item = PathBuf> + '_ {
-    let name = name_of(path);
-    let cuts = name.char_indices().rev().filter(|(at, c)| *at > 0 && matches!(c, '.' | '-' | '_' | '~'));
-    cuts.map(move |(at, _)| path.with_file_name(&name[..at]))
 }

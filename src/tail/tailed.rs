@@ -84,6 +84,8 @@ pub(super) struct Tailed {
     pub aliases: Vec<PathBuf>,
     /// What its name had in common with its rotations' when it was met.
     pub family: PathBuf,
+    /// Its copies are sought among these.
+    pub kin: PathBuf,
     /// How it is compressed, whatever its name becomes.
     pub packing: Option<Packing>,
     pub handle: Option<Handle>,
@@ -133,6 +135,18 @@ impl Tailed {
         match self.packing {
             None => Ok(Handle::Plain(file)),
             Some(packing) => rest::unpack(file, packing, self.read).map(Handle::Packed),
+        }
+    }
+
+    /// What the system says of what was read to its end.
+    pub(super) fn facts(&self) -> Option<Metadata> {
+        match &self.handle {
+            Some(Handle::Plain(file)) => file.metadata().ok(),
+            Some(Handle::Packed(_)) => None,
+            // Compressed, it is closed at its end.
+            None => std::fs::symlink_metadata(&self.path).ok().filter(|facts| {
+                unix::place(facts) == self.place() && self.drained == Some((facts.len(), unix::modified(facts)))
+            }),
         }
     }
 

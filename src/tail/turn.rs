@@ -125,21 +125,17 @@ impl Tail {
                     self.by_path.remove(path);
                 }
             }
+            if let Some(metadata) = file.facts().filter(|facts| !file.replaced && !unix::is_deleted(facts)) {
+                self.passed.insert(file.place(), Passed::new(&metadata));
+            }
             self.open.retain(|open| *open != key);
-            if let Entry::Occupied(mut family) = self.families.entry(file.family) {
-                family.get_mut().retain(|member| *member != key);
-                if family.get().is_empty() {
-                    family.remove();
+            if let Entry::Occupied(mut kin) = self.kin.entry(file.kin) {
+                kin.get_mut().retain(|member| *member != key);
+                if kin.get().is_empty() {
+                    kin.remove();
                 }
             }
             self.parted.retain(|_, parted| *parted != key);
-            if let Some(Handle::Plain(handle)) = &file.handle
-                && let Ok(metadata) = handle.metadata()
-                && !file.replaced
-                && !unix::is_deleted(&metadata)
-            {
-                self.passed.insert(unix::place(&metadata), Passed::new(&metadata));
-            }
             if let Some(last) = file.last.filter(|_| !file.replaced) {
                 // It may come back under a name that is wanted.
                 self.miss(last);
