@@ -301,6 +301,7 @@ impl Tail {
             after: None,
             replaced: false,
             ledger: Ledger::default(),
+            release: None,
             last: None,
         };
         self.families.entry(tailed.family.clone()).or_default().push(key);
@@ -318,6 +319,7 @@ impl Tail {
             Some(known) => {
                 file.start = known.position();
                 file.ledger = known.ledger.clone();
+                file.release = known.release.clone();
                 let moved = (known.file.device, known.file.inode) != file.place() || known.missing_since != 0;
                 file.last = Some(Checkpoint { file: file.id, path: file.path.clone(), missing_since: 0, ..known });
                 if moved {

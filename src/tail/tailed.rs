@@ -114,6 +114,8 @@ pub(super) struct Tailed {
     /// Its content was replaced: its place belongs to another generation.
     pub replaced: bool,
     pub ledger: Ledger,
+    /// As in [`Checkpoint::release`].
+    pub release: Option<String>,
     /// The last checkpoint that was made of it.
     pub last: Option<Checkpoint>,
 }
@@ -349,6 +351,7 @@ impl Tailed {
             size: self.seen.max(self.read),
             missing_since: 0,
             cursor: None,
+            release: self.release.clone(),
             ledger: self.ledger.clone(),
         };
         self.last = Some(checkpoint.clone());
