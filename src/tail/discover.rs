@@ -286,6 +286,7 @@ impl Tail {
             packing: rest::packing(path),
             handle: None,
             read: 0,
+            rested: None,
             start: Position::beginning(),
             first: Edge::first(&[]),
             edge: Edge::last(&[]),
