@@ -52,10 +52,12 @@ impl Tail {
     /// The first look: the files that the store knows come first, so that others can be told from their copies.
     fn start_up(&mut self, found: HashSet<PathBuf>, rotated: &[PathBuf]) {
         for known in self.known.values() {
-            let mut bases = std::iter::once(known.path.clone()).chain(prefixes(&known.path));
-            let base = bases.find(|base| self.patterns.wants(base)).unwrap_or_else(|| known.path.clone());
-            let previous = self.previous.entry(base).or_default();
-            *previous = known.modified.max(*previous);
+            for base in std::iter::once(known.path.clone()).chain(prefixes(&known.path)) {
+                if base == known.path || self.patterns.wants(&base) {
+                    let previous = self.previous.entry(base).or_default();
+                    *previous = known.modified.max(*previous);
+                }
+            }
             self.newest = known.modified.max(self.newest);
         }
         let mut others = Vec::new();

@@ -5,8 +5,8 @@
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::io;
 use std::time::Instant;
+use std::{fs, io};
 
 use super::known::Passed;
 use super::tailed::{Got, Handle};
@@ -126,19 +126,23 @@ impl Tail {
                 }
             }
             self.open.retain(|open| *open != key);
-            if let Entry::Occupied(mut family) = self.families.entry(file.family) {
+            if let Entry::Occupied(mut family) = self.families.entry(file.family.clone()) {
                 family.get_mut().retain(|member| *member != key);
                 if family.get().is_empty() {
                     family.remove();
                 }
             }
             self.parted.retain(|_, parted| *parted != key);
-            if let Some(Handle::Plain(handle)) = &file.handle
-                && let Ok(metadata) = handle.metadata()
+            let metadata = match &file.handle {
+                Some(Handle::Plain(handle)) => handle.metadata(),
+                _ => fs::symlink_metadata(file.real()),
+            };
+            if let Ok(metadata) = metadata
+                && unix::place(&metadata) == file.place()
                 && !file.replaced
                 && !unix::is_deleted(&metadata)
             {
-                self.passed.insert(unix::place(&metadata), Passed::new(&metadata));
+                self.passed.insert(file.place(), Passed::new(&metadata));
             }
             if let Some(last) = file.last.filter(|_| !file.replaced) {
                 // It may come back under a name that is wanted.
