@@ -114,7 +114,7 @@ pub struct Scrubber {
 }
 
 /// Words without which no built-in rule applies, in any case.
-const TRIGGERS: [(&str, Sign); 48] = [
+const TRIGGERS: [(&str, Sign); 50] = [
     ("pass", Sign::Key),
     ("pwd", Sign::Key),
     ("secret", Sign::Key),
@@ -148,6 +148,8 @@ const TRIGGERS: [(&str, Sign); 48] = [
     ("curl ", Sign::Command),
     ("bearer ", Sign::Scheme),
     ("basic ", Sign::Scheme),
+    ("auth plain ", Sign::Scheme),
+    ("auth login ", Sign::Scheme),
     ("://", Sign::Url),
     ("jdbc:oracle:", Sign::Oracle),
     ("-----begin ", Sign::Pem),

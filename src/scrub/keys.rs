@@ -35,15 +35,18 @@ pub(super) fn value(text: &str, start: usize, end: usize, mode: Mode, allowed: i
     // The shell's working directory; what a parser met.
     let path = name.ends_with("PWD") && found.starts_with('/');
     let parsed = name == "token" && text[..name_start].ends_with("nexpected ");
-    let is_none = counted || path || parsed || allowed(found);
+    // Laravel's guards: auth:sanctum
+    let guard = name == "auth" && mark == Mark::Colon && found.bytes().all(|c| c.is_ascii_lowercase());
+    let is_none = counted || path || parsed || guard || allowed(found);
     (!is_none).then_some(Hit { start, end, rule: "secret field" })
 }
 
-/// `Bearer eyJ…`, `Basic dXNlcjpwdw==`.
+/// `Bearer eyJ…`, `Basic dXNlcjpwdw==`, SMTP's `AUTH PLAIN AGFubgBwdzE=`.
 pub(super) fn scheme(text: &str, start: usize, end: usize) -> Option<Hit> {
     let before = text[..start].chars().next_back();
     let token = &text[end..];
-    let length = token.bytes().take_while(|c| c.is_ascii_alphanumeric() || b"-._~+/=".contains(c)).count();
+    let signs: &[u8] = if text[start..end].eq_ignore_ascii_case("bearer ") { b"-._~+/=" } else { b"+/=" };
+    let length = token.bytes().take_while(|c| c.is_ascii_alphanumeric() || signs.contains(c)).count();
     let plausible = length >= 16 || length >= 8 && token[..length].bytes().any(|c| c.is_ascii_digit());
     (plausible && before.is_none_or(|c| !c.is_alphanumeric())).then_some(Hit {
         start: end,
@@ -102,7 +105,8 @@ pub(super) fn is_secret(name: &str) -> bool {
         "samlresponse",
     ];
     // Words that end as secrets do, or hold such a word, and are none.
-    const NONE: [&str; 11] = [
+    const NONE: [&str; 12] = [
+        "secretary",
         "publickeytoken",
         "cancellationtoken",
         "secretname",
@@ -358,7 +362,9 @@ fn extent(text: &str, at: usize, mark: Mark, to_line_end: bool, mode: Mode) -> O
     let value = &text[at..end];
     if let Some(inner) = after_scheme(text, at, end) {
         let digest = value.eq_ignore_ascii_case("digest");
-        return Some((inner, if digest { line_end(bytes, inner) } else { bare_end(bytes, inner) }));
+        // Digest username="ann", response="…"
+        let rest = || memchr::memchr2(b'\n', b'\r', &bytes[inner..]).map_or(bytes.len(), |end| inner + end);
+        return Some((inner, if digest { rest() } else { bare_end(bytes, inner) }));
     }
     let spaced = bytes[..at].ends_with(b" ");
     if is_placeholder(value) || mark == Mark::Colon && spaced && is_prose(value, &text[end..]) {

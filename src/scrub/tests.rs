@@ -11,7 +11,7 @@ fn scrubber() -> &'static Scrubber {
 }
 
 /// Forms in which a secret stands in a log; `{}` is the secret.
-const FORMS: [&str; 68] = [
+const FORMS: [&str; 69] = [
     "login failed password={} for 7",
     "password: {}",
     "db_password = \"{}\"",
@@ -77,6 +77,7 @@ const FORMS: [&str; 68] = [
     "mysql:host=db;dbname=x;user=root;password={}",
     "(redis) AUTH failed: REDIS_PASSWORD={}",
     "verification_code={}",
+    "Authorization: Digest username=\"ann\", response=\"{}\"\n",
     "SharedAccessSignature sr=x&sig=a9{}&se=1",
     "\\\"authorization\\\":\\\"Token {}\\\"",
     "{\\\\\\\"secret\\\\\\\":\\\\\\\"{}\\\\\\\"}",
@@ -157,6 +158,7 @@ fn shapes_are_secrets_without_a_name() {
     assert_eq!(scrubber().text("-----BEGIN PRIVATE KEY-----\nMIIE/+ow\nCh"), FILTERED);
     let cut = "MIIEow\nZm9v\n-----END PRIVATE KEY-----\nnext line";
     assert_eq!(scrubber().text(cut), "[Filtered]-----END PRIVATE KEY-----\nnext line");
+    assert_eq!(scrubber().text("C: AUTH PLAIN AGFubgBodW50ZXIy"), "C: AUTH PLAIN [Filtered]");
     assert_eq!(scrubber().text("GET https://ann:Hunter"), "GET https://[Filtered]");
     assert_eq!(scrubber().text("GET https://db.example.org:8080"), "GET https://db.example.org:8080");
 }
@@ -200,6 +202,9 @@ fn what_is_no_secret_stays() {
         "password_reset=sent, keyboard=de, monkey: banana",
         "password_changed_at=2026-11-23, password_min_length=8",
         "PWD=/srv/app",
+        "secretary: Ann",
+        "route middleware auth:sanctum, auth:api",
+        "Basic authentication-required",
         "Unexpected token: ';' at 3:1",
         "Method signature: charge(int $a)",
         "mkdir -p /srv/app",
