@@ -50,7 +50,7 @@ pub(crate) fn columns(line: &str) -> Option<Header> {
 /// that line as it stands, `header` what was cut off.
 pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Header>) -> Option<Found> {
     // `error: no such table` above a call is PostgreSQL's error, not a logger's level; V8 dies with `FATAL ERROR: `.
-    let is_type = may_follow(whole.as_bytes()) && hit == 1 && !head::names_type(lines[0]);
+    let is_type = may_follow(whole.as_bytes()) && hit == 1;
     if is_type || whole.starts_with("FATAL ERROR: ") {
         let mut uncut = lines.to_vec();
         uncut[0] = whole;
@@ -166,7 +166,11 @@ fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
 /// The record of a trace; `owns` says whether the region's header may be the one of a trace on a later line.
 fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> Found {
     let crashed = found.mechanism.as_ref().is_some_and(|by| by.kind.starts_with("node."));
-    let adjoins = lines.iter().take(found.head).skip(1).all(|line| line.trim().is_empty());
+    // Bunyan's reader prints the request and the answer above the error, as deep as that.
+    let is_bunyan = header.is_some_and(|header| header.format == Some("bunyan"));
+    let depth = inspect::indent_of(lines[found.head]);
+    let belongs = |line: &&str| line.trim().is_empty() || is_bunyan && depth > 0 && inspect::indent_of(line) >= depth;
+    let adjoins = lines.iter().take(found.head).skip(1).all(belongs);
     // The entry's first line says what was done; the error stands on the next.
     let answered = || access::status(lines[0]).is_some() || lines[0].contains("Exception while executing function");
     let repeated = || is_told(lines[0], &found.exceptions[0].message);
@@ -339,7 +343,19 @@ fn without_prefix<'a>(lines: &[&'a str], hit: usize) -> Option<Vec<Cow<'a, str>>
 
 /// `error: relation "a" does not exist`: a logger's level, or the type of an error that the line above announced.
 pub(crate) fn may_follow(line: &[u8]) -> bool {
-    line.starts_with(b"error: ")
+    let names_type = |message| std::str::from_utf8(message).is_ok_and(head::names_type);
+    line.strip_prefix(b"error: ").is_some_and(|message| !names_type(message))
+}
+
+/// Whether a line with a level is what a command printed, whose failure the lines `above` tell of.
+// Error: Command failed: git push · remote: no such repository · fatal: repository not found
+pub(crate) fn is_output<'a>(line: &[u8], above: impl FnOnce() -> &'a [u8]) -> bool {
+    let is_level = ["error: ", "fatal: ", "warn: ", "warning: "].iter().any(|word| line.starts_with(word.as_bytes()));
+    let tells = |line: &&[u8]| memchr::memmem::find(line, b"Error: Command failed: ").is_some();
+    is_level && {
+        let lines = above().trim_ascii_end().rsplit(|byte| *byte == b'\n');
+        lines.take_while(|line| !line.trim_ascii().is_empty()).any(|line| tells(&line))
+    }
 }
 
 /// Whether a line can only be the last one of a record.

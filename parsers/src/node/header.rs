@@ -18,7 +18,8 @@ pub(crate) fn header(line: &str) -> Option<Header> {
             .or_else(|| debug(line))
             .or_else(|| winston(line))
             .or_else(|| good(line))
-            .or_else(|| tracer(line)),
+            .or_else(|| tracer(line))
+            .or_else(|| bunyan_short(line)),
         b'e' | b'-' if next_error(line).is_some() => next_error(line),
         b' ' => consola(line),
         b'a'..=b'z' => winston(line),
@@ -112,7 +113,7 @@ fn signale(line: &str) -> Option<Header> {
 fn pino_pretty(line: &str) -> Option<Header> {
     let inner = line.strip_prefix('[')?;
     let stamp = time::at_start(inner)?;
-    let rest = inner[stamp.length..].strip_prefix("] ")?;
+    let rest = inner[stamp.length..].strip_prefix("] ")?.trim_start();
     let (word, rest) = rest.split_at(rest.find([' ', ':'])?);
     // `[05:06:07] Error: boom` is an error behind a time.
     if word.contains(|c: char| c.is_ascii_lowercase()) {
@@ -136,6 +137,24 @@ fn pino_pretty(line: &str) -> Option<Header> {
     }
     header.length = line.len() - message.len();
     Some(header)
+}
+
+// 08:39:58.146Z ERROR shop: cart failed · 08:39:58.146Z  WARN shop/api: cart failed
+fn bunyan_short(line: &str) -> Option<Header> {
+    let (clock, rest) = line.split_at_checked("08:39:58.146Z".len())?;
+    let stamp = time::at_start(clock)
+        .filter(|stamp| clock.ends_with('Z') && clock.get(2..3) == Some(":") && stamp.length > 11)?;
+    let (word, rest) = rest.trim_start().split_once(' ')?;
+    let found = level(word).filter(|_| word.bytes().all(|c| c.is_ascii_uppercase()))?;
+    let (name, message) = rest.split_once(": ").filter(|(name, _)| !name.contains(' '))?;
+    Some(Header {
+        length: line.len() - message.len(),
+        timestamp: stamp.value,
+        level: Some(found),
+        logger: Some(name.to_owned()),
+        format: Some("bunyan"),
+        ..Header::default()
+    })
 }
 
 /// The logger's name, and what stands behind it.
@@ -328,6 +347,8 @@ mod tests {
             ("[8:35:33 AM] [jobs] › ✖  error     x y", "signale", Some(Level::Error), Some("jobs"), "x y"),
             ("[08:35:31.486] ERROR (jobs/7 on h): x", "pino", Some(Level::Error), Some("jobs"), "x"),
             ("[2026-11-23T08:18:41.136Z] ERROR: a/b/7 on h: x", "bunyan", Some(Level::Error), Some("a/b"), "x"),
+            ("[2026-11-23T08:18:41.136Z]  WARN: a/7 on h: x", "bunyan", Some(Level::Warning), Some("a"), "x"),
+            ("08:39:58.146Z  WARN a: x", "bunyan", Some(Level::Warning), Some("a"), "x"),
             ("[08:35:31.486] FATAL (7): x", "pino", Some(Level::Fatal), None, "x"),
             ("2026-11-23 08:18:52.807\tERROR\tsrc/a.ts:44\tjobs\tx", "tslog", Some(Level::Error), Some("jobs"), "x"),
             ("2026-11-23T08:18:52.807Z\t8f5e\tERROR\tx", "lambda", Some(Level::Error), None, "x"),
