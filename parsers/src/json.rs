@@ -41,6 +41,8 @@ fn at_hit(region: &Region<'_>) -> Option<(Object, std::ops::Range<usize>)> {
     }
     let (object, lines) = match serde_json::from_str(line[open..].trim_end()) {
         Ok(object) => (object, 1),
+        // PHP's line formatters print an object with line breaks inside, and another one behind it.
+        Err(_) if php::is_context(&line[open..]) => return None,
         Err(_) => broken(&line[open..], &region.lines[region.hit + 1..])
             .or_else(|| region.is_cut.then(|| (value::parse_cut(&line[open..]), 1)))?,
     };

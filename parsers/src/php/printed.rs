@@ -5,13 +5,16 @@
 
 use super::mechanism::{self, By};
 use super::native::{self, How, Printed};
+use super::untitled;
 use crate::assemble::Found;
 use crate::header::Header;
-use crate::record::{Platform, Record, Request};
+use crate::record::{Level, Platform, Record, Request};
 use crate::text::Literal;
 
 /// What FastCGI puts before each message that PHP logs.
 const MESSAGE: &str = "PHP message: ";
+/// Lines that an entry's own message may have above its exception.
+const MESSAGE_LINES: usize = 20;
 /// What stands in each of these.
 static SOURCE: Literal = Literal::new("PHP ");
 
@@ -25,12 +28,32 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
     if split || shown_inside(lines[0]).is_some() {
         return messages(lines, header).into_iter().filter(|found| found.lines.end > hit).collect();
     }
-    let Some(printed) = native::parse(lines, hit) else { return Vec::new() };
-    let place = printed.first..printed.end;
+    let printed = native::parse(lines, hit).or_else(|| untitled::parse(lines, hit));
+    let Some(printed) = printed else { return Vec::new() };
+    let mut place = printed.first..printed.end;
+    let message = header.and_then(|header| own_message(&lines[..place.start], header, &printed));
+    if message.is_some() {
+        place.start = 0;
+    }
     let has_header = header.is_some() && place.start == 0;
     let mut record = record(printed, header.filter(|_| has_header));
+    if let Some(message) = message.filter(|message| !message.is_empty()) {
+        mechanism::found(&mut record, By::PhpText, Some(true));
+        record.message = Some(message);
+    }
     record.request = record.request.take().or_else(|| nginx_request(lines[place.end - 1]));
     vec![Found { record, lines: place, has_header }]
+}
+
+// 2024-03-02 10:11:12 ERROR charge failed
+// App\Declined: no funds in /srv/app/Pay.php:12
+// Stack trace:
+/// The message of an entry whose exception begins on a later line; none where that one is not the entry's.
+fn own_message(above: &[&str], header: &Header, printed: &Printed) -> Option<String> {
+    let text = above.join("\n").trim().to_owned();
+    let failed = header.timestamp.is_some() && header.level.is_some_and(|level| level >= Level::Warning);
+    let own = printed.how == How::Text && (failed || text.is_empty());
+    (own && !above.is_empty() && above.len() <= MESSAGE_LINES).then_some(text)
 }
 
 /// The request that nginx names on the last line of a message, which it may have cut anywhere.
