@@ -136,6 +136,12 @@ pub(crate) fn may_follow(line: &[u8]) -> bool {
     node::may_follow(line)
 }
 
+/// Whether a line that looks like the first of an entry is a command's output in an error's message; `above` are the
+/// lines before it.
+pub(crate) fn is_output<'a>(line: &[u8], above: impl FnOnce() -> &'a [u8]) -> bool {
+    node::is_output(line, above)
+}
+
 /// Reads the lines again that are in a code page, where the region's frames tell in which.
 fn decode(lines: &mut [Cow<'_, str>], buffer: &[u8], bounds: &[usize]) {
     if lines.iter().all(|line| matches!(line, Cow::Borrowed(_))) {

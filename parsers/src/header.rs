@@ -54,6 +54,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
                 after.first() == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
                     || node::begins_nest(line)
+                    || node::begins_labelled(line)
                     || dotnet::begins(line)
             }
             None => false,
