@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use toml::Spanned;
 
 use crate::route::{Route, RouteError, Routes};
 use crate::{deliver, event, format, issue, policy, scrub, store, tail};
@@ -61,6 +63,13 @@ pub struct Config {
     pub store: store::Settings,
 }
 
+/// Where tables begin whose errors are found later.
+#[derive(Deserialize)]
+struct Places {
+    #[serde(default)]
+    rule: Vec<Spanned<IgnoredAny>>,
+}
+
 /// What is wrong with a configuration: one line for people.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
@@ -112,6 +121,10 @@ impl Config {
         let mut config: Config = toml::from_str(text).map_err(|error| explain(&error, text, name))?;
         config.formats = format::Tables::new(&config.format, text)
             .map_err(|error| ConfigError { place: place(text, error.at, name), problem: error.problem })?;
+        let places: Places = toml::from_str(text).map_err(|error| explain(&error, text, name))?;
+        for (rule, table) in config.rule.iter_mut().zip(places.rule) {
+            rule.place = Some(place(text, table.span().start, name));
+        }
         Ok(config)
     }
 

@@ -40,6 +40,8 @@ pub struct Batch {
     pub forgotten: Vec<FileId>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+    /// Another batch follows at once, which may make events needless that only wait for a repeat's window to close.
+    pub goes_on: bool,
 }
 
 impl Batch {

@@ -92,6 +92,7 @@ enum Sign {
     Scheme,
     Url,
     Oracle,
+    Command,
     Pem,
     PemEnd,
     Shape,
@@ -113,7 +114,7 @@ pub struct Scrubber {
 }
 
 /// Words without which no built-in rule applies, in any case.
-const TRIGGERS: [(&str, Sign); 33] = [
+const TRIGGERS: [(&str, Sign); 48] = [
     ("pass", Sign::Key),
     ("pwd", Sign::Key),
     ("secret", Sign::Key),
@@ -130,6 +131,21 @@ const TRIGGERS: [(&str, Sign); 33] = [
     ("cvc", Sign::Key),
     ("otp", Sign::Key),
     ("pin", Sign::Key),
+    ("hmac", Sign::Key),
+    ("csrf", Sign::Key),
+    ("xsrf", Sign::Key),
+    ("verification", Sign::Key),
+    ("recovery", Sign::Key),
+    ("security", Sign::Key),
+    ("accesscode", Sign::Key),
+    ("access_code", Sign::Key),
+    ("ssn", Sign::Key),
+    ("iban", Sign::Key),
+    ("saml", Sign::Key),
+    ("mysql ", Sign::Command),
+    ("mysqldump ", Sign::Command),
+    ("sshpass", Sign::Command),
+    ("curl ", Sign::Command),
     ("bearer ", Sign::Scheme),
     ("basic ", Sign::Scheme),
     ("://", Sign::Url),
@@ -161,7 +177,7 @@ impl Scrubber {
             Ok(regex) => Ok((regex, rule.replacement.clone())),
             Err(error) => Err(Error::Pattern {
                 pattern: rule.pattern.clone(),
-                reason: error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+                reason: error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
             }),
         };
         let rules = settings.rules.iter().map(compile).collect::<Result<_, _>>()?;
@@ -302,6 +318,7 @@ impl Scrubber {
                 Sign::Key => search.add(&mut hits, keys::value(text, start, end, mode, |word| self.allowed(word))),
                 Sign::Scheme => search.add(&mut hits, keys::scheme(text, start, end)),
                 Sign::Url => search.add(&mut hits, shapes::userinfo(text, start, end)),
+                Sign::Command => search.add(&mut hits, shapes::option(text, end)),
                 Sign::Oracle => search.add(&mut hits, shapes::oracle(text, end)),
                 Sign::Pem => search.add(&mut hits, shapes::private_key(text, start)),
                 Sign::PemEnd => search.add(&mut hits, shapes::private_key_end(text, search.done, start)),

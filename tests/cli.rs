@@ -77,6 +77,30 @@ fn usage_and_configuration_are_status_2() {
 }
 
 #[test]
+fn a_reader_who_goes_away_is_no_failure() {
+    let folder = TempDir::new().unwrap();
+    let log = write(&folder, "app.log", CRASH);
+    let state = folder.path().join("state");
+    let state = state.to_str().unwrap();
+    let commands: [&[&str]; 8] = [
+        &["run", "--once", "--state-dir", state, &log],
+        &["check", "--state-dir", state, &log],
+        &["parse", &log],
+        &["explain", &log],
+        &["rules"],
+        &["status", "--state-dir", state],
+        &["issues", "--state-dir", state],
+        &["issues", "resolve", "1", "--state-dir", state],
+    ];
+    for command in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = errtail(command).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_opened_stops_the_agent() {
     let folder = TempDir::new().unwrap();
     let log = write(&folder, "app.log", CRASH);

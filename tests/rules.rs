@@ -142,7 +142,7 @@ fn what_can_never_match_is_found() {
     for (rules, complaint) in [
         (
             "[[rule]]\nmatch = {}\naction = \"drop\"\n[[rule]]\nmatch = { level = \"error\" }\naction = \"send\"\n",
-            "rule 2: can never match: rule 1 before it matches everything",
+            "errtail: errtail.toml:9:1: rule 2: can never match: rule 1 before it matches everything",
         ),
         (
             "[[rule]]\nname = \"all\"\nmatch = { level = [\"error\", \"fatal\"] }\naction = \"drop\"\n[[rule]]\nmatch = { level = \"fatal\", type = \"X\" }\naction = \"send\"\n",

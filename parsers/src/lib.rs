@@ -81,7 +81,8 @@ impl Parser {
         self.stream.push(bytes, &mut self.found);
     }
 
-    /// Nothing came for a while: closes the records that could only have gone on. A line without its end stays open.
+    /// Nothing came for a while: closes the records that could only have gone on. What is none yet stays open, and all
+    /// does while the last line has no end.
     pub fn idle(&mut self) {
         self.stream.close(false, &mut self.found);
     }

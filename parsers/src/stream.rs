@@ -67,7 +67,7 @@ impl Stream {
         }
     }
 
-    /// Forgets the whole lines so far: no later record begins in them. Only for a stream in which nothing is open.
+    /// Forgets the whole lines so far: no later record begins in them.
     fn settle(&mut self) {
         match &mut self.form {
             Form::Plain(plain) => plain.settle(),

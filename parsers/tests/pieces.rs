@@ -68,3 +68,45 @@ fn what_fuzzing_found() {
         }
     }
 }
+
+/// A writer may wait anywhere: behind a header, behind the exception's own line, within its frames.
+#[test]
+fn a_pause_anywhere_loses_no_exception() {
+    let options = Options::default();
+    for sample in samples() {
+        let whole = parse(&options, [sample.as_slice()]).len();
+        for cut in memchr::memchr_iter(b'\n', &sample) {
+            let (before, after) = sample.split_at(cut + 1);
+            let mut parser = Parser::new(options.clone());
+            parser.push(before);
+            parser.idle();
+            parser.push(after);
+            parser.finish();
+            let found = parser.take().len();
+            let last = String::from_utf8_lossy(before).lines().next_back().map(str::to_owned);
+            assert!(found >= whole, "{found} of {whole} where nothing came behind {last:?}");
+        }
+    }
+}
+
+#[test]
+fn the_rest_of_a_record_that_was_told_is_no_record() {
+    let (record, rest) = (
+        "2026-11-25 09:00:00 fail: Shop.Orders[0] no order\nSystem.InvalidOperationException: no order\n   at Shop.Orders.Place()\n",
+        "   at Shop.Orders.All()\n   at Shop.Web.Get()\n   at Shop.Program.Main()\n",
+    );
+    let mut parser = Parser::new(Options::default());
+    parser.push(record.as_bytes());
+    parser.idle();
+    assert_eq!(parser.take().len(), 1);
+    let (offset, line) = parser.checkpoint();
+    parser.push(rest.as_bytes());
+    parser.finish();
+    assert_eq!(parser.take(), []);
+    let mut parser = Parser::resume(Options::default(), offset, line);
+    parser.push(rest.as_bytes());
+    parser.finish();
+    assert_eq!(parser.take(), []);
+    let alone = parse(&Options::default(), [rest.as_bytes()]);
+    assert_eq!(alone.len(), 1, "a log may begin within a trace");
+}

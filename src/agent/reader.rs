@@ -23,7 +23,7 @@ use crate::pipeline::{Batch, Finding, Pipeline};
 use crate::policy::Policy;
 use crate::release::{Marker, Releases};
 use crate::store::{Built, Committed, Store};
-use crate::tail::{Cause, Gap, Key, Settings, Step, Tail};
+use crate::tail::{Cause, Checkpoint, Gap, Key, Position, Settings, Step, Tail};
 use job::{Job, JobState};
 
 /// A batch is committed at so many findings,
@@ -34,6 +34,8 @@ const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_AGE: Duration = Duration::from_millis(100);
 /// or, without a finding, when its positions are so old.
 const POSITIONS_AGE: Duration = Duration::from_secs(1);
+/// While there is something to read, the events of repeats, which only wait, are built so often.
+const HELD_AGE: Duration = Duration::from_secs(1);
 /// How soon a store is tried again that refused a batch.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How long the reading waits for room in the outbox before it asks again.
@@ -87,6 +89,8 @@ pub struct Reader {
     batch_bytes: u64,
     first_finding: Option<Instant>,
     first_move: Option<Instant>,
+    /// Since when the store was told that another batch follows.
+    deferred: Option<Instant>,
     full: bool,
 }
 
@@ -133,6 +137,7 @@ impl Reader {
             batch_bytes: 0,
             first_finding: None,
             first_move: None,
+            deferred: None,
             full: false,
         }
     }
@@ -155,7 +160,7 @@ impl Reader {
             self.take(step, &buffer);
             self.bring_to_rest();
             if self.is_due(at_rest) {
-                self.commit();
+                self.commit(at_rest);
             }
             if at_rest && self.is_empty() && (self.tail.is_exhausted() || self.once && self.tail.pipes_ended()) {
                 break;
@@ -166,7 +171,7 @@ impl Reader {
                 self.work(key, |pipeline| pipeline.finish());
             }
         }
-        self.commit();
+        self.commit(true);
     }
 
     fn is_empty(&self) -> bool {
@@ -178,7 +183,7 @@ impl Reader {
         let now = Instant::now();
         // What was found goes out as soon as there is nothing to read.
         let at_end = self.once && self.tail.pipes_ended();
-        if at_end || self.tail.is_exhausted() || !self.batch.is_empty() {
+        if at_end || self.tail.is_exhausted() || !self.batch.is_empty() || self.deferred.is_some() {
             return now;
         }
         let quiet = self.quiet.peek().map(|Reverse((at, _))| *at);
@@ -209,13 +214,17 @@ impl Reader {
                     self.jobs.insert(to, Job { watched: false, ..job });
                     self.watch(to);
                 }
+                if let Some(releases) = self.releases.remove(&from) {
+                    self.releases.insert(to, releases);
+                }
             }
             Step::Ended(key) => {
                 self.work(key, |pipeline| pipeline.finish());
                 self.unpin();
                 if let Some(job) = self.jobs.remove(&key).filter(|job| job.pinned.is_none()) {
                     let end = self.tail.end(key, &job.pipeline.checkpoint());
-                    self.batch.checkpoints.extend(self.tail.checkpoint(key, end));
+                    let checkpoint = checkpoint(&mut self.tail, self.releases.get(&key), key, end);
+                    self.batch.checkpoints.extend(checkpoint);
                     self.first_move.get_or_insert_with(Instant::now);
                 }
                 self.moved.remove(&key);
@@ -246,7 +255,8 @@ impl Reader {
         }
         self.batch_bytes += bytes.len() as u64;
         if let Some(marker) = &self.release_marker {
-            self.releases.entry(key).or_default().push(marker, offset, bytes);
+            let known = || Releases::resume(self.tail.release(key).and_then(|release| release.clone()));
+            self.releases.entry(key).or_insert_with(known).push(marker, offset, bytes);
         }
         self.work(key, |pipeline| pipeline.push(bytes));
         self.watch(key);
@@ -274,9 +284,10 @@ impl Reader {
                 return;
             }
         };
-        for finding in &mut found {
-            // So that a record's event has the same id whatever its file is called by then.
-            let id = self.tail.content_id(key, finding.record.source.offset);
+        // So that a record's event has the same id whatever its file is called by then.
+        let offsets = found.iter().map(|finding| finding.record.source.offset);
+        let ids: Vec<u64> = offsets.map(self.tail.content_ids(key)).collect();
+        for (finding, id) in found.iter_mut().zip(ids) {
             finding.record.origin.push(("file_id".to_owned(), format!("{id:016x}")));
             let release = self.releases.get(&key).and_then(|releases| releases.of(finding.record.source.offset));
             finding.record.origin.extend(release.map(|release| ("release".to_owned(), release.to_owned())));
@@ -303,27 +314,34 @@ impl Reader {
         let found = self.batch.findings.len();
         found >= BATCH_FINDINGS
             || self.batch_bytes >= BATCH_BYTES
-            || (at_rest && (self.once || !self.batch.is_empty()))
+            || (at_rest && (self.once || !self.batch.is_empty() || self.deferred.is_some()))
             || age(self.first_finding) >= BATCH_AGE
             || age(self.first_move) >= POSITIONS_AGE
+            || age(self.deferred) >= HELD_AGE
     }
 
-    /// Commits what was found with the positions that produced it. Until the store takes it, nothing is read.
-    fn commit(&mut self) {
+    /// Commits what was found with the positions that produced it. Until the store takes it, nothing is read. At rest,
+    /// nothing is left for a later batch.
+    fn commit(&mut self, at_rest: bool) {
         self.unpin();
         for key in self.moved.drain() {
             if let Some(job) = self.jobs.get_mut(&key) {
                 job.known = job.pipeline.checkpoint();
                 let position = job.pinned.as_ref().unwrap_or(&job.known);
-                self.batch.checkpoints.extend(self.tail.checkpoint(key, position.clone()));
+                let position = position.clone();
+                let checkpoint = checkpoint(&mut self.tail, self.releases.get(&key), key, position);
+                self.batch.checkpoints.extend(checkpoint);
             }
         }
         (self.batch_bytes, self.first_finding, self.first_move) = (0, None, None);
         self.batch.forgotten = self.tail.take_forgotten();
-        let batch = std::mem::take(&mut self.batch);
-        if batch.is_empty() {
+        let mut batch = std::mem::take(&mut self.batch);
+        let deferred = self.deferred.take();
+        if batch.is_empty() && deferred.is_none() {
             return;
         }
+        batch.goes_on = !at_rest && deferred.is_none_or(|since| since.elapsed() < HELD_AGE);
+        self.deferred = batch.goes_on.then(|| deferred.unwrap_or_else(Instant::now));
         let mut said = false;
         loop {
             let committed = lock(&self.store).commit(&batch, Timestamp::now(), &mut self.hooks.event_of);
@@ -349,11 +367,21 @@ impl Reader {
     /// The outbox is full: files are kept in sight, and not read.
     fn wait_for_room(&mut self) {
         self.tail.note_stall();
+        self.commit(true);
         while self.full && !self.control.stop.load(Ordering::Relaxed) {
             self.tail.hold(Instant::now() + FULL_INTERVAL);
             self.full = lock(&self.store).is_full().unwrap_or(true);
         }
     }
+}
+
+/// The checkpoint of `key` at `position`, with the release that its lines named before.
+fn checkpoint(tail: &mut Tail, releases: Option<&Releases>, key: Key, position: Position) -> Option<Checkpoint> {
+    let named = releases.and_then(|releases| releases.of(position.offset));
+    if let (Some(named), Some(release)) = (named, tail.release(key)) {
+        *release = Some(named.to_owned());
+    }
+    tail.checkpoint(key, position)
 }
 
 /// The store; what a panicking thread left of it is whole, since each change is one transaction.

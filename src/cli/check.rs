@@ -46,7 +46,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     match check(arguments) {
         Ok(problems) if problems.is_empty() => {
-            println!("nothing is wrong");
+            super::say(format_args!("nothing is wrong"));
             ExitCode::SUCCESS
         }
         Ok(problems) => {
@@ -65,14 +65,21 @@ fn check(arguments: &Arguments) -> Result<Vec<String>, Box<dyn Error>> {
     }
     super::policy(&config)?;
     super::events::builder(&config)?;
+    super::events::release_marker(&config)?;
     let mut problems = Vec::new();
     let files = say_paths(&config.tail, &mut problems)?;
-    println!("environment: {}", config.environment.as_deref().unwrap_or("what the logs say, else production"));
-    println!("release: {}", config.release.as_deref().unwrap_or("none; set `release` or SENTRY_RELEASE"));
-    println!("rules of your own: {}", config.rule.len());
+    super::say(format_args!(
+        "environment: {}",
+        config.environment.as_deref().unwrap_or("what the logs say, else production")
+    ));
+    super::say(format_args!(
+        "release: {}",
+        config.release.as_deref().unwrap_or("none; set `release` or SENTRY_RELEASE")
+    ));
+    super::say(format_args!("rules of your own: {}", config.rule.len()));
     say_formats(&config, &files, &mut problems);
     for (prefix, folder) in &config.source_roots {
-        println!("sources: {prefix} in the logs is {} here", folder.display());
+        super::say(format_args!("sources: {prefix} in the logs is {} here", folder.display()));
         if !folder.is_dir() {
             problems.push(format!("source_roots: {} is no directory that can be read", folder.display()));
         }
@@ -81,7 +88,7 @@ fn check(arguments: &Arguments) -> Result<Vec<String>, Box<dyn Error>> {
     let routes = config.routes()?;
     match (routes.dsns(), arguments.send_test_event) {
         ([], true) => problems.push("--send-test-event: no DSN; set SENTRY_DSN or `dsn`".into()),
-        ([], false) => println!("events go to: nowhere; without a DSN, issues stay in the local store"),
+        ([], false) => super::say(format_args!("events go to: nowhere; without a DSN, issues stay in the local store")),
         (_, false) => say_routes(&routes),
         (dsns, true) => {
             say_routes(&routes);
@@ -97,7 +104,7 @@ fn check(arguments: &Arguments) -> Result<Vec<String>, Box<dyn Error>> {
 
 fn say_routes(routes: &Routes) {
     for (whose, key) in routes.all() {
-        println!("events of {whose} go to: {key}");
+        super::say(format_args!("events of {whose} go to: {key}"));
     }
 }
 
@@ -107,15 +114,16 @@ fn say_paths(settings: &tail::Settings, problems: &mut Vec<String>) -> Result<Ve
     }
     let mut tail = Tail::new(settings.clone(), Vec::new(), &std::env::current_dir()?, Vec::new())?;
     let files = tail.survey();
-    println!("reads: {}; {} files now", settings.paths.join(", "), files.len());
+    let paths = if settings.paths.is_empty() { "nothing".to_owned() } else { settings.paths.join(", ") };
+    super::say(format_args!("reads: {paths}; {} files now", files.len()));
     for file in files.iter().take(NAMED_FILES) {
-        println!("  {}", file.display());
+        super::say(format_args!("  {}", file.display()));
         if let Err(error) = File::open(file) {
             problems.push(format!("{}: {}", file.display(), super::reason(&error)));
         }
     }
     if files.len() > NAMED_FILES {
-        println!("  … {} more", files.len() - NAMED_FILES);
+        super::say(format_args!("  … {} more", files.len() - NAMED_FILES));
     }
     Ok(files)
 }
@@ -136,7 +144,10 @@ fn say_formats(config: &Config, files: &[PathBuf], problems: &mut Vec<String>) {
                 });
             }
         }
-        println!("format {name}: {} files; {entries} of their first {lines} lines begin an entry", its.len());
+        super::say(format_args!(
+            "format {name}: {} files; {entries} of their first {lines} lines begin an entry",
+            its.len()
+        ));
         if its.is_empty() && !files.is_empty() {
             problems.push(format!("format {name}: its `path` matches none of the files that are read"));
         } else if entries == 0 && lines > 0 {
@@ -147,7 +158,7 @@ fn say_formats(config: &Config, files: &[PathBuf], problems: &mut Vec<String>) {
 
 fn say_store(named: Option<&Path>, config: &Config, problems: &mut Vec<String>) {
     let folder = state_dir::resolve(named.or(config.state_dir.as_deref()));
-    println!("store: {}", folder.display());
+    super::say(format_args!("store: {}", folder.display()));
     if folder.join("errtail.db").exists()
         && let Err(error) = Store::open_shared(&folder)
     {
@@ -173,7 +184,7 @@ async fn send_test_event(sender: &Sender, dsn: &Dsn, config: &Config, problems: 
         attempts: 0,
     };
     match sender.send(&outgoing, &[], now).await {
-        Outcome::Sent => println!("test event: {} took it as {event_id}", outgoing.dsn_key),
+        Outcome::Sent => super::say(format_args!("test event: {} took it as {event_id}", outgoing.dsn_key)),
         Outcome::Retry { why, .. } | Outcome::Hold { why, .. } | Outcome::Failed { why } => {
             problems.push(format!("test event: {} did not take it: {why}", outgoing.dsn_key));
         }

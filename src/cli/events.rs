@@ -38,8 +38,15 @@ pub(crate) fn builder(config: &Config) -> Result<Builder, Box<dyn Error>> {
 
 /// The lines that name a release, as the configuration describes them.
 pub(super) fn release_marker(config: &Config) -> Result<Option<Marker>, Box<dyn Error>> {
-    let made = config.release_marker.as_deref().map(Marker::new).transpose();
-    made.map_err(|error| format!("release_marker: {}", error.to_string().replace('\n', " ")).into())
+    let Some(pattern) = config.release_marker.as_deref() else { return Ok(None) };
+    let made = Marker::new(pattern);
+    // The engine's last line says what, the others draw where.
+    let cause = |error: &regex::Error| {
+        error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    };
+    Ok(Some(
+        made.map_err(|error| format!("release_marker: `{pattern}` is not a regular expression: {}", cause(&error)))?,
+    ))
 }
 
 /// Prints a finding's event; with `sent`, only if the policy sends it. Duplicates have none.

@@ -196,7 +196,7 @@ fn each(
     let mut status = ExitCode::SUCCESS;
     for id in ids {
         if change(id)? {
-            println!("{id}: {done}");
+            super::say(format_args!("{id}: {done}"));
         } else {
             eprintln!("errtail: {id}: no such issue; `errtail issues` lists them");
             status = ExitCode::FAILURE;

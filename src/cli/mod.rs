@@ -18,7 +18,8 @@ mod status;
 mod test;
 
 use std::error::Error;
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -109,6 +110,11 @@ impl ConfigOption {
 /// The policy that a configuration asks for.
 fn policy(config: &Config) -> Result<Arc<Policy>, Box<dyn Error>> {
     Ok(Arc::new(Policy::new(config.policy.clone(), &config.rule, config.environment.clone())?))
+}
+
+/// One line on standard output; a reader who went away does not want it, and `println!` would panic.
+fn say(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// One line on standard error, and exit status 2.

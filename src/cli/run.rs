@@ -195,9 +195,8 @@ fn hooks(config: &Config, routes: Routes, since: Option<SignedDuration>) -> Resu
 }
 
 fn event_of(builder: &Builder, finding: &Finding, repeats: &Repeats) -> Built {
-    let event = builder.event(&finding.record, &finding.verdict, Some(repeats), Timestamp::now());
-    // A map with keys that are strings can always be written.
-    Built { body: serde_json::to_vec(&event).unwrap_or_default(), event_id: event.event_id }
+    let (event, body) = builder.written(&finding.record, &finding.verdict, Some(repeats), Timestamp::now());
+    Built { event_id: event.event_id, body }
 }
 
 /// Keeps out what the log dates before `since`.
@@ -236,7 +235,7 @@ fn show(batch: &Batch, committed: &Committed) -> io::Result<()> {
 fn sum_up(store: &Store) {
     let Ok(issues) = store.issues(&Filter::default(), Timestamp::now()) else { return };
     let events: u64 = issues.iter().map(|issue| issue.events).sum();
-    println!("{} issues, {events} occurrences, in {}", issues.len(), store.path().display());
+    super::say(format_args!("{} issues, {events} occurrences, in {}", issues.len(), store.path().display()));
 }
 
 /// The agent's own log, on standard error.

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn retry(store: &mut Store) -> Result<ExitCode, super::Failure> {
-    println!("{} events queued again", store.retry_failed()?);
+    super::say(format_args!("{} events queued again", store.retry_failed()?));
     Ok(ExitCode::SUCCESS)
 }
 

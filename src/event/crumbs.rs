@@ -4,8 +4,9 @@
 //! where its time is known; lines of traces are left out. Does not scrub.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
-use errtail_parsers::header;
+use errtail_parsers::{Header, header};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
@@ -34,7 +35,8 @@ pub(super) fn of(lines: &[String], ids: &[Id], when: Timestamp, zone: &TimeZone)
         let text = line.trim();
         let known = crumbs.len();
         let is_others = is_others(text, ids);
-        if let Some(mut crumb) = json(&line, zone).or_else(|| plain(&line, zone)) {
+        let head = LazyCell::new(|| header(&line));
+        if let Some(mut crumb) = json(&line, &head, zone).or_else(|| plain(&line, head.as_ref()?, zone)) {
             crumb.message = without_trace(&crumb.message).to_owned();
             crumbs.push(crumb);
         } else if text.is_empty() || text.starts_with('{') || is_trace(text) {
@@ -103,10 +105,9 @@ fn without_colours(line: &str) -> Cow<'_, str> {
 }
 
 // 2026-11-23 07:40:00 INFO Shop.Cart - added
-fn plain(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
-    let head = header(line)?;
+fn plain(line: &str, head: &Header, zone: &TimeZone) -> Option<Breadcrumb> {
     Some(Breadcrumb {
-        timestamp: head.timestamp.and_then(|text| time::parse(&text, zone)).map(time::seconds),
+        timestamp: head.timestamp.as_deref().and_then(|text| time::parse(text, zone)).map(time::seconds),
         category: limits::line(head.logger.as_deref().unwrap_or("log"), limits::NAME_CHARS),
         level: head.level.map_or("info", level_of),
         message: line.get(head.length..).unwrap_or("").trim().to_owned(),
@@ -114,8 +115,12 @@ fn plain(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
 }
 
 // {"level":30,"time":1700000000000,"msg":"added"}
-fn json(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
-    let open = line.find('{').filter(|open| *open == 0 || header(line).is_some_and(|head| head.length == *open))?;
+fn json<F: FnOnce() -> Option<Header>>(
+    line: &str,
+    head: &LazyCell<Option<Header>, F>,
+    zone: &TimeZone,
+) -> Option<Breadcrumb> {
+    let open = line.find('{').filter(|open| *open == 0 || head.as_ref().is_some_and(|head| head.length == *open))?;
     let object: Map<String, Value> = serde_json::from_str(&line[open..]).ok()?;
     let text = |keys: &[&str]| keys.iter().find_map(|key| object.get(*key)?.as_str());
     let rendered = text(&["message", "msg", "@m", "Message", "RenderedMessage"]).map(Cow::Borrowed);
@@ -126,7 +131,7 @@ fn json(line: &str, zone: &TimeZone) -> Option<Breadcrumb> {
     let when = match stamp {
         Some(Value::String(text)) => time::parse(&header(text).and_then(|head| head.timestamp)?, zone),
         Some(Value::Number(number)) => number.as_f64().and_then(time::from_epoch),
-        _ => header(line).and_then(|head| time::parse(&head.timestamp?, zone)),
+        _ => head.as_ref().and_then(|head| time::parse(head.timestamp.as_deref()?, zone)),
     };
     let named = ["level_name", "level", "@l", "Level", "LogLevel", "severity"].iter().find_map(|key| object.get(*key));
     let level = match named {

@@ -107,8 +107,8 @@ pub(super) fn innermost(mut frames: Vec<Frame>) -> Vec<Frame> {
     frames
 }
 
-/// Brings an event below the size limit, dropping what is least missed first.
-pub(super) fn shrink(event: &mut Event) {
+/// Brings an event below the size limit, dropping what is least missed first; its JSON.
+pub(super) fn shrink(event: &mut Event) -> Vec<u8> {
     let steps: [fn(&mut Event); 4] = [
         |event| event.breadcrumbs.values.drain(..event.breadcrumbs.values.len() * 3 / 4).for_each(drop),
         |event| event.extra.retain(|name, _| name.starts_with("log.")),
@@ -120,16 +120,22 @@ pub(super) fn shrink(event: &mut Event) {
             }
         },
     ];
+    // A map with keys that are strings can always be written.
+    let written = |event: &Event| serde_json::to_vec(event).unwrap_or_default();
+    let mut json = written(event);
     for step in steps {
-        if serde_json::to_vec(event).map_or(0, |json| json.len()) <= EVENT_BYTES {
-            return;
+        if json.len() <= EVENT_BYTES {
+            return json;
         }
         step(event);
+        json = written(event);
     }
     // Many exceptions with all their frames: the outermost ones say what failed.
-    while event.exception.values.len() > 1 && serde_json::to_vec(event).map_or(0, |json| json.len()) > EVENT_BYTES {
+    while event.exception.values.len() > 1 && json.len() > EVENT_BYTES {
         event.exception.values.remove(0);
+        json = written(event);
     }
+    json
 }
 
 fn without_surroundings(event: &mut Event) {

@@ -127,6 +127,17 @@ impl Builder {
     /// The event of a record; `repeats` is what it stands for besides itself, `now` the time of a record whose log
     /// names none.
     pub fn event(&self, record: &Record, verdict: &Verdict, repeats: Option<&Repeats>, now: Timestamp) -> Event {
+        self.written(record, verdict, repeats, now).0
+    }
+
+    /// The same, and its JSON.
+    pub fn written(
+        &self,
+        record: &Record,
+        verdict: &Verdict,
+        repeats: Option<&Repeats>,
+        now: Timestamp,
+    ) -> (Event, Vec<u8>) {
         let event_id = event_id(record);
         let mut clean = record.clone();
         self.scrubber.record(&mut clean);
@@ -166,8 +177,8 @@ impl Builder {
             event_id,
             ..Event::default()
         };
-        limits::shrink(&mut event);
-        event
+        let json = limits::shrink(&mut event);
+        (event, json)
     }
 
     /// The release that a line of the log named, else the configured one, else the one that a file names.
@@ -255,6 +266,29 @@ fn of_repeats(repeats: &Repeats) -> Vec<(String, Value)> {
         lists.into_iter().filter(|(_, list)| list.len() > 1).map(|(key, list)| (name(key), list.clone().into())),
     );
     fields
+}
+
+/// The same event, standing for `repeats`; none where it does so already, or tells of no repeats.
+pub fn restated(json: &[u8], repeats: &Repeats) -> Option<Vec<u8>> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Said {
+        #[serde(rename = "repeats.occurrences")]
+        occurrences: Option<u64>,
+    }
+    #[derive(Deserialize)]
+    struct Brief {
+        extra: Said,
+    }
+    let said = serde_json::from_slice::<Brief>(json).ok()?.extra.occurrences?;
+    if said == repeats.occurrences {
+        return None;
+    }
+    let mut event: Value = serde_json::from_slice(json).ok()?;
+    event.get_mut("extra")?.as_object_mut()?.extend(of_repeats(repeats));
+    let tags = tags_of_repeats(repeats).into_iter().map(|(name, value)| (name, value.into()));
+    event.get_mut("tags")?.as_object_mut()?.extend(tags);
+    serde_json::to_vec(&event).ok()
 }
 
 /// From the file, the place in it and what stands there: a record that is read again is the same event.

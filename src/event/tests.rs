@@ -175,6 +175,12 @@ fn what_an_event_stands_for_is_said() {
     let event = plain().event(&record(LARAVEL), &verdict(), Some(&repeats), now());
     assert_eq!((&event.extra["repeats.occurrences"], &event.extra["repeats.hosts"]), (&json!(12), &json!(["a", "b"])));
     assert_eq!((event.tags["occurrences"].as_str(), event.tags.get("regression")), ("12", None));
+    let json = serde_json::to_vec(&event).unwrap();
+    assert_eq!(restated(&json, &repeats), None);
+    let later = Repeats { occurrences: repeats.occurrences + 7, total: repeats.total + 7, ..repeats.clone() };
+    let other: Value = serde_json::from_slice(&restated(&json, &later).unwrap()).unwrap();
+    let built = plain().event(&record(LARAVEL), &verdict(), Some(&later), now());
+    assert_eq!(other, serde_json::to_value(&built).unwrap(), "as if it had been built so");
     let back = Repeats { why: Why::Regression, occurrences: 1, ..repeats };
     let event = plain().event(&record(LARAVEL), &verdict(), Some(&back), now());
     assert_eq!((event.tags["regression"].as_str(), event.tags.get("occurrences")), ("true", None));

@@ -43,6 +43,16 @@ pub struct Rule {
     /// The DSN that the event is sent to, or the name of a route.
     #[serde(default)]
     pub dsn: Option<String>,
+    /// Where it stands: file, line and column, if it was read from a file.
+    #[serde(skip)]
+    pub place: Option<String>,
+}
+
+impl Rule {
+    /// What errors call it.
+    fn named(&self, name: &str) -> String {
+        self.place.as_ref().map_or_else(|| name.to_owned(), |place| format!("{place}: {name}"))
+    }
 }
 
 /// What a rule does with what it matches.
@@ -124,7 +134,7 @@ impl Rules {
             if let Some(earlier) = rules[..later].iter().position(|before| before.matches.covers(&rule.matches)) {
                 let all = if rules[earlier].matches == Match::default() { "everything" } else { "all that it matches" };
                 return Err(PolicyError::Setting {
-                    place: ready[later].name.clone(),
+                    place: rule.named(&ready[later].name),
                     cause: format!("can never match: {} before it matches {all}", ready[earlier].name),
                 });
             }
@@ -148,8 +158,8 @@ fn ready(number: usize, rule: &Rule) -> Result<Ready, PolicyError> {
     };
     if rule.action.is_none() && rule.category.is_none() && effects.is_empty() {
         let cause = "does nothing: give it an action, a category, a level, tags, a fingerprint or a dsn".to_owned();
-        return Err(PolicyError::Setting { place: name, cause });
+        return Err(PolicyError::Setting { place: rule.named(&name), cause });
     }
-    let matcher = Matcher::new(&name, &rule.matches)?;
+    let matcher = Matcher::new(&rule.named(&name), &rule.matches)?;
     Ok(Ready { name, action: rule.action, category: rule.category, effects, matcher })
 }

@@ -40,18 +40,18 @@ pub(super) fn numbers(text: &str, addresses: bool, hits: &mut Vec<Hit>) {
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(u8::is_ascii_digit) {
         let start = at + found;
+        let before = start.checked_sub(1).map(|before| bytes[before]);
+        if before.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-')) {
+            at = start + bytes[start..].iter().take_while(|c| c.is_ascii_alphanumeric()).count();
+            continue;
+        }
         // An address of version 6 has 39 bytes, a card in groups has fewer.
         let length = bytes[start..]
             .iter()
             .take(40)
             .take_while(|c| c.is_ascii_hexdigit() || matches!(c, b'.' | b':' | b'-' | b' '))
             .count();
-        let before = start.checked_sub(1).map(|before| bytes[before]);
-        let free = before.is_none_or(|c| !c.is_ascii_alphanumeric() && !matches!(c, b'.' | b'_' | b'-'));
         at = start + bytes[start..start + length].iter().take_while(|c| c.is_ascii_alphanumeric()).count().max(1);
-        if !free {
-            continue;
-        }
         let end = card(&bytes[start..start + length.min(32)])
             .map(|length| (length, "card number"))
             .or_else(|| if addresses { address(text, start, length) } else { None });

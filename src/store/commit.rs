@@ -166,10 +166,18 @@ impl Work<'_> {
                 return Ok(());
             }
         };
-        issue.held = None;
+        (issue.held, issue.is_held, issue.waiting) = (None, false, None);
         let id = issue.id;
         if repeats.why == Why::Regression {
             self.regressed.push(id);
+        }
+        if dsn.is_empty() {
+            // Its event would only be shown: that of the batch's last one is, and a new user's shows nothing new.
+            if built.is_none() && repeats.why != Why::User {
+                issue.shown = Some((index, repeats));
+            }
+            self.tally.add("counted", "no_dsn");
+            return Ok(());
         }
         let event = match built {
             Some(event) => event,
@@ -183,10 +191,6 @@ impl Work<'_> {
     }
 
     fn queue(&mut self, dsn: &str, issue: i64, event: &Built) -> rusqlite::Result<()> {
-        if dsn.is_empty() {
-            self.tally.add("counted", "no_dsn");
-            return Ok(());
-        }
         match outbox::push(self.db, dsn, Some(issue), event, self.now)? {
             Queued::New => {
                 self.queued += 1;
@@ -201,19 +205,41 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The issues' rows, and the events that wait for their windows to close.
+    /// The issues' rows, and of each the event that waits for its window to close, or that is shown without a DSN.
     fn write_issues(&mut self, state: &mut State<'_>, batch: &Batch) -> rusqlite::Result<()> {
         for (dsn, issue) in state.known.dirty() {
             issue.write(self.db)?;
-            let held = issue.held.take().filter(|_| !dsn.is_empty());
-            if let Some((index, why)) = held
+            if let Some((index, repeats)) = issue.shown.take()
                 && let Some(finding) = batch.findings.get(index)
             {
-                let event = (self.event_of)(finding, &issue.history.repeats(Why::Close, self.now));
-                write_sample(self.db, issue.id, &event, why)?;
+                let event = (self.event_of)(finding, &repeats);
+                write_sample(self.db, issue.id, &event, Held::No)?;
+            }
+            let held = issue.held.take().filter(|_| !dsn.is_empty());
+            let Some((finding, why)) = held.and_then(|(index, why)| Some((batch.findings.get(index)?, why))) else {
+                continue;
+            };
+            if batch.goes_on && issue.is_held {
+                issue.waiting = Some((Box::new(finding.clone()), why));
+            } else {
+                self.hold(issue, finding, why)?;
+            }
+        }
+        if !batch.goes_on || state.known.waits_enough() {
+            for issue in state.known.all() {
+                if let Some((finding, why)) = issue.waiting.take() {
+                    self.hold(issue, &finding, why)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Writes the event that goes out when the issue's window closes.
+    fn hold(&mut self, issue: &mut Issue, finding: &Finding, why: Held) -> rusqlite::Result<()> {
+        let event = (self.event_of)(finding, &issue.history.repeats(Why::Close, self.now));
+        (issue.is_held, issue.waiting) = (true, None);
+        write_sample(self.db, issue.id, &event, why)
     }
 
     fn budget(&mut self, dsn: &str, limit: u64) -> rusqlite::Result<&Budget> {

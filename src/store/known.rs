@@ -10,7 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::commit::Held;
 use super::{millis, time};
-use crate::issue::{History, Pending, State};
+use crate::issue::{History, Pending, Repeats, State};
+use crate::pipeline::Finding;
 
 /// Issues kept in memory.
 const MAX_ISSUES: usize = 4096;
@@ -18,6 +19,8 @@ const MAX_ISSUES: usize = 4096;
 const MAX_USERS: usize = 256;
 /// Users counted on one issue.
 const MAX_COUNTED_USERS: u64 = 100_000;
+/// Findings that wait for their events to be built.
+const MAX_WAITING: usize = 256;
 /// Places kept of one issue.
 const MAX_PLACES: usize = 100;
 
@@ -42,6 +45,12 @@ pub(super) struct Issue {
     pub dirty: bool,
     /// Index in the batch of the last finding that was counted since the last one sent, and why it was.
     pub held: Option<(usize, Held)>,
+    /// Whether its sample is known to be one that was kept back.
+    pub is_held: bool,
+    /// The finding of an earlier batch that its sample is to be of, which is still of one before it.
+    pub waiting: Option<(Box<Finding>, Held)>,
+    /// Without a DSN: index in the batch of the last finding that its sample is to be of, and what that stands for.
+    pub shown: Option<(usize, Repeats)>,
 }
 
 struct Place {
@@ -84,6 +93,17 @@ impl Known {
         self.issues += 1;
     }
 
+    /// Whether no more findings should wait.
+    pub fn waits_enough(&self) -> bool {
+        let issues = self.destinations.values().flat_map(HashMap::values);
+        issues.filter(|issue| issue.waiting.is_some()).count() >= MAX_WAITING
+    }
+
+    /// All of them.
+    pub fn all(&mut self) -> impl Iterator<Item = &mut Issue> {
+        self.destinations.values_mut().flat_map(HashMap::values_mut)
+    }
+
     /// The issues that this batch touched.
     pub fn dirty(&mut self) -> impl Iterator<Item = (&str, &mut Issue)> {
         self.destinations.iter_mut().flat_map(|(dsn, issues)| {
@@ -105,6 +125,9 @@ impl Issue {
             places: Vec::new(),
             dirty: true,
             held: None,
+            is_held: false,
+            waiting: None,
+            shown: None,
         }
     }
 
@@ -236,8 +259,6 @@ fn load(db: &Connection, dsn: &str, fingerprint: &str) -> rusqlite::Result<Optio
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Issue> {
     let at = |name| row.get::<_, Option<i64>>(name).map(|at| at.map(time));
     let number = |name| row.get::<_, i64>(name).map(i64::cast_unsigned);
-    let places: Option<String> = row.get("pending_places")?;
-    let (hosts, files) = places.and_then(|places| serde_json::from_str(&places).ok()).unwrap_or_default();
     let history = History {
         state: State::parse(&row.get::<_, String>("state")?),
         resolved_at: at("resolved_at")?,
@@ -249,17 +270,20 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Issue> {
         sent_at: at("sent_at")?,
         users_at: at("users_at")?,
         users_sent: row.get("users_sent")?,
-        pending: Pending {
-            occurrences: number("pending")?,
-            first_seen: at("pending_first")?,
-            last_seen: at("pending_last")?,
-            hosts,
-            files,
-        },
+        pending: pending(row)?,
     };
     let mut issue = Issue::new(row.get("id")?, history, time(row.get("last_seen")?));
     issue.first_seen = time(row.get("first_seen")?);
     issue.users = number("users")?;
     issue.dirty = false;
     Ok(issue)
+}
+
+/// What an issue's next event stands for, from the row.
+pub(super) fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
+    let at = |name| row.get::<_, Option<i64>>(name).map(|at| at.map(time));
+    let places: Option<String> = row.get("pending_places")?;
+    let (hosts, files) = places.and_then(|places| serde_json::from_str(&places).ok()).unwrap_or_default();
+    let occurrences = row.get::<_, i64>("pending")?.cast_unsigned();
+    Ok(Pending { occurrences, first_seen: at("pending_first")?, last_seen: at("pending_last")?, hosts, files })
 }

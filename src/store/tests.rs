@@ -7,7 +7,7 @@ use errtail_parsers::{Exception, Frame, Platform, Record, Source, User};
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::issue::{Fingerprint, Repeats, State, Why};
+use crate::issue::{Fingerprint, History, Repeats, State, Why};
 use crate::pipeline::{Batch, Finding};
 use crate::policy::{Action, Category, Effects, Verdict};
 use crate::tail::{Checkpoint, FileId};
@@ -130,6 +130,61 @@ fn repeats_are_counted_and_go_out_when_the_window_closes() {
     assert_eq!(*closing, serde_json::json!({"occurrences": 4, "why": "close", "total": 5}));
     let records: i64 = outcomes(&store).iter().map(|(_, _, records)| records).sum();
     assert_eq!(records, 5);
+}
+
+/// As events say it.
+fn as_sent(finding: &Finding, repeats: &Repeats) -> Built {
+    let body = serde_json::json!({
+        "tags": {}, "extra": {"repeats.occurrences": repeats.occurrences, "repeats.total": repeats.total},
+    });
+    Built { body: body.to_string().into_bytes(), ..build(finding, repeats) }
+}
+
+#[test]
+fn events_that_only_wait_are_built_when_no_batch_follows_and_stand_for_all_that_was_counted() {
+    for rests in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap();
+        let mut built = 0;
+        let mut event_of = |finding: &Finding, repeats: &Repeats| {
+            built += 1;
+            as_sent(finding, repeats)
+        };
+        for number in 0..9 {
+            let findings = vec![finding("Empty", 1, number)];
+            let batch = Batch { findings, goes_on: true, ..Batch::default() };
+            store.commit(&batch, at(0), &mut event_of).unwrap();
+        }
+        if rests {
+            store.commit(&Batch::default(), at(0), &mut event_of).unwrap();
+        }
+        assert_eq!(built, if rests { 3 } else { 2 });
+        store.tick(at(300), false).unwrap();
+        let due = store.due(at(300), 10).unwrap();
+        let extra = serde_json::from_slice::<serde_json::Value>(&due[1].body).unwrap()["extra"].clone();
+        assert_eq!((&extra["repeats.occurrences"], &extra["repeats.total"]), (&8.into(), &9.into()));
+        let last = if rests { 8 } else { 1 };
+        assert_eq!(
+            due[1].event_id,
+            as_sent(&finding("Empty", 1, last), &History::default().repeats(Why::Close, at(0))).event_id
+        );
+    }
+}
+
+#[test]
+fn without_a_dsn_a_batch_builds_one_event_of_an_issue() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let mut built = Vec::new();
+    let unsent = |number| Finding { dsn_key: None, ..finding("Empty", number, number) };
+    let batch = Batch { findings: (0..100).map(unsent).collect(), ..Batch::default() };
+    let mut event_of = |finding: &Finding, repeats: &Repeats| {
+        built.push(repeats.total);
+        build(finding, repeats)
+    };
+    store.commit(&batch, at(0), &mut event_of).unwrap();
+    assert_eq!(built, [1, 100], "the first, and the last that the schedule would have sent");
+    assert_eq!(only(&store, at(0)).users, 100);
 }
 
 #[test]

@@ -7,8 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::commit::{Built, Held};
+use super::known::pending;
 use super::outbox::{Discarded, Queued, budget_left, fill, hour, move_outcome, push, report, take_budget};
 use super::{Settings, State, Store, StoreError, before, gaps, millis};
+use crate::event::restated;
+use crate::issue::{History, Why};
 
 /// How often the tables are cut to their bounds.
 const TIDY_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
@@ -67,7 +70,7 @@ fn close_windows(db: &Connection, due: Timestamp, now: Timestamp, state: &State<
     let mut closed = 0;
     for dsn in dsns {
         let left = budget_left(db, &dsn, limit, now)?.min(CLOSED_AT_ONCE.saturating_sub(closed));
-        for (issue, held, event) in closing(db, &dsn, due, left)? {
+        for (issue, held, event) in closing(db, &dsn, due, now, left)? {
             if fill.is_full {
                 return Ok(closed);
             }
@@ -87,14 +90,25 @@ fn close_windows(db: &Connection, due: Timestamp, now: Timestamp, state: &State<
 
 /// Issues of a DSN whose windows close, each with its last event and why that was kept back. An issue that somebody
 /// ignored or resolved is silent.
-fn closing(db: &Connection, dsn: &str, due: Timestamp, limit: u64) -> rusqlite::Result<Vec<(i64, Held, Built)>> {
+fn closing(
+    db: &Connection,
+    dsn: &str,
+    due: Timestamp,
+    now: Timestamp,
+    limit: u64,
+) -> rusqlite::Result<Vec<(i64, Held, Built)>> {
     let mut query = db.prepare_cached(
-        "SELECT id, held, event_id, body FROM issue JOIN sample ON sample.issue = issue.id
+        "SELECT id, held, event_id, body, events, pending, pending_first, pending_last, pending_places FROM issue JOIN sample ON sample.issue = issue.id
          WHERE pending > 0 AND held > 0 AND state NOT IN ('ignored', 'resolved') AND dsn_key = ?1
          AND ifnull(sent_at, 0) <= ?2 LIMIT ?3",
     )?;
     let rows = query.query_map(params![dsn, millis(due), limit.cast_signed()], |row| {
-        Ok((row.get(0)?, Held::from_row(row.get(1)?), Built { event_id: row.get(2)?, body: row.get(3)? }))
+        let body: Vec<u8> = row.get("body")?;
+        let events = row.get::<_, i64>("events")?.cast_unsigned();
+        let history = History { events, pending: pending(row)?, ..History::default() };
+        // The sample may be of an occurrence before the last ones.
+        let body = restated(&body, &history.repeats(Why::Close, now)).unwrap_or(body);
+        Ok((row.get("id")?, Held::from_row(row.get("held")?), Built { event_id: row.get("event_id")?, body }))
     })?;
     rows.collect()
 }

@@ -8,7 +8,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::known::Passed;
+use super::known::{Claim, Passed};
 use super::pattern::Pattern;
 use super::rest;
 use super::rotate::{family, prefixes};
@@ -17,6 +17,7 @@ use super::walk::Walk;
 use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail, unix};
 
 /// What stands at a path.
+#[derive(Clone)]
 pub(super) enum Look {
     Missing,
     Directory,
@@ -51,10 +52,12 @@ impl Tail {
     /// The first look: the files that the store knows come first, so that others can be told from their copies.
     fn start_up(&mut self, found: HashSet<PathBuf>, rotated: &[PathBuf]) {
         for known in self.known.values() {
-            let mut bases = std::iter::once(known.path.clone()).chain(prefixes(&known.path));
-            let base = bases.find(|base| self.patterns.wants(base)).unwrap_or_else(|| known.path.clone());
-            let previous = self.previous.entry(base).or_default();
-            *previous = known.modified.max(*previous);
+            for base in std::iter::once(known.path.clone()).chain(prefixes(&known.path)) {
+                if base == known.path || self.patterns.wants(&base) {
+                    let previous = self.previous.entry(base).or_default();
+                    *previous = known.modified.max(*previous);
+                }
+            }
             self.newest = known.modified.max(self.newest);
         }
         let mut others = Vec::new();
@@ -64,11 +67,14 @@ impl Tail {
                 self.take(&path, look, true);
                 continue;
             };
-            if self.known.contains_key(&unix::place(metadata)) {
-                self.take(&path, look, true);
-            } else {
-                others.push((unix::modified(metadata), path, look));
+            let (place, modified) = (unix::place(metadata), unix::modified(metadata));
+            if self.known.contains_key(&place) {
+                self.take(&path, look.clone(), true);
+                if self.by_place.contains_key(&place) {
+                    continue;
+                }
             }
+            others.push((modified, path, look));
         }
         self.seek_missing();
         others.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
@@ -232,7 +238,11 @@ impl Tail {
         }
         let packing = rest::packing(path);
         let head = rest::head(&file, packing);
-        let known = self.claim(&file, &head, place, packing, path);
+        let known = match self.claim(&file, &head, place, packing, path) {
+            Claim::Known(known) => Some(known),
+            Claim::Stranger => None,
+            Claim::Unsettled => return,
+        };
         if known.is_none() && !is_new {
             return;
         }
@@ -273,6 +283,7 @@ impl Tail {
             target,
             aliases: Vec::new(),
             family: family(path),
+            packing: rest::packing(path),
             handle: None,
             read: 0,
             start: Position::beginning(),
@@ -281,6 +292,7 @@ impl Tail {
             size: metadata.len(),
             seen: metadata.len(),
             modified: unix::modified(metadata),
+            drained: None,
             grown: Instant::now(),
             queued: false,
             away: false,
@@ -289,6 +301,7 @@ impl Tail {
             after: None,
             replaced: false,
             ledger: Ledger::default(),
+            release: None,
             last: None,
         };
         self.families.entry(tailed.family.clone()).or_default().push(key);
@@ -306,6 +319,7 @@ impl Tail {
             Some(known) => {
                 file.start = known.position();
                 file.ledger = known.ledger.clone();
+                file.release = known.release.clone();
                 let moved = (known.file.device, known.file.inode) != file.place() || known.missing_since != 0;
                 file.last = Some(Checkpoint { file: file.id, path: file.path.clone(), missing_since: 0, ..known });
                 if moved {

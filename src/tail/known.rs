@@ -47,6 +47,15 @@ impl Passed {
     }
 }
 
+/// What the store knows of a file.
+pub(super) enum Claim {
+    /// It goes on from here.
+    Known(Checkpoint),
+    /// At the start, another file had its inode: what it may be the rest of is told when all that is sought is known.
+    Unsettled,
+    Stranger,
+}
+
 impl Tail {
     /// At the start: files that the store knows and that are not where they were. They may have been renamed.
     pub(super) fn seek_missing(&mut self) {
@@ -209,17 +218,20 @@ impl Tail {
         place: unix::Place,
         packing: Option<Packing>,
         path: &Path,
-    ) -> Option<Checkpoint> {
-        if let Some(known) = self.known.remove(&place) {
-            if rest::holds(file, packing, head, &known) {
-                return Some(known);
+    ) -> Claim {
+        match self.known.remove(&place) {
+            // No file is compressed in its place: of an empty one, nothing else tells.
+            Some(known) if packing == rest::packing(&known.path) && rest::holds(file, packing, head, &known) => {
+                return Claim::Known(known);
             }
-            // Another file has its inode.
-            if !self.started {
+            Some(known) if !self.started => {
                 self.sought.push(known);
+                self.scan_soon = true;
+                return Claim::Unsettled;
             }
+            _ => {}
         }
-        self.take_sought(file, head, packing, path)
+        self.take_sought(file, head, packing, path).map_or(Claim::Stranger, Claim::Known)
     }
 }
 

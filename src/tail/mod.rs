@@ -273,11 +273,20 @@ impl Tail {
         file.or_else(|| self.pipe(key).map(|pipe| pipe.name.as_path()))
     }
 
-    /// A name for the content that has a record of `key` at `offset`: the same after renaming and copying, another one
-    /// for another file's. It is of the path before any rotation, and of the file's first bytes before the record.
-    pub fn content_id(&self, key: Key, offset: u64) -> u64 {
-        let Some(file) = self.files.get(&key) else { return 0 };
-        content_name(&file.family, file.first.bytes(), offset)
+    /// Names the content that has a record of `key` at an offset: the same after renaming and copying, another one for
+    /// another file's. It is of the path before any rotation, and of the file's first bytes before the record.
+    pub fn content_ids(&self, key: Key) -> impl FnMut(u64) -> u64 {
+        let file = self.files.get(&key);
+        let mut last = None;
+        move |offset| {
+            let Some(file) = file else { return 0 };
+            let first = file.first.bytes();
+            let before = first.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
+            match last {
+                Some((length, id)) if length == before => id,
+                _ => last.insert((before, content_name(&file.family, first, offset))).1,
+            }
+        }
     }
 
     /// Checkpoints whose files are gone for good; told once.
@@ -305,6 +314,12 @@ impl Tail {
         }
     }
 
+    /// The release that the lines of `key` named last, as far as it was read.
+    pub fn release(&mut self, key: Key) -> Option<&mut Option<String>> {
+        let pipe = self.pipes.iter_mut().find(|pipe| pipe.key == key).map(|pipe| &mut pipe.release);
+        pipe.or(self.files.get_mut(&key).map(|file| &mut file.release))
+    }
+
     /// The checkpoint of `key` at `position`; none when another content took the file's place.
     pub fn checkpoint(&mut self, key: Key, position: Position) -> Option<Checkpoint> {
         if let Some(pipe) = self.pipes.iter_mut().find(|pipe| pipe.key == key) {
@@ -322,6 +337,16 @@ impl Tail {
     /// dropped; whether that is possible.
     pub fn rewind(&mut self, key: Key, position: Position) -> bool {
         self.files.get_mut(&key).is_some_and(|file| file.rewind(position))
+    }
+
+    /// Whether `key` may hold bytes that were not read; it has its turn then.
+    pub fn has_more(&mut self, key: Key) -> bool {
+        let Some(file) = self.files.get_mut(&key) else { return false };
+        if !file.queued && !file.has_changed() {
+            return false;
+        }
+        self.queue(key);
+        true
     }
 
     /// The file that stood at the path of `key` before it was rotated away, if it is still there; told once.
@@ -376,7 +401,7 @@ impl Tail {
     }
 }
 
-/// What `Tail::content_id` gives for a record at `offset` of a file that lies at the absolute `path` and begins with
+/// What `Tail::content_ids` gives for a record at `offset` of a file that lies at the absolute `path` and begins with
 /// `head`.
 pub fn content_id(path: &Path, head: &[u8], offset: u64) -> u64 {
     content_name(&rotate::family(path), &head[..head.len().min(tailed::FIRST_BYTES)], offset)

@@ -187,11 +187,11 @@ impl Tail {
         let Some(file) = self.files.get_mut(&key) else { return false };
         let path = file.real().clone();
         if let Some(found) = find_inode(&path, file.place())
-            && let Ok(handle) = unix::open(&found, file.place())
+            && let Ok(handle) = file.reopen(&found)
         {
             file.path = found;
             file.target = None;
-            self.opened(key, Handle::Plain(handle));
+            self.opened(key, handle);
             return true;
         }
         let mut sought = file.last.clone().unwrap_or_default();

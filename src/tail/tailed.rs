@@ -7,9 +7,10 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::rest::{self, Packing};
 use super::unix::{self, Place};
 use super::{Checkpoint, FileId, Key, Ledger, Position, hash};
 
@@ -83,6 +84,8 @@ pub(super) struct Tailed {
     pub aliases: Vec<PathBuf>,
     /// What its name had in common with its rotations' when it was met.
     pub family: PathBuf,
+    /// How it is compressed, whatever its name becomes.
+    pub packing: Option<Packing>,
     pub handle: Option<Handle>,
     /// Bytes read.
     pub read: u64,
@@ -95,6 +98,8 @@ pub(super) struct Tailed {
     /// The most bytes that it was seen to hold.
     pub seen: u64,
     pub modified: i64,
+    /// The same, when it was last read to its end, compressed.
+    pub drained: Option<(u64, i64)>,
     /// When it last had something new.
     pub grown: Instant,
     pub queued: bool,
@@ -109,6 +114,8 @@ pub(super) struct Tailed {
     /// Its content was replaced: its place belongs to another generation.
     pub replaced: bool,
     pub ledger: Ledger,
+    /// As in [`Checkpoint::release`].
+    pub release: Option<String>,
     /// The last checkpoint that was made of it.
     pub last: Option<Checkpoint>,
 }
@@ -122,8 +129,17 @@ impl Tailed {
         self.target.as_ref().unwrap_or(&self.path)
     }
 
+    /// The way to its next bytes, if it is at `path`.
+    pub(super) fn reopen(&self, path: &Path) -> io::Result<Handle> {
+        let file = unix::open(path, self.place())?;
+        match self.packing {
+            None => Ok(Handle::Plain(file)),
+            Some(packing) => rest::unpack(file, packing, self.read).map(Handle::Packed),
+        }
+    }
+
     /// It is at `path` now; `away` says that nobody wants what is there.
-    pub(super) fn rename(&mut self, path: &std::path::Path, target: Option<PathBuf>, away: bool) {
+    pub(super) fn rename(&mut self, path: &Path, target: Option<PathBuf>, away: bool) {
         self.path = path.to_owned();
         self.target = target;
         if away && !self.away {
@@ -138,8 +154,9 @@ impl Tailed {
         self.aliases.iter().chain(&self.target).chain([&self.path])
     }
 
-    pub(super) fn is_packed(&self) -> bool {
-        matches!(self.handle, Some(Handle::Packed(_)))
+    /// Whether it was read to its end as it stands there, compressed: another look would unpack all of it again.
+    pub(super) fn is_drained(&self) -> bool {
+        self.packing.is_some() && self.drained == Some((self.size, self.modified))
     }
 
     /// Takes note of a look at the file; whether something may be new.
@@ -149,6 +166,20 @@ impl Tailed {
         (self.size, self.modified) = (size, modified);
         self.seen = self.seen.max(size);
         changed || size != self.read
+    }
+
+    /// Looks at the file itself; whether a turn may find something new. What a turn found to be NULs is nothing new.
+    pub(super) fn has_changed(&mut self) -> bool {
+        let looked = match &self.handle {
+            Some(Handle::Plain(file)) => file.metadata(),
+            Some(Handle::Packed(_)) => return false,
+            None => std::fs::metadata(self.real()),
+        };
+        let before = (self.size, self.modified);
+        let changed = looked.is_ok_and(|now| {
+            unix::place(&now) == self.place() && before != (now.len(), unix::modified(&now)) && self.notice(&now)
+        });
+        changed || self.unread().is_some()
     }
 
     /// Bytes that it was seen to hold and that were not read, if there are any.
@@ -320,6 +351,7 @@ impl Tailed {
             size: self.seen.max(self.read),
             missing_since: 0,
             cursor: None,
+            release: self.release.clone(),
             ledger: self.ledger.clone(),
         };
         self.last = Some(checkpoint.clone());

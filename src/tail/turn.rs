@@ -5,12 +5,12 @@
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::io;
 use std::time::Instant;
+use std::{fs, io};
 
 use super::known::Passed;
 use super::tailed::{Got, Handle};
-use super::{Key, Step, Tail, rest, unix};
+use super::{Key, Step, Tail, unix};
 
 impl Tail {
     pub(super) fn queue(&mut self, key: Key) {
@@ -28,7 +28,13 @@ impl Tail {
             self.queue(key);
             return None;
         }
-        if !self.is_released(key) || !self.is_open(key) {
+        if !self.is_released(key) {
+            return None;
+        }
+        if let Some(file) = self.files.get(&key).filter(|file| file.is_drained()) {
+            return if file.away { self.leave(key) } else { None };
+        }
+        if !self.is_open(key) {
             return None;
         }
         let limit = self.settings.read_ahead_bytes;
@@ -43,8 +49,9 @@ impl Tail {
             Ok(Got::Nothing) => {
                 // What is left, if anything, are NULs.
                 file.seen = file.read;
-                if file.is_packed() {
+                if file.packing.is_some() {
                     file.handle = None;
+                    file.drained = Some((file.size, file.modified));
                 }
                 if file.away { self.leave(key) } else { None }
             }
@@ -63,12 +70,7 @@ impl Tail {
         if file.handle.is_some() {
             return true;
         }
-        let packing = rest::packing(file.real());
-        let opened = unix::open(file.real(), file.place()).and_then(|handle| match packing {
-            None => Ok(Handle::Plain(handle)),
-            Some(packing) => rest::unpack(handle, packing, file.read).map(Handle::Packed),
-        });
-        match opened {
+        match file.reopen(file.real()) {
             Ok(handle) => {
                 self.opened(key, handle);
                 true
@@ -124,19 +126,23 @@ impl Tail {
                 }
             }
             self.open.retain(|open| *open != key);
-            if let Entry::Occupied(mut family) = self.families.entry(file.family) {
+            if let Entry::Occupied(mut family) = self.families.entry(file.family.clone()) {
                 family.get_mut().retain(|member| *member != key);
                 if family.get().is_empty() {
                     family.remove();
                 }
             }
             self.parted.retain(|_, parted| *parted != key);
-            if let Some(Handle::Plain(handle)) = &file.handle
-                && let Ok(metadata) = handle.metadata()
+            let metadata = match &file.handle {
+                Some(Handle::Plain(handle)) => handle.metadata(),
+                _ => fs::symlink_metadata(file.real()),
+            };
+            if let Ok(metadata) = metadata
+                && unix::place(&metadata) == file.place()
                 && !file.replaced
                 && !unix::is_deleted(&metadata)
             {
-                self.passed.insert(unix::place(&metadata), Passed::new(&metadata));
+                self.passed.insert(file.place(), Passed::new(&metadata));
             }
             if let Some(last) = file.last.filter(|_| !file.replaced) {
                 // It may come back under a name that is wanted.

@@ -108,10 +108,21 @@ fn nothing_is_lost_and_nothing_has_two_ids() {
 
     let lost = receiver.missing(&written);
     let twice: BTreeMap<String, usize> = receiver.ids_of_markers().into_iter().filter(|(_, ids)| *ids > 1).collect();
-    println!("{} written, {} lost, {} under two ids, {}", written.len(), lost.len(), twice.len(), receiver.tally());
-    if !lost.is_empty() || !twice.is_empty() {
+    let frames = |marker: &str| if marker.starts_with("m-b") { 2 } else { 3 };
+    let cut: Vec<&String> = written.iter().filter(|marker| receiver.frames(marker) != frames(marker)).collect();
+    // What is no marker's event is a part of a record.
+    let parts = receiver.told().1.abs_diff(written.len() - lost.len());
+    println!(
+        "{} written, {} lost, {} under two ids, {parts} parts, {} cut, {}",
+        written.len(),
+        lost.len(),
+        twice.len(),
+        cut.len(),
+        receiver.tally()
+    );
+    if !lost.is_empty() || !twice.is_empty() || parts > 0 || !cut.is_empty() {
         println!("logs, store and what the agents said are kept: {}", directory.keep().display());
-        panic!("lost: {lost:?}; under two ids: {twice:?}");
+        panic!("lost: {lost:?}; under two ids: {twice:?}; cut: {cut:?}");
     }
 }
 

@@ -36,6 +36,15 @@ const MAX_REREAD_BYTES: usize = 4 * 1024 * 1024;
 /// So much of a stream's beginning tells its encoding.
 const HEAD_BYTES: usize = 16;
 
+/// What is expected behind the lines that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coming {
+    More,
+    /// Nothing came for a while.
+    Unlikely,
+    Nothing,
+}
+
 /// Plain lines. Indices are into the window's bytes.
 #[derive(Debug)]
 pub(super) struct Plain {
@@ -45,6 +54,9 @@ pub(super) struct Plain {
     /// The end of the last record: nothing before it is looked at again.
     floor: usize,
     open: Option<Open>,
+    /// Where a record was closed for want of more, or the reading began: a trace that goes on there is the rest of one
+    /// that was told.
+    broken_off: Option<u64>,
     /// Bytes that were read and will be read again, beyond four times those that were settled.
     reread: usize,
     /// Whether the beginning was looked at for an encoding.
@@ -65,6 +77,7 @@ impl Plain {
             next: 0,
             floor: 0,
             open: None,
+            broken_off: (offset > 0).then_some(offset),
             reread: 0,
             started: !unwraps,
             unwraps,
@@ -104,7 +117,8 @@ impl Plain {
         switched
     }
 
-    /// Closes what is open; at the end of the input also a line that has no end.
+    /// Closes what is open; at the end of the input also a line that has no end. Before the end, what is no record yet
+    /// stays open, and so does all of it while a line has no end: a writer whose buffer is full goes on when it likes.
     pub(super) fn close(&mut self, ended: bool, options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
         if !self.started {
             if !ended {
@@ -114,9 +128,11 @@ impl Plain {
                 return Some(wrapper);
             }
         }
-        let bytes = &self.window.bytes;
-        let limit = if ended { bytes.len() } else { memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1) };
-        let switched = self.advance(limit, true, options, found);
+        let limit = self.window.bytes.len();
+        if !ended && self.window.bytes.last() != Some(&b'\n') {
+            return None;
+        }
+        let switched = self.advance(limit, if ended { Coming::Nothing } else { Coming::Unlikely }, options, found);
         if switched.is_none() && self.next > KEPT_BYTES {
             self.drop_front(self.next - IDLE_BYTES);
             self.window.bytes.shrink_to_fit();
@@ -130,6 +146,7 @@ impl Plain {
 
     /// No later record begins in the lines so far.
     pub(super) fn settle(&mut self) {
+        self.open = None;
         self.floor = self.next;
     }
 
@@ -182,7 +199,7 @@ impl Plain {
     /// Goes on with the whole lines, the last of which ends behind `seen`.
     fn take_lines(&mut self, seen: usize, options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
         if let Some(end) = memchr::memrchr(b'\n', &self.window.bytes[seen..]) {
-            return self.advance(seen + end + 1, false, options, found);
+            return self.advance(seen + end + 1, Coming::More, options, found);
         }
         let line = self.open.as_ref().map_or(self.next, |open| open.cursor);
         if self.window.bytes.len() - line > 2 * options.max_record_bytes {
@@ -191,8 +208,14 @@ impl Plain {
         None
     }
 
-    /// Scans the whole lines before `limit`; `last` says that nothing more is waited for.
-    fn advance(&mut self, mut limit: usize, last: bool, options: &Options, found: &mut Vec<Record>) -> Option<Wrapper> {
+    /// Scans the whole lines before `limit`, behind which `coming` is expected.
+    fn advance(
+        &mut self,
+        mut limit: usize,
+        coming: Coming,
+        options: &Options,
+        found: &mut Vec<Record>,
+    ) -> Option<Wrapper> {
         loop {
             let mut open = match self.open.take() {
                 Some(open) => open,
@@ -206,10 +229,10 @@ impl Plain {
                 },
             };
             let extent = open.extend(&mut self.window, &mut limit, options);
-            let (end, ends) = match extent {
-                Extent::Ends(end) => (end, true),
-                Extent::Long(end) => (end, last && end == limit),
-                Extent::Unknown if last => (limit, true),
+            let (end, behind) = match extent {
+                Extent::Ends(end) => (end, Coming::Nothing),
+                Extent::Long(end) => (end, if end == limit { coming } else { Coming::More }),
+                Extent::Unknown if coming != Coming::More => (limit, coming),
                 Extent::Unknown => {
                     self.open = Some(open);
                     return None;
@@ -218,10 +241,15 @@ impl Plain {
             if let Some(wrapper) = self.unwrapped_by(&open) {
                 return Some(wrapper);
             }
-            if !self.finish(&open, end, ends, options, found) {
-                open.wait();
-                self.open = Some(open);
+            if self.finish(&open, end, behind, options, found) {
+                continue;
             }
+            if behind != Coming::More {
+                self.open = Some(open);
+                return None;
+            }
+            open.wait();
+            self.open = Some(open);
         }
     }
 
@@ -283,12 +311,18 @@ impl Plain {
         None
     }
 
-    /// Parses the region `open.start..end`, and goes on behind what it held; false where the record may go on.
-    fn finish(&mut self, open: &Open, end: usize, ends: bool, options: &Options, found: &mut Vec<Record>) -> bool {
+    /// Parses the region `open.start..end`, behind which `coming` is expected, and goes on behind what it held; false
+    /// where the record may go on.
+    fn finish(&mut self, open: &Open, end: usize, coming: Coming, options: &Options, found: &mut Vec<Record>) -> bool {
         let mut region = assemble::Region::cut(&self.window.bytes, open.start, open.hit, end);
         region.is_cut = self.window.cut_between(open.start, end) > 0;
         let parsed = assemble::parse(&region, &options.formats);
-        if !ends && parsed.iter().any(|(_, lines)| lines.end + MARGIN_LINES > region.lines.len()) {
+        let goes_on = match coming {
+            Coming::More => parsed.iter().any(|(_, lines)| lines.end + MARGIN_LINES > region.lines.len()),
+            Coming::Unlikely => parsed.is_empty(),
+            Coming::Nothing => false,
+        };
+        if goes_on {
             return false;
         }
         let is_empty = parsed.is_empty();
@@ -296,7 +330,10 @@ impl Plain {
         let places = parsed.iter().map(|(_, lines)| (region.offset(lines.start), region.offset(lines.end)));
         let places: Vec<(usize, usize)> = places.collect();
         for ((record, _), (first, last)) in parsed.into_iter().zip(places) {
-            found.push(self.placed(record, first, last, options));
+            if !self.is_rest(first) {
+                found.push(self.placed(record, first, last, options));
+            }
+            self.broken_off = (coming == Coming::Unlikely && last == end).then(|| self.window.offset_at(last));
             consumed = consumed.max(last);
             self.floor = consumed;
         }
@@ -309,6 +346,13 @@ impl Plain {
             self.next = end;
         }
         true
+    }
+
+    /// Whether what begins at `first` is the rest of a record that was told.
+    fn is_rest(&self, first: usize) -> bool {
+        let bytes = &self.window.bytes;
+        self.broken_off == Some(self.window.offset_at(first))
+            && line::kind(&text::clean(trim_break(&bytes[first..line_end(bytes, first)]))) == Kind::Trace
     }
 
     /// The record with its place, and what stands before it.

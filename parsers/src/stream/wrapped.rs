@@ -124,7 +124,10 @@ impl Wrapped {
     }
 
     pub(super) fn close(&mut self, ended: bool, options: &Options, found: &mut Vec<Record>) {
-        if ended && !self.carry.is_empty() {
+        if !ended && !self.carry.is_empty() {
+            return;
+        }
+        if !self.carry.is_empty() {
             let line = std::mem::take(&mut self.carry);
             self.take_line(&line, options);
         }
@@ -262,7 +265,7 @@ impl Wrapped {
             self.programs[index].partial = false;
             self.flush(index);
         }
-        self.close_program(index, false);
+        self.close_program(index, true);
         self.programs[index].settle();
     }
 

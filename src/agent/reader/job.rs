@@ -12,8 +12,12 @@ use jiff::tz::TimeZone;
 
 use super::Reader;
 use crate::pipeline::Pipeline;
+use crate::release::Releases;
 use crate::tail::{Key, Position};
 
+/// Who looks so much too late whether a file went quiet did not see it in the meantime: the outbox was full, or the
+/// machine stood still, and with it the file's writer.
+const UNSEEN: Duration = Duration::from_millis(250);
 /// Parsers of quiet files that are kept; those of others are made again when their files go on.
 const WARM_PIPELINES: usize = 64;
 
@@ -60,6 +64,10 @@ impl Reader {
         let known = self.tail.start(key);
         let path = self.tail.path(key).map(|path| path.display().to_string()).unwrap_or_default();
         let pins = self.tail.take_predecessor(key).filter(|_| known.offset == 0);
+        let named = pins.and_then(|before| Some(self.releases.get(&before)?.last()?.to_owned()));
+        if let Some(release) = named {
+            self.releases.entry(key).or_insert_with(|| Releases::resume(Some(release)));
+        }
         let carried = pins.and_then(|before| self.carry(before, &path));
         let pins = pins.filter(|_| carried.is_some());
         let fresh = || Pipeline::resume(path.clone(), &self.policy, self.options(&path), known.clone());
@@ -140,7 +148,12 @@ impl Reader {
                 JobState::Busy => self.settings.idle_timeout_ms,
                 JobState::Closed | JobState::Settled => self.settings.unended_timeout_ms,
             };
-            let due = job.last + Duration::from_millis(timeout);
+            let timeout = Duration::from_millis(timeout);
+            let mut due = job.last + timeout;
+            if due + UNSEEN < now || due <= now && self.tail.has_more(key) {
+                job.last = now;
+                due = now + timeout;
+            }
             if due > now {
                 self.quiet.push(Reverse((due, key)));
                 continue;
@@ -157,14 +170,34 @@ impl Reader {
                     self.settle(key);
                 }
                 JobState::Closed => {
-                    let end = job.next;
-                    self.work(key, Pipeline::finish);
-                    self.begin_again(key, end);
+                    self.take_unended(key);
                     self.settle(key);
                 }
                 JobState::Settled => {}
             }
         }
+    }
+
+    /// Takes the last line of `key` as it is; where nothing is found so, it waits for its end, and so does JSON, which
+    /// always has one.
+    fn take_unended(&mut self, key: Key) {
+        let Some(job) = self.jobs.get(&key) else { return };
+        let (open, end, carries) = (job.pipeline.checkpoint(), job.next, job.pipeline.is_carrying());
+        let options = self.options(&job.path);
+        let bytes = (!carries).then(|| self.tail.read_back(key, open.offset)).flatten().unwrap_or_default();
+        if bytes.rsplit(|byte| *byte == b'\n').next().is_some_and(|line| line.starts_with(b"{")) {
+            return;
+        }
+        let found = self.batch.findings.len();
+        self.work(key, Pipeline::finish);
+        if bytes.is_empty() || self.batch.findings.len() > found {
+            return self.begin_again(key, end);
+        }
+        if let Some(job) = self.jobs.get_mut(&key) {
+            job.known = open.clone();
+            job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options, open);
+        }
+        self.work(key, |pipeline| pipeline.push(&bytes));
     }
 
     /// Nothing is open in `key`. Of the files that are quiet, the parsers of the longest quiet ones are dropped.
@@ -180,7 +213,8 @@ impl Reader {
         let Some(job) = self.jobs.get(&cold).filter(|job| job.is_cold()) else { return };
         let position = job.pipeline.checkpoint();
         if self.moved.remove(&cold) {
-            self.batch.checkpoints.extend(self.tail.checkpoint(cold, position.clone()));
+            let checkpoint = super::checkpoint(&mut self.tail, self.releases.get(&cold), cold, position.clone());
+            self.batch.checkpoints.extend(checkpoint);
         }
         if self.tail.rewind(cold, position) {
             self.jobs.remove(&cold);

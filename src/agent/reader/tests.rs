@@ -61,7 +61,7 @@ fn a_panic_in_one_files_parser_stops_neither_it_nor_the_others() {
         fs::write(log(name), text).unwrap();
     }
     read(&mut reader);
-    reader.commit();
+    reader.commit(true);
     let issues = lock(&store).issues(&Filter::default(), Timestamp::now()).unwrap();
     let mut kinds: Vec<_> = issues.into_iter().map(|issue| issue.kind).collect();
     kinds.sort_unstable();
