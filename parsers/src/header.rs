@@ -54,6 +54,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
                 after.first() == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
                     || node::begins_nest(line)
+                    || node::begins_labelled(line)
                     || dotnet::begins(line)
             }
             None => false,
@@ -282,16 +283,20 @@ fn process_part(text: &str) -> Option<&str> {
     level(word).map(|_| rest)
 }
 
-/// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`: a logger.
+/// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`, `<Harbor.Docking.Crane>`: a logger.
 fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let (inner, close) = match text.chars().next()? {
         '[' => (&text[1..], ']'),
         '(' => (&text[1..], ')'),
+        '<' => (&text[1..], '>'),
         _ => return None,
     };
     let end = inner.find(close)?;
     let word = &inner[..end];
     let after = &inner[end + 1..];
+    if close == '>' && !is_category(word) {
+        return None;
+    }
     let plain = word.len() <= 40 && !word.contains(['"', '\'', '{']);
     // A thread's name may hold blanks, and log4net's empty context is `[(null)]`; a sentence in brackets is a message.
     let named = || {

@@ -14,7 +14,7 @@ mod utf16;
 
 pub(crate) use utf16::{encoding, line_end};
 
-use crate::line;
+use crate::{header, line};
 
 /// How the lines of a stream are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ const CERTAIN: [Wrapper; 9] = [
 ];
 
 /// Wrappers whose prefix a program could print itself: a stack frame right behind it is the proof, as a frame never
-/// stands behind a program's own prefix.
+/// stands behind a program's own prefix; behind some, an entry's beginning is one, too.
 const LIKELY: [Wrapper; 8] = [
     Wrapper::Compose,
     Wrapper::Time,
@@ -100,7 +100,20 @@ const LIKELY: [Wrapper; 8] = [
 
 /// The wrapper that a line stands in, if any.
 pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
-    certain(line).or_else(|| if is_bare(line) { None } else { likely(line, is_frame) })
+    certain(line).or_else(|| if is_bare(line) { None } else { likely(line, is_proof) })
+}
+
+/// Whether a text behind what could be a wrapper's prefix shows that it is one.
+fn is_proof(wrapper: Wrapper, text: &[u8]) -> bool {
+    let object = || text.starts_with(b"{\"") && text.ends_with(b"}");
+    let proof = || match wrapper {
+        Wrapper::Compose | Wrapper::Stern | Wrapper::SternNamespaces => object() || header::begins(text),
+        Wrapper::Bracket => object(),
+        // <3>Shop.Orders[7] order 7 failed
+        Wrapper::Time => text.starts_with(b"<") && header::begins(text),
+        _ => false,
+    };
+    is_frame(text) || proof()
 }
 
 /// Whether a text can only be a line of a trace, by itself or behind the time that the tool was asked for, too.
@@ -139,13 +152,13 @@ pub(crate) fn certain(line: &[u8]) -> Option<Wrapper> {
 
 /// Whether a line has what could be a wrapper's prefix.
 pub(crate) fn is_prefixed(line: &[u8]) -> bool {
-    certain(line).or_else(|| likely(line, |_| true)).is_some()
+    certain(line).or_else(|| likely(line, |_, _| true)).is_some()
 }
 
-fn likely(line: &[u8], is_proof: impl Fn(&[u8]) -> bool) -> Option<Wrapper> {
+fn likely(line: &[u8], is_proof: impl Fn(Wrapper, &[u8]) -> bool) -> Option<Wrapper> {
     let mut scratch = Vec::new();
     LIKELY.into_iter().find(|wrapper| {
-        take_off(*wrapper, line, &mut scratch).is_some_and(|found| !found.partial && is_proof(found.text))
+        take_off(*wrapper, line, &mut scratch).is_some_and(|found| !found.partial && is_proof(*wrapper, found.text))
     })
 }
 

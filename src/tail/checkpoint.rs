@@ -36,6 +36,8 @@ pub struct Checkpoint {
     pub missing_since: i64,
     /// The journal's own mark, for input from journald.
     pub cursor: Option<String>,
+    /// The release that the file's own lines named last, before `offset`.
+    pub release: Option<String>,
     /// What became of the file's bytes.
     pub ledger: Ledger,
 }

@@ -52,10 +52,12 @@ impl Tail {
     /// The first look: the files that the store knows come first, so that others can be told from their copies.
     fn start_up(&mut self, found: HashSet<PathBuf>, rotated: &[PathBuf]) {
         for known in self.known.values() {
-            let mut bases = std::iter::once(known.path.clone()).chain(made_of(&known.path));
-            let base = bases.find(|base| self.patterns.wants(base)).unwrap_or_else(|| known.path.clone());
-            let previous = self.previous.entry(base).or_default();
-            *previous = known.modified.max(*previous);
+            for base in std::iter::once(known.path.clone()).chain(made_of(&known.path)) {
+                if base == known.path || self.patterns.wants(&base) {
+                    let previous = self.previous.entry(base).or_default();
+                    *previous = known.modified.max(*previous);
+                }
+            }
             self.newest = known.modified.max(self.newest);
         }
         let mut others = Vec::new();
@@ -291,6 +293,7 @@ impl Tail {
             packing: rest::packing(path),
             handle: None,
             read: 0,
+            rested: None,
             start: Position::beginning(),
             first: Edge::first(&[]),
             edge: Edge::last(&[]),
@@ -306,6 +309,7 @@ impl Tail {
             after: None,
             replaced: false,
             ledger: Ledger::default(),
+            release: None,
             last: None,
         };
         self.kin.entry(tailed.kin.clone()).or_default().push(key);
@@ -323,6 +327,7 @@ impl Tail {
             Some(known) => {
                 file.start = known.position();
                 file.ledger = known.ledger.clone();
+                file.release = known.release.clone();
                 let moved = (known.file.device, known.file.inode) != file.place() || known.missing_since != 0;
                 file.last = Some(Checkpoint { file: file.id, path: file.path.clone(), missing_since: 0, ..known });
                 if moved {

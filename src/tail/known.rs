@@ -215,7 +215,10 @@ impl Tail {
         path: &Path,
     ) -> Claim {
         match self.known.remove(&place) {
-            Some(known) if rest::holds(file, packing, head, &known) => return Claim::Known(known),
+            // No file is compressed in its place: of an empty one, nothing else tells.
+            Some(known) if packing == rest::packing(&known.path) && rest::holds(file, packing, head, &known) => {
+                return Claim::Known(known);
+            }
             Some(known) if !self.started => {
                 self.sought.push(known);
                 self.scan_soon = true;

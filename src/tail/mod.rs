@@ -321,6 +321,12 @@ impl Tail {
         }
     }
 
+    /// The release that the lines of `key` named last, as far as it was read.
+    pub fn release(&mut self, key: Key) -> Option<&mut Option<String>> {
+        let pipe = self.pipes.iter_mut().find(|pipe| pipe.key == key).map(|pipe| &mut pipe.release);
+        pipe.or(self.files.get_mut(&key).map(|file| &mut file.release))
+    }
+
     /// The checkpoint of `key` at `position`; none when another content took the file's place.
     pub fn checkpoint(&mut self, key: Key, position: Position) -> Option<Checkpoint> {
         if let Some(pipe) = self.pipes.iter_mut().find(|pipe| pipe.key == key) {

@@ -91,6 +91,8 @@ pub(super) struct Tailed {
     pub handle: Option<Handle>,
     /// Bytes read.
     pub read: u64,
+    /// Bytes read before `read` was put back: they are read again when something follows them.
+    pub rested: Option<u64>,
     /// Where the parser begins.
     pub start: Position,
     pub first: Edge<FIRST_BYTES>,
@@ -116,6 +118,8 @@ pub(super) struct Tailed {
     /// Its content was replaced: its place belongs to another generation.
     pub replaced: bool,
     pub ledger: Ledger,
+    /// As in [`Checkpoint::release`].
+    pub release: Option<String>,
     /// The last checkpoint that was made of it.
     pub last: Option<Checkpoint>,
 }
@@ -144,7 +148,7 @@ impl Tailed {
             Some(Handle::Plain(file)) => file.metadata().ok(),
             Some(Handle::Packed(_)) => None,
             // Compressed, it is closed at its end.
-            None => std::fs::symlink_metadata(&self.path).ok().filter(|facts| {
+            None => std::fs::symlink_metadata(self.real()).ok().filter(|facts| {
                 unix::place(facts) == self.place() && self.drained == Some((facts.len(), unix::modified(facts)))
             }),
         }
@@ -177,7 +181,7 @@ impl Tailed {
         let changed = size != self.size || modified != self.modified;
         (self.size, self.modified) = (size, modified);
         self.seen = self.seen.max(size);
-        changed || size != self.read
+        changed || size != self.reached()
     }
 
     /// Looks at the file itself; whether a turn may find something new. What a turn found to be NULs is nothing new.
@@ -196,7 +200,12 @@ impl Tailed {
 
     /// Bytes that it was seen to hold and that were not read, if there are any.
     pub(super) fn unread(&self) -> Option<u64> {
-        self.seen.checked_sub(self.read).filter(|unread| *unread > 0)
+        self.seen.checked_sub(self.reached()).filter(|unread| *unread > 0)
+    }
+
+    /// Up to where it was read.
+    fn reached(&self) -> u64 {
+        self.rested.unwrap_or(self.read)
     }
 
     /// Reads at most `limit` new bytes into `buffer`.
@@ -261,6 +270,7 @@ impl Tailed {
             first.extend_from_slice(&more[..more.len().min(FIRST_BYTES)]);
             self.first = Edge::first(&first);
         }
+        self.rested = None;
         self.read += fresh.len() as u64;
         self.ledger.bytes_read += fresh.len() as u64;
         self.edge.push(fresh);
@@ -304,6 +314,7 @@ impl Tailed {
         let (true, Ok(edge)) = (still, before(file, position.offset)) else { return false };
         self.edge = Edge::last(&edge);
         self.ledger.bytes_read = self.ledger.bytes_read.saturating_sub(self.read - position.offset);
+        self.rested = Some(self.reached());
         self.read = position.offset;
         self.start = position;
         true
@@ -363,6 +374,7 @@ impl Tailed {
             size: self.seen.max(self.read),
             missing_since: 0,
             cursor: None,
+            release: self.release.clone(),
             ledger: self.ledger.clone(),
         };
         self.last = Some(checkpoint.clone());

@@ -141,7 +141,9 @@ fn place(text: &str) -> Option<(&str, u32, &str)> {
 
 /// A call with its place.
 pub(super) fn call(called: &str, file: Option<&str>, line: Option<u32>) -> Frame {
-    let (name, arguments) = split_arguments(called);
+    // A server cuts a message at its limit, and writes three points there.
+    let (name, arguments) =
+        split_arguments(called.strip_suffix("...").filter(|cut| !cut.contains('(')).unwrap_or(called));
     let (module, function) = split_module(name);
     Frame {
         function: (!function.is_empty()).then(|| function.to_owned()),

@@ -78,7 +78,7 @@ pub(super) fn header(line: &str) -> Option<Header> {
         rest = inner[close + 1..].trim_start_matches(' ');
     }
     // PHP's own words are none of a custom format's, whatever the message behind them looks like.
-    if !dated || native::severity(rest).is_some_and(|severity| !severity.display) {
+    if !dated || native::is_logged(super::head(rest, 160)) {
         return None;
     }
     let (channel, level, length) = channel_and_level(rest)?;

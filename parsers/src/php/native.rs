@@ -81,6 +81,13 @@ pub(super) fn severity(line: &str) -> Option<Severity<'_>> {
     Some(Severity { name, fatal, display, rest: rest.strip_prefix(": ")?.trim_start() })
 }
 
+// [php:error] [pid 12] [client 192.0.2.7:5] PHP Fatal error:  Uncaught …
+/// Whether PHP's log speaks in a line, perhaps behind a server's words.
+pub(super) fn is_logged(line: &str) -> bool {
+    let own = |at: usize| at == 0 || line[..at].ends_with("] ");
+    line.match_indices("PHP ").any(|(at, _)| own(at) && severity(&line[at..]).is_some())
+}
+
 /// Reads what PHP printed around line `hit`.
 pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Printed> {
     let first = start(lines, hit)?;

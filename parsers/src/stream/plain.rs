@@ -27,6 +27,8 @@ const CONTEXT_LINES: usize = 50;
 const LOOK_BACK_LINES: usize = 400;
 /// How many lines before a trace are looked at where no header is found.
 const HEADLESS_LINES: usize = 60;
+/// Lines that a command's output may have within the message of the error that tells of its failure.
+const OUTPUT_LINES: usize = 20;
 /// A record that ends so many lines before its region does, is complete.
 const MARGIN_LINES: usize = 48;
 /// A longer first line is not waited for.
@@ -462,7 +464,13 @@ impl Plain {
 
     /// Whether a line that looks like the first of an entry is the second of the entry before it.
     fn goes_on(&self, start: usize, text: &[u8], lowest: usize) -> bool {
-        if start <= lowest || !assemble::may_follow(text) {
+        if start <= lowest {
+            return false;
+        }
+        if assemble::is_output(text, || self.lines_before(start, OUTPUT_LINES)) {
+            return true;
+        }
+        if !assemble::may_follow(text) {
             return false;
         }
         let above = text::clean(trim_break(&self.window.bytes[self.window.line_start(start - 1)..start]));

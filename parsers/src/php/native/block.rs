@@ -30,13 +30,33 @@ pub(super) fn block(lines: &[&str], at: usize, text: &str, uncaught: bool) -> Op
         return None;
     }
     let line = |index: usize| if index == at { text } else { lines[index] };
-    let near = at..lines.len().min(at + TRACELESS_LINES);
-    let last = near.into_iter().find(|index| ends(line(*index)).is_some())?;
+    let near = (at..lines.len().min(at + TRACELESS_LINES)).take_while(|index| *index == at || !begins(lines[*index]));
+    let last = near.into_iter().find(|index| ends(line(*index)).is_some() || is_cut(line(*index)))?;
+    if ends(line(last)).is_none() {
+        let exception = cut(joined(lines, at, text, last + 1).trim_end_matches('.'))?;
+        return Some(Block { exception, end: last + 1, unparsed: Vec::new() });
+    }
     let exception = match thrown_place(line(last)) {
         Some((file, line)) => overridden(&joined(lines, at, text, last), file, line),
         None => exception(&joined(lines, at, text, last + 1))?,
     };
     Some(Block { exception, end: last + 1, unparsed: Vec::new() })
+}
+
+/// Bytes of a message, above which FastCGI's servers cut it: then it ends with three points.
+const CUT_BYTES: usize = 64;
+
+fn is_cut(line: &str) -> bool {
+    line.len() > CUT_BYTES && line.ends_with("...")
+}
+
+// RuntimeException: no stock in /srv/app/Sh
+/// The exception of a text whose end was cut off.
+fn cut(text: &str) -> Option<Exception> {
+    let (kind, message) = name(text)?;
+    let place = message.rfind(" in /").filter(|at| !message[at + 4..].contains(' '));
+    let message = place.map_or(message, |at| &message[..at]);
+    Some(Exception { kind: kind.to_owned(), message: message.to_owned(), ..Exception::default() })
 }
 
 /// The text from `text`, the end of line `at`, to the line before `end`.
@@ -206,6 +226,17 @@ mod tests {
     fn the_next_error_is_not_of_this_one() {
         let text = "PHP Fatal error:  Uncaught A: x in /srv/a.php on line 9\nPHP Fatal error:  Uncaught B: y in /srv/b.php:2\nStack trace:\n#0 {main}\n  thrown in /srv/b.php on line 2";
         assert_eq!(told(text), ("A".to_owned(), "x".to_owned(), 0, 1));
+    }
+
+    #[test]
+    fn texts_that_a_server_cut() {
+        let long = "0123456789".repeat(9);
+        let text = format!("PHP Fatal error:  Uncaught A: {long}...\nPHP Fatal error:  Uncaught B: y in /srv/b.php:2");
+        assert_eq!(told(&text), ("A".to_owned(), long.clone(), 0, 1));
+        let text = format!(
+            "PHP Fatal error:  Uncaught A: x in /srv/b.php:2\nStack trace:\n#0 {{main}}\n\nNext B: {long} in /srv/ap..."
+        );
+        assert_eq!(told(&text), ("B".to_owned(), long, 0, 5));
     }
 
     #[test]
