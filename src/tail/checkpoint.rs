@@ -117,4 +117,6 @@ pub struct Ledger {
     pub gaps: u64,
     /// Times that reading stopped because the outbox was full.
     pub stalls: u64,
+    /// Reads that failed; each was tried again.
+    pub failed_reads: u64,
 }

@@ -256,10 +256,11 @@ impl Tail {
         if let Some(moved) = known.as_ref().filter(|known| known.path != path) {
             self.parted.insert(moved.path.clone(), Key(self.last_key + 1));
         }
+        let outlives = copy_of.is_some_and(|original| self.was_replaced_by(original, metadata));
         let key = self.insert(path, target, metadata, &head);
         self.begin_at(key, known, metadata, !wanted);
         let Some(tailed) = self.files.get_mut(&key) else { return };
-        tailed.copy_of = copy_of;
+        (tailed.copy_of, tailed.outlives) = (copy_of, outlives);
         tailed.after = self.parted.get(path).copied();
         tailed.away = !wanted;
         let read = tailed.read;
@@ -303,8 +304,11 @@ impl Tail {
             drained: None,
             grown: Instant::now(),
             queued: false,
+            failures: 0,
+            retry_at: None,
             away: false,
             copy_of: None,
+            outlives: false,
             same: 0,
             after: None,
             replaced: false,

@@ -82,7 +82,7 @@ impl Tail {
     }
 
     /// `key` ends. Its copies, if there are any, are what is left of it: the first one that holds more goes on.
-    fn settle(&mut self, key: Key) -> Option<Step> {
+    pub(super) fn settle(&mut self, key: Key) -> Option<Step> {
         let copies: Vec<Key> =
             self.files.iter().filter(|(_, file)| file.copy_of == Some(key)).map(|(key, _)| *key).collect();
         let mut step = None;
@@ -162,6 +162,15 @@ impl Tail {
         found.map(|(key, _)| key)
     }
 
+    /// Whether a file that was complete took the place of `key` by a rename over it, as editors do.
+    pub(super) fn was_replaced_by(&self, key: Key, metadata: &Metadata) -> bool {
+        let Some(original) = self.files.get(&key).filter(|original| original.read <= metadata.len()) else {
+            return false;
+        };
+        let facts = original.facts().filter(unix::is_deleted);
+        facts.is_some_and(|facts| unix::changed(&facts) > unix::modified(metadata))
+    }
+
     /// Of which wanted file a rotation made `path`, just now, by its name: it came and went between two looks.
     pub(super) fn fresh_rotation_of(&self, path: &Path, metadata: &Metadata) -> Option<PathBuf> {
         let is_passed = self.passed.get(&unix::place(metadata)).is_some_and(|passed| passed.is(metadata));
@@ -232,10 +241,10 @@ impl Tail {
     }
 }
 
-/// How many bytes `copy` holds, if they are the first ones of what `original` holds now. Each is compared once: logs of
-/// one writer can be alike at both ends and differ between.
+/// How many bytes `copy` holds, if they are the first ones of what `original` holds now; what outlives it may hold more.
+/// Each is compared once: logs of one writer can be alike at both ends and differ between.
 fn common_bytes(copy: &Tailed, original: &Tailed) -> Option<u64> {
-    let mut same = copy.same;
+    let (mut same, outlives) = (copy.same, copy.outlives);
     let (copy, original) = match (&copy.handle, &original.handle) {
         (Some(Handle::Plain(copy)), Some(Handle::Plain(original))) => (copy, original),
         // Its bytes come in order only: the first ones must do.
@@ -244,9 +253,11 @@ fn common_bytes(copy: &Tailed, original: &Tailed) -> Option<u64> {
         }
         _ => return Some(same),
     };
+    let end = if outlives { original.metadata().map_or(0, |facts| facts.len()) } else { u64::MAX };
     let (mut piece, mut other) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
     loop {
-        let count = unix::read_at(copy, &mut piece, same).unwrap_or(0);
+        let limit = COMPARED_BYTES.min(usize::try_from(end.saturating_sub(same)).unwrap_or(COMPARED_BYTES));
+        let count = unix::read_at(copy, &mut piece[..limit], same).unwrap_or(0);
         if count == 0 {
             return Some(same);
         }

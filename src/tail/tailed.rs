@@ -107,10 +107,16 @@ pub(super) struct Tailed {
     /// When it last had something new.
     pub grown: Instant,
     pub queued: bool,
+    /// How often reading failed since it last succeeded,
+    pub failures: u32,
+    /// and when it is tried again.
+    pub retry_at: Option<Instant>,
     /// No path that is wanted leads here any more.
     pub away: bool,
     /// It looks like a copy of this file, and is not read as long as it does.
     pub copy_of: Option<Key>,
+    /// It was complete before its original was deleted, and holds it and more: it goes on where the original ends.
+    pub outlives: bool,
     /// So many first bytes were seen to be those of the original.
     pub same: u64,
     /// The file that stood at its path before it; that one is read first.
@@ -225,12 +231,13 @@ impl Tailed {
                 let mut first = [0; FIRST_BYTES];
                 let first = &mut first[..usize::from(self.first.length)];
                 let count = unix::read_at(file, buffer, self.read - known as u64)?;
-                if count < known
-                    || buffer[..known] != *self.edge.bytes()
-                    || unix::read_at(file, first, 0)? < first.len()
-                    || *first != *self.first.bytes()
-                {
+                let (end, begins) = (count.min(known), unix::read_at(file, first, 0)?);
+                let (edge, whole_first) = (self.edge.bytes(), self.first.bytes());
+                if buffer[..end] != edge[..end] || first[..begins] != whole_first[..begins] {
                     return Ok(Got::Replaced);
+                }
+                if end < known || begins < first.len() {
+                    return Ok(if is_taken_back(edge, end) { Got::Nothing } else { Got::Replaced });
                 }
                 let fresh = &buffer[known..count];
                 let Some(last) = fresh.iter().rposition(|byte| *byte != 0) else {
@@ -380,6 +387,15 @@ impl Tailed {
         self.last = Some(checkpoint.clone());
         Some(checkpoint)
     }
+}
+
+/// Whether a writer took back, of the last line alone, what stood behind the first `left` bytes of `edge`: it writes
+/// them again, with more behind them. What was cut short ends with a line, or before the last one.
+fn is_taken_back(edge: &[u8], left: usize) -> bool {
+    let (Some(last), Some((_, gone))) = (left.checked_sub(1), edge.get(left..).and_then(<[u8]>::split_last)) else {
+        return false;
+    };
+    edge[last] != b'\n' && !gone.contains(&b'\n')
 }
 
 /// The (at most `EDGE_BYTES`) bytes before `offset`.
