@@ -240,7 +240,7 @@ impl Tail {
         let packing = rest::packing(path);
         let head = rest::head(&file, packing);
         let known = match self.claim(&file, &head, place, packing, path) {
-            Claim::Known(known) => Some(known),
+            Claim::Known(known) => Some(*known),
             Claim::Stranger => None,
             Claim::Unsettled => return,
         };

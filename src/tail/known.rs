@@ -49,7 +49,7 @@ impl Passed {
 /// What the store knows of a file.
 pub(super) enum Claim {
     /// It goes on from here.
-    Known(Checkpoint),
+    Known(Box<Checkpoint>),
     /// At the start, another file had its inode: what it may be the rest of is told when all that is sought is known.
     Unsettled,
     Stranger,
@@ -217,7 +217,7 @@ impl Tail {
         match self.known.remove(&place) {
             // No file is compressed in its place: of an empty one, nothing else tells.
             Some(known) if packing == rest::packing(&known.path) && rest::holds(file, packing, head, &known) => {
-                return Claim::Known(known);
+                return Claim::Known(Box::new(known));
             }
             Some(known) if !self.started => {
                 self.sought.push(known);
@@ -226,7 +226,7 @@ impl Tail {
             }
             _ => {}
         }
-        self.take_sought(file, head, packing, path).map_or(Claim::Stranger, Claim::Known)
+        self.take_sought(file, head, packing, path).map_or(Claim::Stranger, |known| Claim::Known(Box::new(known)))
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::reader::Reader;
@@ -305,4 +307,67 @@ fn a_daily_file_beside_a_single_one_is_no_rotation() {
     reader.write("laravel.log", "two\n");
     reader.read();
     reader.assert_lines(&["one", "two"]);
+}
+
+/// Runs logrotate once on `app.log`.
+fn logrotate(program: &str, reader: &Reader, options: &str) {
+    let config = reader.path("logrotate.conf");
+    let text = format!("{} {{\nrotate 9\n{options}\n}}\n", reader.path("app.log").display());
+    fs::write(&config, text).unwrap();
+    let state = reader.path("logrotate.state");
+    let output = Command::new(program).arg("-f").arg("-s").arg(state).arg(config).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn logrotate_itself() {
+    let Some(program) = ["/usr/sbin/logrotate", "/usr/bin/logrotate"].into_iter().find(|path| Path::new(path).exists())
+    else {
+        println!("logrotate is not installed: not tried");
+        return;
+    };
+    for (options, stops) in [
+        ("create", false),
+        ("create", true),
+        ("create\ncompress", false),
+        ("create\ncompress", true),
+        ("create\ncompress\ndelaycompress", true),
+        ("copytruncate", false),
+        ("copytruncate", true),
+        ("copytruncate\ncompress", true),
+        ("create\ndateext\ndateformat -%Y%m%d-%s\nextension .log", true),
+        ("copytruncate\ndateext\ndateformat -%Y%m%d-%s\nextension .log", false),
+        ("copytruncate\ndateext\ndateformat -%Y%m%d-%s\nextension .log", true),
+    ] {
+        let mut reader = quick(&["app.log"]);
+        let mut expected = Vec::new();
+        for round in 0..3 {
+            let lines =
+                ["first", "last"].map(|part| format!("round {round}, the {part} line, which no other file holds"));
+            reader.write("app.log", format!("{}\n", lines[0]));
+            reader.read();
+            if stops {
+                reader.kill();
+            }
+            reader.write("app.log", format!("{}\n", lines[1]));
+            logrotate(program, &reader, options);
+            if options.contains("dateext") {
+                // Its names differ by the second.
+                std::thread::sleep(Duration::from_millis(1_010));
+            }
+            if !options.contains("copytruncate") {
+                reader.write("app.log", "");
+            }
+            if stops {
+                reader.start();
+            }
+            reader.read_for(Duration::from_millis(150));
+            expected.extend(lines);
+        }
+        let mut lines = reader.committed.lines.clone();
+        lines.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(lines, expected, "{options}, {stops}");
+        assert!(reader.committed.gaps.is_empty(), "{options}, {stops}: {:?}", reader.committed.gaps);
+    }
 }
