@@ -6,6 +6,75 @@
 
 use super::{Hit, Mode};
 
+/// Words that a secret's name holds,
+const ANYWHERE: [&str; 5] = ["password", "passwd", "passphrase", "secret", "credential"];
+/// or ends with.
+const LAST: [&str; 44] = [
+    "pwd",
+    "pass",
+    "passcode",
+    "pw",
+    "token",
+    "tokens",
+    "apikey",
+    "accesskey",
+    "accesskeyid",
+    "privatekey",
+    "encryptionkey",
+    "signingkey",
+    "serverkey",
+    "clientkey",
+    "masterkey",
+    "authkey",
+    "accountkey",
+    "accountsharedkey",
+    "sharedaccesskey",
+    "sharedkey",
+    "appkey",
+    "licensekey",
+    "authorization",
+    "auth",
+    "cookie",
+    "cookies",
+    "sessionid",
+    "sessid",
+    "cvv",
+    "cvc",
+    "otp",
+    "otpcode",
+    "authcode",
+    "authorizationcode",
+    "verificationcode",
+    "securitycode",
+    "recoverycode",
+    "accesscode",
+    "csrf",
+    "xsrf",
+    "hmac",
+    "ssn",
+    "iban",
+    "samlresponse",
+];
+/// Words that end as secrets do, or hold such a word, and are none.
+const NONE: [&str; 11] = [
+    "secretary",
+    "publickeytoken",
+    "cancellationtoken",
+    "secretname",
+    "passwordreset",
+    "passwordresets",
+    "passwordpolicy",
+    "passwordlength",
+    "secretsmanager",
+    "metadatatoken",
+    "credentialtype",
+];
+/// `password_changed_at`, `credentialsProvider`: what is said about one.
+const ABOUT: [&str; 17] = [
+    "at", "length", "policy", "count", "required", "enabled", "attempts", "type", "rules", "strength", "field",
+    "provider", "broker", "manager", "expires", "changed", "age",
+];
+
 /// Bytes that a name may go on before or behind the word in it.
 const NAME_BYTES: usize = 64;
 
@@ -57,73 +126,6 @@ pub(super) fn scheme(text: &str, start: usize, end: usize) -> Option<Hit> {
 
 /// Whether a field of this name holds a secret.
 pub(super) fn is_secret(name: &str) -> bool {
-    const ANYWHERE: [&str; 5] = ["password", "passwd", "passphrase", "secret", "credential"];
-    const LAST: [&str; 44] = [
-        "pwd",
-        "pass",
-        "passcode",
-        "pw",
-        "token",
-        "tokens",
-        "apikey",
-        "accesskey",
-        "accesskeyid",
-        "privatekey",
-        "encryptionkey",
-        "signingkey",
-        "serverkey",
-        "clientkey",
-        "masterkey",
-        "authkey",
-        "accountkey",
-        "accountsharedkey",
-        "sharedaccesskey",
-        "sharedkey",
-        "appkey",
-        "licensekey",
-        "authorization",
-        "auth",
-        "cookie",
-        "cookies",
-        "sessionid",
-        "sessid",
-        "cvv",
-        "cvc",
-        "otp",
-        "otpcode",
-        "authcode",
-        "authorizationcode",
-        "verificationcode",
-        "securitycode",
-        "recoverycode",
-        "accesscode",
-        "csrf",
-        "xsrf",
-        "hmac",
-        "ssn",
-        "iban",
-        "samlresponse",
-    ];
-    // Words that end as secrets do, or hold such a word, and are none.
-    const NONE: [&str; 12] = [
-        "secretary",
-        "publickeytoken",
-        "cancellationtoken",
-        "secretname",
-        "secretid",
-        "passwordreset",
-        "passwordresets",
-        "passwordpolicy",
-        "passwordlength",
-        "secretsmanager",
-        "metadatatoken",
-        "credentialtype",
-    ];
-    // `password_changed_at`, `credentialsProvider`: what is said about one.
-    const ABOUT: [&str; 17] = [
-        "at", "length", "policy", "count", "required", "enabled", "attempts", "type", "rules", "strength", "field",
-        "provider", "broker", "manager", "expires", "changed", "age",
-    ];
     let mut flat = [0; 2 * NAME_BYTES + 32];
     let mut length = 0;
     for byte in name.bytes().filter(u8::is_ascii_alphanumeric).take(flat.len()) {
