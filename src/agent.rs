@@ -80,7 +80,8 @@ where
     let sends = send.is_some();
     let mut told = parts.hooks.committed;
     parts.hooks.committed = Box::new(move |batch, committed| {
-        if committed.queued > 0 {
+        // What was counted and not queued is due when its window closes.
+        if committed.queued > 0 || !batch.findings.is_empty() || !batch.gaps.is_empty() {
             rung.notify_one();
         }
         told(batch, committed);

@@ -43,10 +43,24 @@ pub struct Releases {
 }
 
 impl Releases {
+    /// Goes on in a log of which `release` is known.
+    pub fn resume(release: Option<String>) -> Releases {
+        Releases { known: release.map(|release| (0, release)).into_iter().collect(), ..Releases::default() }
+    }
+
+    /// The release that was named last.
+    pub fn last(&self) -> Option<&str> {
+        self.known.last().map(|(_, release)| release.as_str())
+    }
+
     /// Takes the bytes of a log from `offset` on.
     pub fn push(&mut self, marker: &Marker, offset: u64, bytes: &[u8]) {
         if offset != self.next {
             self.line.clear();
+        }
+        if offset == 0 && self.next > 0 {
+            // The file was emptied, and goes on.
+            *self = Releases::resume(self.last().map(str::to_owned));
         }
         self.next = offset + bytes.len() as u64;
         let (Some(first), Some(last)) = (memchr::memchr(b'\n', bytes), memchr::memrchr(b'\n', bytes)) else {
@@ -188,6 +202,16 @@ mod tests {
         assert_eq!(named("git/HEAD", "ref: refs/heads/main\n").as_deref(), Some("aaa111"));
         fs::write(path("git/refs/heads/main"), "bbb222\n").unwrap();
         assert_eq!(named("git/HEAD", "ref: refs/heads/main\n").as_deref(), Some("bbb222"));
+    }
+
+    #[test]
+    fn what_was_known_goes_on() {
+        let marker = Marker::new(r"booting shop (\S+)").unwrap();
+        let mut releases = Releases::resume(Some("1.0".to_owned()));
+        releases.push(&marker, 500, b"10:01 ERROR a\n10:02 booting shop 1.1\n10:03 ERROR b\n");
+        assert_eq!((releases.of(500), releases.of(540)), (Some("1.0"), Some("1.1")));
+        releases.push(&marker, 0, b"10:04 ERROR c\n");
+        assert_eq!((releases.of(0), releases.last()), (Some("1.1"), Some("1.1")));
     }
 
     #[test]

@@ -125,11 +125,23 @@ impl Store {
     ) -> Result<Committed, StoreError> {
         let result = self.in_transaction(|store, db| commit::commit(store, db, batch, now, event_of));
         match &result {
-            Ok(_) => self.known.forget_many(),
+            Ok(committed) => {
+                self.known.forget_many();
+                if committed.new_files {
+                    self.sync();
+                }
+            }
             Err(_) => self.known.clear(),
         }
         self.tidy(now)?;
         result
+    }
+
+    /// Sees to it that what was committed survives a power cut. Findings need not: they are read again. But of a file that
+    /// is rotated meanwhile, the store must know.
+    fn sync(&self) {
+        // Where the disk refuses, the batch is in the store all the same.
+        let _ = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 
     /// How far each file was read.

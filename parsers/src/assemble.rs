@@ -35,10 +35,9 @@ pub(crate) struct Found {
 /// Parses a region: its records, each with its lines.
 pub(crate) fn parse(region: &Region<'_>, formats: &Formats) -> Vec<(Record, Range<usize>)> {
     let entry = formats.entry(&region.lines[0]);
-    if entry.is_none()
-        && let Some(found) = json::parse(region)
-    {
-        return vec![(found.record, found.lines)];
+    let objects = if entry.is_none() { json::parse(region) } else { Vec::new() };
+    if !objects.is_empty() {
+        return objects.into_iter().map(|found| (found.record, found.lines)).collect();
     }
     let header = entry.as_ref().map(|entry| entry.header.clone()).or_else(|| header(&region.lines[0]));
     let mut texts: Vec<&str> = region.lines.iter().map(AsRef::as_ref).collect();
@@ -134,6 +133,12 @@ pub(crate) fn closes(line: &[u8]) -> bool {
 /// Whether a line that looks like the first of an entry may be the second of one.
 pub(crate) fn may_follow(line: &[u8]) -> bool {
     node::may_follow(line)
+}
+
+/// Whether a line that looks like the first of an entry is a command's output in an error's message; `above` are the
+/// lines before it.
+pub(crate) fn is_output<'a>(line: &[u8], above: impl FnOnce() -> &'a [u8]) -> bool {
+    node::is_output(line, above)
 }
 
 /// Reads the lines again that are in a code page, where the region's frames tell in which.

@@ -143,7 +143,10 @@ pub(crate) fn in_run(line: &str) -> Option<Option<Frame>> {
         return Some(Some(frame));
     }
     let text = line.trim();
-    if matches!(text, "[native code]" | "eval code") {
+    if text == "[native code]" {
+        return Some(Some(Frame { file: Some(text.to_owned()), ..Frame::default() }));
+    }
+    if text == "eval code" {
         return Some(None);
     }
     if text.contains(' ') || !text.ends_with(|c: char| c.is_ascii_digit()) {

@@ -30,7 +30,8 @@ struct Death<'a> {
 
 /// Whether a line tells of a death: cheap, and exact for all that is one line.
 pub(crate) fn concerns(line: &[u8]) -> bool {
-    std::str::from_utf8(line).is_ok_and(|line| death(line.trim_end()).is_some() || terminate(line).is_some())
+    std::str::from_utf8(line)
+        .is_ok_and(|line| is_of_v8(line) || death(line.trim_end()).is_some() || terminate(line).is_some())
 }
 
 /// The death that the line `hit` tells of; `lines` are whole, with their headers.
@@ -38,6 +39,9 @@ pub(crate) fn parse(lines: &[&str], hit: usize) -> Option<Found> {
     let line = lines[hit].trim_end();
     if let Some(kind) = terminate(line) {
         return Some(thrown(lines, hit, kind));
+    }
+    if is_of_v8(line) {
+        return of_v8(lines, hit);
     }
     let death = death(line)?;
     let exception =
@@ -56,6 +60,8 @@ fn death(line: &str) -> Option<Death<'_>> {
         .or_else(|| writers::server(line))
         .or_else(|| writers::manager(line))
         .or_else(|| writers::libc(line))
+        .or_else(|| writers::assertion(line))
+        .or_else(|| writers::runtime(line))
 }
 
 // terminate called after throwing an instance of 'std::runtime_error' ·   what():  queue is gone
@@ -92,6 +98,29 @@ fn thrown(lines: &[&str], hit: usize, kind: &str) -> Found {
     record.format = "libstdc++".to_owned();
     record.found_by("process.terminate", Some(false));
     found(record, hit..end)
+}
+
+// # Fatal error in ../deps/v8/src/api/api.cc, line 123
+fn is_of_v8(line: &str) -> bool {
+    let place = line.split_once("# Fatal error in ").filter(|(head, _)| writers::is_head(head)).map(|(_, place)| place);
+    place.and_then(|place| place.trim_end().rsplit_once(", line ")).is_some_and(|(_, line)| line.parse::<u32>().is_ok())
+}
+
+// # / # Fatal error in ../deps/v8/src/api/api.cc, line 123 / # Check failed: count > 0. / # / #FailureMessage Object: 0x7ffd
+/// V8's block: what did not hold stands on the line behind the place.
+fn of_v8(lines: &[&str], hit: usize) -> Option<Found> {
+    let place = lines[hit].trim_end().split_once("# Fatal error in ")?.1;
+    let said = lines.get(hit + 1).and_then(|line| line.trim().strip_prefix("# ")).unwrap_or_default();
+    let place = if place.starts_with(", ") { "" } else { place };
+    let parting = if said.is_empty() || place.is_empty() { "" } else { "\n" };
+    let message = [said, parting, place].concat();
+    let mut record = record(Exception { kind: "Fatal error".to_owned(), message, ..Exception::default() });
+    (record.format, record.platform) = ("v8".to_owned(), Platform::Node);
+    record.found_by("process.signal", Some(false));
+    let is_block = |line: &&&str| line.starts_with('#');
+    let begins = hit > 0 && lines[hit - 1].trim() == "#";
+    let length = lines[hit..].iter().take(8).take_while(is_block).count().max(1);
+    Some(found(record, hit - usize::from(begins)..hit + length))
 }
 
 /// Whose process it was, as far as its name tells.
@@ -153,6 +182,12 @@ mod tests {
             "we call free(): it frees",
             "will be terminated by SIGKILL; not expected",
             "if the reason is OOMKilled, raise the limit",
+            "Bus error handling is on",
+            "an Illegal instruction was met",
+            "Assertion `x' failed.",
+            "AssertionError: Assertion failed: x",
+            "docs on zend_mm_heap corrupted",
+            "we failed to create CoreCLR",
         ] {
             assert_eq!(of(line), None, "{line}");
             assert_eq!(terminate(line), None, "{line}");

@@ -28,8 +28,9 @@ pub struct Header {
 
 /// The header that `line` begins with.
 pub fn header(line: &str) -> Option<Header> {
-    // .NET's runtime dies with these words: they are no level and no message.
-    if line.starts_with("Fatal error. ") {
+    // 2026-11-23 08:00:02,104 DEBG 'shop' stderr output:
+    // supervisord's own line above a program's output.
+    if ["' stdout output:", "' stderr output:"].iter().any(|end| line.ends_with(end)) {
         return None;
     }
     php::header(line)
@@ -53,6 +54,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
                 after.first() == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
                     || node::begins_nest(line)
+                    || node::begins_labelled(line)
                     || dotnet::begins(line)
             }
             None => false,
@@ -239,7 +241,8 @@ fn time_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
 }
 
 fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
-    if header.level.is_some() {
+    // .NET's runtime dies with these words: they are no level and no message.
+    if header.level.is_some() || text.starts_with("Fatal error. ") {
         return None;
     }
     let (open, inner) = match text.strip_prefix('[') {
@@ -280,16 +283,20 @@ fn process_part(text: &str) -> Option<&str> {
     level(word).map(|_| rest)
 }
 
-/// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`: a logger.
+/// `[7]`, `[main]`, `(12)`: a thread or a process; `[Harbor.Docking.Crane]`, `<Harbor.Docking.Crane>`: a logger.
 fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let (inner, close) = match text.chars().next()? {
         '[' => (&text[1..], ']'),
         '(' => (&text[1..], ')'),
+        '<' => (&text[1..], '>'),
         _ => return None,
     };
     let end = inner.find(close)?;
     let word = &inner[..end];
     let after = &inner[end + 1..];
+    if close == '>' && !is_category(word) {
+        return None;
+    }
     let plain = word.len() <= 40 && !word.contains(['"', '\'', '{']);
     // A thread's name may hold blanks, and log4net's empty context is `[(null)]`; a sentence in brackets is a message.
     let named = || {

@@ -9,6 +9,8 @@ mod otlp;
 pub(crate) mod value;
 mod words;
 
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 
 use crate::assemble::{Found, Region};
@@ -20,9 +22,24 @@ pub(crate) use words::fill_from_words;
 /// A JSON object.
 pub(crate) type Object = Map<String, Value>;
 
-/// The record of the object at the region's hit.
-pub(crate) fn parse(region: &Region<'_>) -> Option<Found> {
-    let (object, lines) = at_hit(region).or_else(|| spread(region))?;
+/// The records of the object at the region's hit, or of the array's that stands there.
+pub(crate) fn parse(region: &Region<'_>) -> Vec<Found> {
+    if let Some((objects, lines)) = batch(region) {
+        return objects.into_iter().filter_map(|object| found(object, lines.clone())).collect();
+    }
+    let single = at_hit(region).or_else(|| spread(region));
+    single.and_then(|(object, lines)| found(object, lines)).into_iter().collect()
+}
+
+// [{"message":"no stock","level_name":"ERROR",…},{"message":"next",…}]
+/// The entries of an array, as formatters of whole batches write it.
+fn batch(region: &Region<'_>) -> Option<(Vec<Object>, Range<usize>)> {
+    let line = region.lines[region.hit].trim();
+    let whole = line.starts_with("[{\"") && line.ends_with("}]");
+    Some((serde_json::from_str(line).ok().filter(|_| whole)?, region.hit..region.hit + 1))
+}
+
+fn found(object: Object, lines: Range<usize>) -> Option<Found> {
     let object = otlp::record(&object).unwrap_or(object);
     let mut record =
         php::from_json(&object).or_else(|| dotnet::from_json(&object)).or_else(|| node::from_json(&object))?;
@@ -33,7 +50,7 @@ pub(crate) fn parse(region: &Region<'_>) -> Option<Found> {
 }
 
 /// The object on the hit's own line, behind a header or alone.
-fn at_hit(region: &Region<'_>) -> Option<(Object, std::ops::Range<usize>)> {
+fn at_hit(region: &Region<'_>) -> Option<(Object, Range<usize>)> {
     let line = &region.lines[region.hit];
     let open = line.find('{')?;
     if open > 0 && header(line).is_none_or(|header| header.length != open) {
@@ -41,6 +58,8 @@ fn at_hit(region: &Region<'_>) -> Option<(Object, std::ops::Range<usize>)> {
     }
     let (object, lines) = match serde_json::from_str(line[open..].trim_end()) {
         Ok(object) => (object, 1),
+        // PHP's line formatters print an object with line breaks inside, and another one behind it.
+        Err(_) if php::is_context(&line[open..]) => return None,
         Err(_) => broken(&line[open..], &region.lines[region.hit + 1..])
             .or_else(|| region.is_cut.then(|| (value::parse_cut(&line[open..]), 1)))?,
     };
@@ -65,7 +84,7 @@ fn broken(first: &str, others: &[std::borrow::Cow<'_, str>]) -> Option<(Object, 
 }
 
 /// The object that begins with the region and goes over several lines.
-fn spread(region: &Region<'_>) -> Option<(Object, std::ops::Range<usize>)> {
+fn spread(region: &Region<'_>) -> Option<(Object, Range<usize>)> {
     let first = region.lines.first()?;
     let open = first.find('{').filter(|open| first[..*open].trim().is_empty() && first.trim_end().len() <= open + 1)?;
     if !region.lines.get(1)?.trim_start().starts_with('"') {

@@ -27,7 +27,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 pub(crate) use extent::{Extent, Step};
-pub(crate) use header::{begins_indented, begins_nest};
+pub(crate) use header::{begins_indented, begins_labelled, begins_nest};
 
 use crate::assemble::Found;
 use crate::header::{Header, is_access_log};
@@ -50,14 +50,16 @@ pub(crate) fn columns(line: &str) -> Option<Header> {
 /// that line as it stands, `header` what was cut off.
 pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Header>) -> Option<Found> {
     // `error: no such table` above a call is PostgreSQL's error, not a logger's level; V8 dies with `FATAL ERROR: `.
-    let is_type = may_follow(whole.as_bytes()) && hit == 1 && head::at_start(lines[0], false).is_none();
+    let is_type = may_follow(whole.as_bytes()) && hit == 1;
     if is_type || whole.starts_with("FATAL ERROR: ") {
         let mut uncut = lines.to_vec();
         uncut[0] = whole;
         return parse_lines(&uncut, hit, None, false).map(|found| Found { has_header: false, ..found });
     }
     // The header of an entry that tells of no failure is not the one of a trace below it.
+    // Nor is the line with which Jest names a file of tests.
     let owns = header.is_some_and(|header| header.level.map_or(!is_access_log(whole), |level| level >= Level::Warning));
+    let owns = owns && !whole.trim_start().starts_with("FAIL ");
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {
         let texts: Vec<&str> = plain.iter().map(AsRef::as_ref).collect();
@@ -69,9 +71,10 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
 fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) -> Option<Found> {
     let found = object(lines)
         .or_else(|| object_behind(lines, hit))
+        .or_else(|| object_below(lines, hit))
         .or_else(|| escaped(lines, hit))
         .or_else(|| pretty::tslog(lines, hit))
-        .or_else(|| text::trace(lines, hit))
+        .or_else(|| text::trace_of(lines, hit, owns && header.is_some()))
         .or_else(|| browser::trace(lines, hit))
         .or_else(|| crash::without_trace(lines, hit))?;
     let mut found = found;
@@ -127,6 +130,26 @@ fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
     })
 }
 
+/// An inspected object that begins behind an entry's words and holds its stack as texts.
+// cart failed - { ·   stack: [ ·     'TypeError: x\n' + ·       '    at f (/a.js:1:2)' ·   ] · }
+fn object_below(lines: &[&str], hit: usize) -> Option<Trace> {
+    let is_text = lines[hit].trim_start().starts_with(['\'', '"', '`']) || lines[hit].contains("stack: ");
+    if !is_text || !lines[hit].starts_with(' ') {
+        return None;
+    }
+    let head = (hit.saturating_sub(OBJECT_LINES)..hit).rev().find(|line| !lines[*line].starts_with(' '))?;
+    let at = lines[head].trim_end().strip_suffix('{')?.len();
+    let mut reader = inspect::Reader::new(lines, (head, at));
+    let around = reader.object(0);
+    let exceptions = entry::find(&around)?.exceptions;
+    let end = (reader.place().0 + 1).min(lines.len());
+    let before = text::words_before(&lines[head][..at]);
+    Some(Trace { exceptions, lines: head..end, head, before, around: Some(around), ..Trace::default() })
+}
+
+/// Lines of an object above its stack.
+const OBJECT_LINES: usize = 60;
+
 /// A trace in an escaped text of one line.
 fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
     let around = logfmt::fields(lines[hit])?;
@@ -143,14 +166,21 @@ fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
 /// The record of a trace; `owns` says whether the region's header may be the one of a trace on a later line.
 fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> Found {
     let crashed = found.mechanism.as_ref().is_some_and(|by| by.kind.starts_with("node."));
-    let adjoins = lines.iter().take(found.head).skip(1).all(|line| line.trim().is_empty());
+    // Bunyan's reader prints the request and the answer above the error, as deep as that.
+    let is_bunyan = header.is_some_and(|header| header.format == Some("bunyan"));
+    let depth = inspect::indent_of(lines[found.head]);
+    let belongs = |line: &&str| line.trim().is_empty() || is_bunyan && depth > 0 && inspect::indent_of(line) >= depth;
+    let adjoins = lines.iter().take(found.head).skip(1).all(belongs);
     // The entry's first line says what was done; the error stands on the next.
     let answered = || access::status(lines[0]).is_some() || lines[0].contains("Exception while executing function");
-    let announced = !crashed && owns && found.head > 0 && (adjoins || answered());
+    let repeated = || is_told(lines[0], &found.exceptions[0].message);
+    let announced = !crashed && owns && found.head > 0 && (adjoins || answered() || repeated());
     let has_header = found.head == 0 || found.lines.start == 0 || announced;
     let start = if has_header { 0 } else { found.lines.start };
     let above = || announced.then(|| lines[0].trim().to_owned());
-    let mut words = found.before.clone().or_else(above);
+    // What stands above the error is a line of its message, where the entry's first line tells that.
+    let before = found.before.clone().filter(|_| !announced || adjoins);
+    let mut words = before.or_else(above);
     let header = header.filter(|_| has_header);
 
     let mut record = Record { platform: platform_of(&found.exceptions), ..Record::default() };
@@ -158,7 +188,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
         json::fill(&mut record, &fields);
         words = Some(text);
     }
-    let mut words = words.map(|words| without_elapsed(&words).to_owned()).filter(|words| !words.is_empty());
+    let mut words = words.map(|words| stack::without_elapsed(&words).to_owned()).filter(|words| !words.is_empty());
     let label = header.filter(|header| header.level.is_some() && header.logger.is_none());
     let is_name = |words: &str| is_label(words) && words != found.exceptions[0].message;
     if label.is_some() && found.before.is_some() && words.as_deref().is_some_and(is_name) {
@@ -195,6 +225,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let surely_shaped = || by_shape().filter(|by| by.handled.is_some());
     record.mechanism = record
         .mechanism
+        .or_else(|| evidence::in_error(&found.exceptions[0]))
         .or_else(by_format)
         .or_else(by_logger)
         .or_else(|| evidence::in_mark(lines[found.head]))
@@ -210,21 +241,18 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     Found { record, lines: start..found.lines.end, has_header }
 }
 
+/// Whether an entry's first line tells a message's first one, so that the error below is the entry's.
+fn is_told(line: &str, message: &str) -> bool {
+    let first = message.lines().next().unwrap_or("").trim();
+    first.len() > 3 && line.contains(first)
+}
+
 /// Whether an entry's words are but a name: the logger's, where the layout names none.
 // cart · http-server · jobs.digest
 fn is_label(words: &str) -> bool {
     words.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_./".contains(&c))
         && words.bytes().any(|c| c.is_ascii_lowercase())
         && !words.ends_with("ed")
-}
-
-/// Words without the time since the line before, as Nest and debug put it behind them.
-// duplicate key value +12345ms
-fn without_elapsed(words: &str) -> &str {
-    let Some((rest, last)) = words.rsplit_once(" +") else { return words };
-    let digits = last.trim_end_matches("ms").trim_end_matches(['s', 'm', 'h']);
-    let is_elapsed = digits.len() < last.len() && !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
-    if is_elapsed { rest.trim_end() } else { words }
 }
 
 /// Whether an error stands by itself as Koa prints it: indented by two, behind a blank line.
@@ -255,6 +283,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let mut record =
         Record { platform: platform_of(&found.exceptions), format: format_of(object).to_owned(), ..Record::default() };
     record.mechanism = evidence::in_entry(object, &found.exceptions[0])
+        .or_else(|| evidence::in_error(&found.exceptions[0]))
         .or_else(|| found.before.as_deref().and_then(evidence::in_words));
     record.exceptions = found.exceptions;
     Some(record)
@@ -314,7 +343,19 @@ fn without_prefix<'a>(lines: &[&'a str], hit: usize) -> Option<Vec<Cow<'a, str>>
 
 /// `error: relation "a" does not exist`: a logger's level, or the type of an error that the line above announced.
 pub(crate) fn may_follow(line: &[u8]) -> bool {
-    line.starts_with(b"error: ")
+    let names_type = |message| std::str::from_utf8(message).is_ok_and(head::names_type);
+    line.strip_prefix(b"error: ").is_some_and(|message| !names_type(message))
+}
+
+/// Whether a line with a level is what a command printed, whose failure the lines `above` tell of.
+// Error: Command failed: git push · remote: no such repository · fatal: repository not found
+pub(crate) fn is_output<'a>(line: &[u8], above: impl FnOnce() -> &'a [u8]) -> bool {
+    let is_level = ["error: ", "fatal: ", "warn: ", "warning: "].iter().any(|word| line.starts_with(word.as_bytes()));
+    let tells = |line: &&[u8]| memchr::memmem::find(line, b"Error: Command failed: ").is_some();
+    is_level && {
+        let lines = above().trim_ascii_end().rsplit(|byte| *byte == b'\n');
+        lines.take_while(|line| !line.trim_ascii().is_empty()).any(|line| tells(&line))
+    }
 }
 
 /// Whether a line can only be the last one of a record.

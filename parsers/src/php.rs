@@ -20,6 +20,7 @@ mod monolog;
 mod native;
 mod object;
 mod printed;
+mod untitled;
 mod weave;
 
 use serde_json::Value;
@@ -65,7 +66,10 @@ fn native_header(line: &str) -> Option<Header> {
 /// The exceptions in these lines, if they are this language's; `lines[0]` is cut to the entry's message.
 pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
     let monolog = header.is_some_and(is_monolog);
-    if monolog || lines[hit].contains(object::MARK) {
+    if monolog
+        || lines[hit].contains(object::MARK)
+        || header.is_some() && lines[hit..].iter().any(|line| is_context(line))
+    {
         let found = entries(lines, hit, header);
         if !found.is_empty() {
             return found;
@@ -95,6 +99,11 @@ fn behind(line: &str) -> Option<Header> {
         header.length += at + 1;
         Some(header)
     })
+}
+
+/// Whether an object is the context that a line formatter prints behind an entry's message.
+pub(crate) fn is_context(text: &str) -> bool {
+    text.contains("\"[object] (")
 }
 
 /// The Monolog entries in a region: one, or those that several writers wrote line by line. Without a header the
@@ -204,8 +213,14 @@ const MONOLOG_LEVELS: [(u64, Level); 8] = [
     (600, Level::Emergency),
 ];
 
+/// Nextcloud's.
+const NEXTCLOUD_LEVELS: [Level; 5] = [Level::Debug, Level::Info, Level::Warning, Level::Error, Level::Fatal];
+
 fn level(object: &Object) -> Option<Level> {
     let level = object.get("level_name").or_else(|| object.get("level"))?;
+    if object.contains_key("reqId") && object.contains_key("app") {
+        return NEXTCLOUD_LEVELS.get(usize::try_from(level.as_u64()?).ok()?).copied();
+    }
     // Graylog counts as syslog does.
     let syslog = object.contains_key("short_message").then_some([
         Level::Emergency,

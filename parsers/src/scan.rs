@@ -112,8 +112,23 @@ const DEATHS: &[&str] = &[
     "libc++abi: ",
     "free(): ",
     "lloc(): ",
+    "unk(): ",
+    "date(): ",
     "double free or ",
+    "corrupted size vs",
+    "corrupted double-l",
     "*** stack smash",
+    "*** buffer over",
+    "Bus error",
+    "llegal instruction",
+    "loating point exception",
+    "breakpoint trap",
+    "Assertion `",
+    "#  Assertion failed: ",
+    "# Fatal error in ",
+    "Fatal Python error: ",
+    "create CoreCLR",
+    "zend_mm_heap ",
 ];
 
 /// Of these, the one that stands in most prose: a number or a name must follow.

@@ -14,7 +14,7 @@ mod utf16;
 
 pub(crate) use utf16::{encoding, line_end};
 
-use crate::line;
+use crate::{header, line};
 
 /// How the lines of a stream are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(crate) enum Wrapper {
     Kubectl,
     /// `pod container text`: stern.
     Stern,
+    /// `namespace pod container text`: stern over all namespaces.
+    SternNamespaces,
     /// `[name] text`: concurrently, turbo, foreman's like.
     Bracket,
     /// Cloud Foundry's, Loki's, Fluentd's or Fluent Bit's prefix.
@@ -84,12 +86,13 @@ const CERTAIN: [Wrapper; 9] = [
 ];
 
 /// Wrappers whose prefix a program could print itself: a stack frame right behind it is the proof, as a frame never
-/// stands behind a program's own prefix.
-const LIKELY: [Wrapper; 7] = [
+/// stands behind a program's own prefix; behind some, an entry's beginning is one, too.
+const LIKELY: [Wrapper; 8] = [
     Wrapper::Compose,
     Wrapper::Time,
     Wrapper::Bracket,
     Wrapper::Stern,
+    Wrapper::SternNamespaces,
     Wrapper::ServiceStream,
     Wrapper::Row,
     Wrapper::JournalFields,
@@ -97,13 +100,26 @@ const LIKELY: [Wrapper; 7] = [
 
 /// The wrapper that a line stands in, if any.
 pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
-    certain(line).or_else(|| if is_bare(line) { None } else { likely(line, is_frame) })
+    certain(line).or_else(|| if is_bare(line) { None } else { likely(line, is_proof) })
+}
+
+/// Whether a text behind what could be a wrapper's prefix shows that it is one.
+fn is_proof(wrapper: Wrapper, text: &[u8]) -> bool {
+    let object = || text.starts_with(b"{\"") && text.ends_with(b"}");
+    let proof = || match wrapper {
+        Wrapper::Compose | Wrapper::Stern | Wrapper::SternNamespaces => object() || header::begins(text),
+        Wrapper::Bracket => object(),
+        // <3>Shop.Orders[7] order 7 failed
+        Wrapper::Time => text.starts_with(b"<") && header::begins(text),
+        _ => false,
+    };
+    is_frame(text) || proof()
 }
 
 /// Whether a text can only be a line of a trace, by itself or behind the time that the tool was asked for, too.
 fn is_frame(text: &[u8]) -> bool {
-    // PHP prints that line alone, and behind no header.
-    let is_frame = |text: &[u8]| line::is_frame(text) || text == b"Stack trace:";
+    // PHP and Monolog print these lines alone, and behind no header.
+    let is_frame = |text: &[u8]| line::is_frame(text) || matches!(text, b"Stack trace:" | b"[stacktrace]");
     is_frame(text) || prefix::time(text).is_some_and(|inner| is_frame(inner.text))
 }
 
@@ -136,13 +152,13 @@ pub(crate) fn certain(line: &[u8]) -> Option<Wrapper> {
 
 /// Whether a line has what could be a wrapper's prefix.
 pub(crate) fn is_prefixed(line: &[u8]) -> bool {
-    certain(line).or_else(|| likely(line, |_| true)).is_some()
+    certain(line).or_else(|| likely(line, |_, _| true)).is_some()
 }
 
-fn likely(line: &[u8], is_proof: impl Fn(&[u8]) -> bool) -> Option<Wrapper> {
+fn likely(line: &[u8], is_proof: impl Fn(Wrapper, &[u8]) -> bool) -> Option<Wrapper> {
     let mut scratch = Vec::new();
     LIKELY.into_iter().find(|wrapper| {
-        take_off(*wrapper, line, &mut scratch).is_some_and(|found| !found.partial && is_proof(found.text))
+        take_off(*wrapper, line, &mut scratch).is_some_and(|found| !found.partial && is_proof(*wrapper, found.text))
     })
 }
 
@@ -158,6 +174,7 @@ pub(crate) fn take_off<'a>(wrapper: Wrapper, line: &'a [u8], scratch: &'a mut Ve
         Wrapper::Compose => prefix::compose(line),
         Wrapper::Kubectl => prefix::kubectl(line),
         Wrapper::Stern => prefix::stern(line),
+        Wrapper::SternNamespaces => prefix::stern_namespaces(line),
         Wrapper::Bracket => prefix::bracket(line),
         Wrapper::Service => service::service(line, scratch),
         Wrapper::ServiceStream => service::stream(line),
@@ -184,6 +201,7 @@ pub(crate) fn origin(wrapper: Wrapper, line: &[u8], key: &[u8]) -> Vec<(String, 
         Wrapper::Service | Wrapper::ServiceStream => one("stream"),
         Wrapper::Row => one("host"),
         Wrapper::Kubectl | Wrapper::Stern => prefix::pod_origin(&key()),
+        Wrapper::SternNamespaces => prefix::namespaced_origin(&key()),
         Wrapper::Fpm => one("pid"),
         Wrapper::Time | Wrapper::JournalFields | Wrapper::Utf16Le | Wrapper::Utf16Be => Vec::new(),
     }

@@ -88,3 +88,25 @@ fn a_pause_anywhere_loses_no_exception() {
         }
     }
 }
+
+#[test]
+fn the_rest_of_a_record_that_was_told_is_no_record() {
+    let (record, rest) = (
+        "2026-11-25 09:00:00 fail: Shop.Orders[0] no order\nSystem.InvalidOperationException: no order\n   at Shop.Orders.Place()\n",
+        "   at Shop.Orders.All()\n   at Shop.Web.Get()\n   at Shop.Program.Main()\n",
+    );
+    let mut parser = Parser::new(Options::default());
+    parser.push(record.as_bytes());
+    parser.idle();
+    assert_eq!(parser.take().len(), 1);
+    let (offset, line) = parser.checkpoint();
+    parser.push(rest.as_bytes());
+    parser.finish();
+    assert_eq!(parser.take(), []);
+    let mut parser = Parser::resume(Options::default(), offset, line);
+    parser.push(rest.as_bytes());
+    parser.finish();
+    assert_eq!(parser.take(), []);
+    let alone = parse(&Options::default(), [rest.as_bytes()]);
+    assert_eq!(alone.len(), 1, "a log may begin within a trace");
+}

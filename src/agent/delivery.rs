@@ -17,10 +17,10 @@ use super::reader::lock;
 use crate::store::{ClientReport, Outcome, Outgoing, Store};
 use crate::tail::Waker;
 
-/// How often what is due by time alone is looked for,
+/// What is due by time alone is looked for so soon after a batch, and no more often,
 const TICK: Duration = Duration::from_secs(5);
-/// for so long after the last batch; after that it is looked for once in so long.
-const ACTIVE: Duration = Duration::from_secs(600);
+/// and at least so often: another process may have made something due.
+const LONGEST_TICK: Duration = Duration::from_secs(600);
 
 /// The sending side of the agent.
 pub struct Delivery {
@@ -55,7 +55,6 @@ impl Delivery {
     {
         let mut running = JoinSet::new();
         let mut tick = Instant::now() + TICK;
-        let mut active_until = Instant::now() + ACTIVE;
         let mut reported = HashSet::new();
         loop {
             for outgoing in self.due() {
@@ -82,13 +81,13 @@ impl Delivery {
                         self.settle(&outgoing, &reports, &outcome);
                     }
                 }
-                () = self.rung.notified() => active_until = Instant::now() + ACTIVE,
+                () = self.rung.notified() => tick = tick.min(Instant::now() + TICK),
                 () = sleep_until(wake) => {}
             }
             if Instant::now() >= tick {
                 self.tick(false);
                 reported.clear();
-                tick = Instant::now() + if Instant::now() < active_until { TICK } else { ACTIVE };
+                tick = self.next_tick();
             }
         }
     }
@@ -98,6 +97,11 @@ impl Delivery {
         if let Err(error) = lock(&self.store).tick(Timestamp::now(), stopping) {
             tracing::error!("{error}");
         }
+    }
+
+    fn next_tick(&self) -> Instant {
+        let next = lock(&self.store).next_tick().ok().flatten();
+        Instant::now() + next.map_or(LONGEST_TICK, until).clamp(TICK, LONGEST_TICK)
     }
 
     fn due(&self) -> Vec<Outgoing> {
@@ -113,8 +117,7 @@ impl Delivery {
 
     fn next_due(&self) -> Option<Instant> {
         let next = lock(&self.store).next_due(self.in_flight).ok().flatten()?;
-        let wait = next.duration_since(Timestamp::now());
-        Some(Instant::now() + Duration::try_from(wait).unwrap_or(Duration::ZERO).max(Duration::from_millis(1)))
+        Some(Instant::now() + until(next).max(Duration::from_millis(1)))
     }
 
     fn settle(&self, outgoing: &Outgoing, reports: &[ClientReport], outcome: &Outcome) {
@@ -129,4 +132,9 @@ impl Delivery {
         drop(store);
         self.room.wake();
     }
+}
+
+/// How long it is until `time`; nothing where that has passed.
+fn until(time: Timestamp) -> Duration {
+    Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO)
 }

@@ -23,7 +23,7 @@ use crate::pipeline::{Batch, Finding, Pipeline};
 use crate::policy::Policy;
 use crate::release::{Marker, Releases};
 use crate::store::{Built, Committed, Store};
-use crate::tail::{Cause, Gap, Key, Settings, Step, Tail};
+use crate::tail::{Cause, Checkpoint, Gap, Key, Position, Settings, Step, Tail};
 use job::{Job, JobState};
 
 /// A batch is committed at so many findings,
@@ -223,13 +223,17 @@ impl Reader {
                     self.jobs.insert(to, Job { watched: false, ..job });
                     self.watch(to);
                 }
+                if let Some(releases) = self.releases.remove(&from) {
+                    self.releases.insert(to, releases);
+                }
             }
             Step::Ended(key) => {
                 self.work(key, |pipeline| pipeline.finish());
                 self.unpin();
                 if let Some(job) = self.jobs.remove(&key).filter(|job| job.pinned.is_none()) {
                     let end = self.tail.end(key, &job.pipeline.checkpoint());
-                    self.batch.checkpoints.extend(self.tail.checkpoint(key, end));
+                    let checkpoint = checkpoint(&mut self.tail, self.releases.get(&key), key, end);
+                    self.batch.checkpoints.extend(checkpoint);
                     self.first_move.get_or_insert_with(Instant::now);
                 }
                 self.moved.remove(&key);
@@ -260,7 +264,8 @@ impl Reader {
         }
         self.batch_bytes += bytes.len() as u64;
         if let Some(marker) = &self.release_marker {
-            self.releases.entry(key).or_default().push(marker, offset, bytes);
+            let known = || Releases::resume(self.tail.release(key).and_then(|release| release.clone()));
+            self.releases.entry(key).or_insert_with(known).push(marker, offset, bytes);
         }
         self.work(key, |pipeline| pipeline.push(bytes));
         self.watch(key);
@@ -334,7 +339,9 @@ impl Reader {
             if let Some(job) = self.jobs.get_mut(&key) {
                 job.known = job.pipeline.checkpoint();
                 let position = job.pinned.as_ref().unwrap_or(&job.known);
-                self.batch.checkpoints.extend(self.tail.checkpoint(key, position.clone()));
+                let position = position.clone();
+                let checkpoint = checkpoint(&mut self.tail, self.releases.get(&key), key, position);
+                self.batch.checkpoints.extend(checkpoint);
             }
         }
         (self.batch_bytes, self.before_bytes, self.first_finding, self.first_move) = (0, 0, None, None);
@@ -378,6 +385,15 @@ impl Reader {
             self.full = lock(&self.store).is_full().unwrap_or(true);
         }
     }
+}
+
+/// The checkpoint of `key` at `position`, with the release that its lines named before.
+fn checkpoint(tail: &mut Tail, releases: Option<&Releases>, key: Key, position: Position) -> Option<Checkpoint> {
+    let named = releases.and_then(|releases| releases.of(position.offset));
+    if let (Some(named), Some(release)) = (named, tail.release(key)) {
+        *release = Some(named.to_owned());
+    }
+    tail.checkpoint(key, position)
 }
 
 /// The store; what a panicking thread left of it is whole, since each change is one transaction.

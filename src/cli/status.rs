@@ -95,7 +95,7 @@ fn status(store: &Store, output: Output, now: Timestamp) -> Result<ExitCode, sup
 fn as_json(status: &Status, agent: &Agent) -> serde_json::Value {
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let files = status.checkpoints.iter().map(|file| {
-        json!({"path": file.path, "offset": file.offset, "line": file.line, "lag_bytes": file.lag(), "ledger": file.ledger})
+        json!({"path": file.path.to_string_lossy(), "offset": file.offset, "line": file.line, "lag_bytes": file.lag(), "ledger": file.ledger})
     });
     let destinations = status.destinations.iter().map(|to| {
         json!({
@@ -157,12 +157,15 @@ fn for_people(out: &mut impl Write, store: &Store, status: &Status, agent: &Agen
         writeln!(out, "\n{table}")?;
     }
     if !status.checkpoints.is_empty() {
-        let mut table = plain_table(&["file", "read", "lag", "records", "skipped", "gaps", "stalls"]);
+        let mut table = plain_table(&["file", "read", "lag", "records", "skipped", "gaps", "stalls", "failed reads"]);
         for file in &status.checkpoints {
             let ledger = &file.ledger;
             let lag = file.lag().map_or_else(|| "gone".to_owned(), |bytes| bytes.to_string());
             let mut row = vec![visible(&file.path.display().to_string()), file.offset.to_string(), lag];
-            row.extend([ledger.records, ledger.bytes_skipped, ledger.gaps, ledger.stalls].map(|n| n.to_string()));
+            row.extend(
+                [ledger.records, ledger.bytes_skipped, ledger.gaps, ledger.stalls, ledger.failed_reads]
+                    .map(|n| n.to_string()),
+            );
             table.add_row(row);
         }
         writeln!(out, "\n{table}")?;

@@ -24,12 +24,16 @@ pub(super) fn exceptions(record: &Record, handled: Option<bool>, context: &Conte
     let mut made: Vec<Exception> = Vec::with_capacity(order.len());
     for (id, &index) in order.iter().enumerate() {
         let exception = &record.exceptions[index];
-        let mut mechanism = outermost_mechanism(record, handled);
+        let outer = outermost_mechanism(record, handled);
+        let mut mechanism = outer.clone();
         if let Some((parent, source)) = parent(&record.exceptions, index)
             && record.platform != Platform::Php
         {
             mechanism = Mechanism { kind: "chained", handled: true, source: Some(source), ..Mechanism::default() };
             mechanism.parent_id = order.iter().position(|other| *other == parent);
+        }
+        if outer.kind == dotnet::EXCEPTION_PAGE {
+            (mechanism.kind, mechanism.handled) = (outer.kind, outer.handled);
         }
         mechanism.exception_id = ids.then_some(id);
         mechanism.is_exception_group = ids && is_group(record, index);

@@ -18,6 +18,9 @@ pub(super) const DYNAMIC: &str = "(unknown)";
 /// The SDK's hook for what ends the process.
 pub(super) const CRASH: &str = "AppDomain.UnhandledException";
 
+/// The SDK's name for what ASP.NET Core's page for developers shows; it stands on each exception of the chain.
+pub(super) const EXCEPTION_PAGE: &str = "ExceptionHandlerMiddleware";
+
 /// The traces of a record's exceptions, in the record's order, outermost call first.
 pub(super) fn traces(record: &Record) -> Vec<Vec<Frame>> {
     let known = known_types(record);
@@ -75,7 +78,7 @@ fn known_types(record: &Record) -> HashSet<String> {
 /// Which of the SDK's integrations would have reported a record, and whether it counts as handled.
 pub(super) fn mechanism(record: &Record) -> (&'static str, bool) {
     match record.mechanism.as_ref().map_or("", |by| by.kind.as_str()) {
-        "aspnetcore.developer_page" => ("ExceptionHandlerMiddleware", false),
+        "aspnetcore.developer_page" => (EXCEPTION_PAGE, false),
         "aspnetcore.exception_handler" => ("IExceptionHandlerFeature", false),
         "aspnetcore.kestrel" | "aspnetcore.iis" => ("SentryMiddleware.UnhandledException", false),
         "dotnet.unobserved_task" => ("UnobservedTaskException", false),

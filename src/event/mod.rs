@@ -5,6 +5,7 @@
 //! pure. Does not decide what is sent, and does not send.
 
 mod chain;
+mod contexts;
 mod crumbs;
 mod dotnet;
 mod frames;
@@ -169,7 +170,7 @@ impl Builder {
             breadcrumbs: Values { values: crumbs::of(&before, &requests::ids(record), when, zone) },
             request: request(record),
             user: user(record),
-            contexts: contexts(record, &event_id),
+            contexts: contexts::of(record, &before, &event_id),
             tags: self.tags(record, verdict, repeats),
             extra,
             fingerprint: fingerprint(record, verdict, &values),
@@ -398,51 +399,6 @@ fn user(record: &Record) -> Option<User> {
     let user = record.user.as_ref()?;
     (user.id.is_some() || user.username.is_some())
         .then(|| User { id: user.id.clone(), username: user.username.clone() })
-}
-
-fn contexts(record: &Record, event_id: &str) -> BTreeMap<&'static str, Map<String, Value>> {
-    let mut contexts = BTreeMap::new();
-    let mut runtime = Map::new();
-    runtime.insert("name".to_owned(), runtime_name(record.platform).into());
-    let version = record.fields.iter().find(|(name, _)| {
-        const NAMES: [&str; 5] = ["runtime.version", "node.version", "node_version", "php.version", "php_version"];
-        NAMES.contains(&name.as_str())
-    });
-    if let Some((_, version)) = version {
-        // As the platform's SDK spells it.
-        let mark = if record.platform == Platform::Node && !version.starts_with('v') { "v" } else { "" };
-        runtime.insert("version".to_owned(), format!("{mark}{}", limits::line(version, limits::NAME_CHARS)).into());
-    }
-    contexts.insert("runtime", runtime);
-    let hex = |text: &&str, length: usize| {
-        text.len() == length && text.bytes().all(|c| c.is_ascii_hexdigit()) && text.bytes().any(|c| c != b'0')
-    };
-    let trace = record.trace.as_ref();
-    if let Some(trace_id) = trace.and_then(|trace| trace.trace_id.as_deref()).filter(|id| hex(id, 32)) {
-        // Sentry drops a trace without a span: the event's own id stands in.
-        let span_id =
-            trace.and_then(|trace| trace.span_id.as_deref()).filter(|id| hex(id, 16)).unwrap_or(&event_id[..16]);
-        let mut trace = Map::new();
-        trace.insert("trace_id".to_owned(), trace_id.to_ascii_lowercase().into());
-        trace.insert("span_id".to_owned(), span_id.to_ascii_lowercase().into());
-        contexts.insert("trace", trace);
-    }
-    contexts
-}
-
-fn runtime_name(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Php => "php",
-        Platform::Csharp => ".NET",
-        Platform::Node => "node",
-        Platform::Javascript => "browser",
-        Platform::Java => "java",
-        Platform::Dart => "dart",
-        Platform::Python => "CPython",
-        Platform::Go => "go",
-        Platform::Ruby => "ruby",
-        Platform::Other => "unknown",
-    }
 }
 
 #[cfg(test)]

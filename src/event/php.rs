@@ -58,11 +58,13 @@ fn frame(
 ) -> Frame {
     let function = called.and_then(|frame| {
         let name = frame.function.as_deref()?;
-        Some(frame.module.as_deref().map_or_else(|| name.to_owned(), |module| format!("{module}::{name}")))
+        let module = frame.module.as_deref().map(|module| class(module, root));
+        Some(module.map_or_else(|| closure(name, root), |module| format!("{module}::{name}")))
     });
     let method = called.is_some_and(|frame| frame.module.is_some());
     let own = function.as_deref().is_none_or(|name| !name.starts_with("Sentry\\"));
-    let mut frame = Frame { raw_function: function.clone().filter(|_| method), function, ..Frame::default() };
+    let raw = called.and_then(|frame| Some(format!("{}::{}", frame.module.as_deref()?, frame.function.as_deref()?)));
+    let mut frame = Frame { raw_function: raw.filter(|_| method), function, ..Frame::default() };
     match file.filter(|file| !file.is_empty() && !file.starts_with('[')) {
         Some(file) => {
             let (file, line) = evaluated(file, line);
@@ -79,9 +81,33 @@ fn frame(
     frame
 }
 
-// /srv/app/tpl.php(12) : eval()'d code
+// class@anonymous, a NUL, /srv/shop/app/Pay.php:12$0
+/// A class as the SDK names it: an anonymous one without the root and the number of its definition.
+fn class(module: &str, root: Option<&str>) -> String {
+    let Some((kind, place)) = module.split_once("@anonymous\0") else { return module.to_owned() };
+    let numbered = |place: &str, mark: &str| {
+        let (path, number) = place.rsplit_once(mark)?;
+        let hex = !number.is_empty() && number.bytes().all(|c| c.is_ascii_hexdigit());
+        let line = path.rsplit_once(':').filter(|(_, line)| line.bytes().all(|c| c.is_ascii_digit()));
+        hex.then(|| line.map_or(path, |(path, _)| path).to_owned())
+    };
+    let place = numbered(place, "$").or_else(|| numbered(place, "0x")).unwrap_or_else(|| place.to_owned());
+    format!("{kind}@anonymous\0{}", below(&place, root))
+}
+
+// {closure:/srv/shop/routes/web.php:12}
+/// A function's name; closures name their file since PHP 8.4, which the SDK gives without the root.
+fn closure(name: &str, root: Option<&str>) -> String {
+    match name.strip_prefix("{closure:") {
+        Some(place) => format!("{{closure:{}", below(place, root)),
+        None => name.to_owned(),
+    }
+}
+
+// /srv/app/tpl.php(12) : eval()'d code · /srv/app/tpl.php(12) : runtime-created function
 fn evaluated(file: &str, line: Option<u32>) -> (&str, Option<u32>) {
-    let parts = file.split_once("(").filter(|_| file.contains(") : eval()'d code"));
+    let made = |file: &str| file.contains(") : eval()'d code") || file.contains(") : runtime-created function");
+    let parts = file.split_once("(").filter(|_| made(file));
     match parts.and_then(|(file, rest)| Some((file, rest.split(')').next()?.parse().ok()?))) {
         Some((file, line)) => (file, Some(line)),
         None => (file, line),
@@ -157,6 +183,17 @@ mod tests {
                 (Some("App\\Pay::charge"), Some("/app/Pay.php"), Some(12), true),
             ]
         );
+    }
+
+    #[test]
+    fn names_lose_the_root() {
+        let root = Some("/srv/shop");
+        assert_eq!(class("class@anonymous\0/srv/shop/app/Pay.php:12$0", root), "class@anonymous\0/app/Pay.php");
+        assert_eq!(class("class@anonymous\0/srv/lib.php0x7f3a", root), "class@anonymous\0/srv/lib.php");
+        assert_eq!(class("class@anonymous", root), "class@anonymous");
+        assert_eq!(closure("{closure:/srv/shop/routes/web.php:12}", root), "{closure:/routes/web.php:12}");
+        assert_eq!(closure("{closure:App\\Pay::rows():12}", root), "{closure:App\\Pay::rows():12}");
+        assert_eq!(evaluated("/a.php(3) : runtime-created function", Some(1)), ("/a.php", Some(3)));
     }
 
     #[test]

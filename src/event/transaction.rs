@@ -52,7 +52,10 @@ fn laravel(record: &Record) -> Option<String> {
     record.exceptions.iter().flat_map(|exception| exception.frames.iter().rev()).find_map(|frame| {
         let (module, function) = (frame.module.as_deref()?, frame.function.as_deref()?);
         let own = !module.starts_with("Illuminate\\") && ENTRIES.iter().any(|entry| module.contains(entry));
-        (own && !function.contains("{closure")).then(|| format!("{module}@{function}"))
+        // Laravel calls a job by its class alone.
+        let is_job = function == "handle" && ["\\Jobs\\", "\\Listeners\\"].iter().any(|entry| module.contains(entry));
+        let name = if is_job { module.to_owned() } else { format!("{module}@{function}") };
+        (own && !function.contains("{closure")).then_some(name)
     })
 }
 

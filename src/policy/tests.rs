@@ -70,6 +70,7 @@ const NEVER_SENT: &[Sample] = &[
     (PHP, "php.throttling", r"Illuminate\Http\Exceptions\ThrottleRequestsException", "Too Many Attempts.", ("", "")),
     (PHP, "php.model_not_found", r"Illuminate\Database\Eloquent\ModelNotFoundException", "No query results", ("", "")),
     (PHP, "php.http_exception", r"Symfony\Component\HttpKernel\Exception\NotFoundHttpException", "", ("", "")),
+    (PHP, "php.http_exception", "Zend_Controller_Dispatcher_Exception", "Invalid controller specified (x)", ("", "")),
     (PHP, "php.operator", r"Symfony\Component\Console\Exception\CommandNotFoundException", "no such command", ("", "")),
     (
         PHP,
@@ -106,6 +107,20 @@ const NEVER_SENT: &[Sample] = &[
         "dotnet.unprotect",
         "System.Security.Cryptography.CryptographicException",
         "The payload was invalid.",
+        ("", ""),
+    ),
+    (
+        NET,
+        "dotnet.token",
+        "Microsoft.Identity.Web.MicrosoftIdentityWebChallengeUserException",
+        "IDW10502: An MsalUiRequiredException was thrown",
+        ("", ""),
+    ),
+    (
+        NET,
+        "dotnet.validation",
+        "System.Data.Entity.Validation.DbEntityValidationException",
+        "Validation failed for one or more entities.",
         ("", ""),
     ),
     (NET, "dotnet.token", "Microsoft.IdentityModel.Tokens.SecurityTokenExpiredException", "IDX10223", ("", "")),
@@ -176,6 +191,15 @@ fn each_entry_of_what_is_never_sent_keeps_it_back() {
 type Chain = (Platform, &'static [(&'static str, &'static str)], Category);
 
 const CHAINS: &[Chain] = &[
+    (PHP, &[(r"Aws\Sqs\Exception\SqsException", "Error executing \"SendMessage\"")], Category::Infra),
+    (PHP, &[(r"Aws\S3\Exception\S3Exception", "Error executing \"PutObject\"")], Category::Integration),
+    (PHP, &[(r"Wikimedia\Rdbms\DBQueryError", "A database query error has occurred.")], Category::Infra),
+    (PHP, &[(r"Illuminate\Queue\InvalidPayloadException", "Unable to JSON encode payload.")], Category::Defect),
+    (NET, &[("System.Data.NoNullAllowedException", "Column 'x' does not allow nulls.")], Category::Defect),
+    (NET, &[("Quartz.JobPersistenceException", "Couldn't acquire next trigger")], Category::Infra),
+    (NET, &[("Hangfire.Common.JobLoadException", "Could not load the job.")], Category::Defect),
+    (NET, &[("Dapr.DaprException", "Get state operation failed")], Category::Infra),
+    (NET, &[("FluentValidation.AsyncValidatorInvokedSynchronouslyException", "x")], Category::Defect),
     (PHP, &[("RuntimeException", "no dashboard"), ("PDOException", "SQLSTATE[HY000] [2002] refused")], Category::Infra),
     (
         PHP,

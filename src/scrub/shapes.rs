@@ -18,7 +18,7 @@ const fn shape(prefix: &'static str, at_least: usize) -> Shape {
 }
 
 /// The marks, from the vendors' documents on their keys.
-pub(super) const PREFIXES: [Shape; 43] = [
+pub(super) const PREFIXES: [Shape; 90] = [
     // JSON Web Tokens: `{"` in base64url.
     shape("eyJ", 10),
     // What Laravel encrypts: `{"iv":` in base64.
@@ -71,6 +71,60 @@ pub(super) const PREFIXES: [Shape; 43] = [
     shape("sk-", 32),
     shape("dop_v1_", 32),
     shape("sq0atp-", 16),
+    // Google's refresh tokens and push tokens; Azure, Teams; what ASP.NET Core protects.
+    shape("1//0", 30),
+    shape("APA91b", 60),
+    shape("webhook.office.com/webhookb2/", 20),
+    shape("CfDJ8", 20),
+    // Hashes of passwords.
+    shape("$2y$", 50),
+    shape("$2a$", 50),
+    shape("$2b$", 50),
+    shape("$argon2", 40),
+    // AWS's other keys, Alibaba.
+    shape("ABIA", 12),
+    shape("ACCA", 12),
+    shape("LTAI", 12),
+    // More of Slack, GitLab, Shopify, Square, Stripe.
+    shape("xoxc-", 10),
+    shape("xoxd-", 10),
+    shape("xoxe.", 10),
+    shape("glrt-", 16),
+    shape("glptt-", 16),
+    shape("shpss_", 20),
+    shape("shpca_", 20),
+    shape("shppa_", 20),
+    shape("sq0csp-", 16),
+    shape("sk_org_", 8),
+    // Razorpay, Xendit, Flutterwave, Mailgun, Brevo.
+    shape("rzp_live_", 10),
+    shape("rzp_test_", 10),
+    shape("xnd_", 20),
+    shape("FLWSECK", 20),
+    shape("key-", 32),
+    shape("xkeysib-", 30),
+    shape("xsmtpsib-", 30),
+    // Hugging Face, Groq, xAI, Replicate, Perplexity.
+    shape("hf_", 30),
+    shape("gsk_", 30),
+    shape("xai-", 30),
+    shape("r8_", 30),
+    shape("pplx-", 30),
+    // Sentry, Grafana, New Relic, HashiCorp Vault, Databricks, Atlassian, Linear, Notion, Postman, Figma, Supabase, PlanetScale, age.
+    shape("sntrys_", 20),
+    shape("sntryu_", 20),
+    shape("glsa_", 20),
+    shape("NRAK-", 20),
+    shape("hvs.", 20),
+    shape("dapi", 32),
+    shape("ATATT3x", 20),
+    shape("lin_api_", 20),
+    shape("ntn_", 30),
+    shape("PMAK-", 20),
+    shape("figd_", 20),
+    shape("sbp_", 30),
+    shape("pscale_", 20),
+    shape("AGE-SECRET-KEY-", 40),
 ];
 
 /// A key that begins with its vendor's mark.
@@ -79,11 +133,17 @@ pub(super) fn prefixed(text: &str, start: usize, end: usize, shape: &Shape) -> O
     if &text[start..end] != shape.prefix || before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
         return None;
     }
-    let dotted = matches!(shape.prefix, "eyJ" | "SG." | "ya29.") || shape.prefix.contains('/');
+    let dotted = matches!(shape.prefix, "eyJ" | "SG." | "ya29." | "xoxe.") || shape.prefix.contains('/');
+    let hash = shape.prefix.starts_with('$');
+    let argon = shape.prefix == "$argon2";
     let tail = text[end..]
         .bytes()
         .take_while(|c| {
-            c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-') || dotted && matches!(c, b'.' | b'/' | b':')
+            c.is_ascii_alphanumeric()
+                || matches!(c, b'_' | b'-')
+                || dotted && matches!(c, b'.' | b'/' | b':')
+                || hash && matches!(c, b'.' | b'/' | b'$')
+                || argon && matches!(c, b'=' | b',' | b'+')
         })
         .count();
     let tail = text[end..end + tail].trim_end_matches('.').len();
@@ -141,6 +201,21 @@ fn is_of_key(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\n' | b'\r' | b'\\')
 }
 
+// mysqldump -u shop -pword db · curl -u ann:word https://…
+/// The password of a command's short option; only the rest of a line near it is looked at.
+pub(super) fn option(text: &str, end: usize) -> Option<Hit> {
+    let bytes = &text.as_bytes()[end..];
+    let near = bytes[..bytes.len().min(256)].iter().position(|c| *c == b'\n').unwrap_or(bytes.len().min(256));
+    let curl = text[..end].ends_with("curl ");
+    let sign: &[u8] = if curl { b"-u " } else { b" -p" };
+    let mut at = memchr::memmem::find(&bytes[..near], sign)? + sign.len();
+    at += usize::from(matches!(bytes.get(at), Some(b'\'' | b'"')));
+    let is_end = |c: &u8| c.is_ascii_whitespace() || b"\"'".contains(c);
+    let length = bytes[at..].iter().position(is_end).unwrap_or(bytes.len() - at);
+    let from = if curl { memchr::memchr(b':', &bytes[at..at + length])? + 1 } else { 0 };
+    Some(Hit { start: end + at + from, end: end + at + length, rule: "command option" })
+}
+
 // jdbc:oracle:thin:shop/word@db:1521/xe
 pub(super) fn oracle(text: &str, end: usize) -> Option<Hit> {
     let rest = &text.as_bytes()[end..];
@@ -169,7 +244,15 @@ pub(super) fn userinfo(text: &str, start: usize, end: usize) -> Option<Hit> {
             let colon = memchr::memchr(b':', rest).filter(|_| rest.first() != Some(&b'['))?;
             (!rest[colon + 1..].iter().all(u8::is_ascii_digit)).then_some(length)?
         }
-        None => return None,
+        // redis://:pa/word@host: a password that is not escaped, as no port holds such.
+        None => {
+            let colon = memchr::memchr(b':', &rest[..length]).filter(|_| rest.first() != Some(&b'['))?;
+            let port = rest[colon + 1..length].iter().all(u8::is_ascii_digit) && colon > 0;
+            let window =
+                rest[..rest.len().min(128)].iter().position(|c| c.is_ascii_whitespace() || b"\"'<>\\".contains(c));
+            let window = window.unwrap_or(rest.len().min(128));
+            memchr::memrchr(b'@', &rest[..window]).filter(|at| !port && *at > length)?
+        }
     };
     Some(Hit { start: end, end: end + at, rule: "URL user" })
 }

@@ -11,7 +11,7 @@ fn scrubber() -> &'static Scrubber {
 }
 
 /// Forms in which a secret stands in a log; `{}` is the secret.
-const FORMS: [&str; 40] = [
+const FORMS: [&str; 69] = [
     "login failed password={} for 7",
     "password: {}",
     "db_password = \"{}\"",
@@ -52,6 +52,35 @@ const FORMS: [&str; 40] = [
     "login with password '{}' refused",
     "update \"users\" set \"remember_token\" = {}, \"n\" = 2 limit 1",
     "auth: { username: 'ann', password: '{}' }",
+    "payload=%7B%22password%22%3A%22{}%22%7D&page=2",
+    "body {\\u0022password\\u0022:\\u0022{}\\u0022,\\u0022n\\u0022:1}",
+    "<input value=&quot;{&quot;token&quot;:&quot;{}&quot;}&quot;>",
+    "<Envelope><wsse:Password>{}</wsse:Password></Envelope>",
+    "<add key=\"DbPassword\" value=\"{}\" />",
+    "{\"name\":\"api_key\",\"value\":\"{}\"}",
+    "rawHeaders: [ 'Host', 'a', 'X-Api-Key', '{}', 'Accept', '*/*' ]",
+    "[\"password\"]=>\n  string(9) \"{}\"\n  [\"n\"]=>",
+    "Array ( [password] => {} [n] => 1 )",
+    "User(name=ann, password={}, age=3)",
+    "{Name:ann Password:{} Age:3}",
+    "#<User password=>\"{}\", :n=>1>",
+    "req { cookies: { sid: '{}' }, path: '/' }",
+    "https://x.example/cb?state=1\\u0026access_token={}\\u0026n=2",
+    "mongodb://shop:a/b?{}@db.example.org/x",
+    "The command \"mysqldump -u root -p{} shop\" failed.",
+    "curl -u ann:{} https://x.example",
+    "X-Hub-Signature-256: sha256={}",
+    "password2={}",
+    "Driver={SQL Server};Uid=sa;Pwd={{}};n=1",
+    "snowflake://ann:{}@acct/db?warehouse=w",
+    "host=db user=shop password={} dbname=x",
+    "mysql:host=db;dbname=x;user=root;password={}",
+    "(redis) AUTH failed: REDIS_PASSWORD={}",
+    "verification_code={}",
+    "Authorization: Digest username=\"ann\", response=\"{}\"\n",
+    "SharedAccessSignature sr=x&sig=a9{}&se=1",
+    "\\\"authorization\\\":\\\"Token {}\\\"",
+    "{\\\\\\\"secret\\\\\\\":\\\\\\\"{}\\\\\\\"}",
 ];
 
 proptest! {
@@ -98,6 +127,11 @@ fn shapes_are_secrets_without_a_name() {
         concat!("ghp", "_16C7e42F292c6912E7710c838347Ae178B4a"),
         concat!("xoxb", "-2345678901-abcDEFghiJKL"),
         concat!("eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiIxIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1g"),
+        concat!("CfDJ8", "NrxA3kzQ0t8mWcLp2vHs7dEfG"),
+        concat!("hf_", "aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789"),
+        concat!("$2y$", "10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"),
+        concat!("rzp_live", "_a1B2c3D4e5F6g7"),
+        concat!("hvs.", "CAESIJ1234567890abcdefghij"),
         concat!("eyJpdiI6", "IjdRcHcxWk5kT0ZqZkQ0c3VhTm1hSlE9PSIsInZhbHVlIjoi"),
         "4111 1111 1111 1111",
         "5500000000000004",
@@ -124,6 +158,7 @@ fn shapes_are_secrets_without_a_name() {
     assert_eq!(scrubber().text("-----BEGIN PRIVATE KEY-----\nMIIE/+ow\nCh"), FILTERED);
     let cut = "MIIEow\nZm9v\n-----END PRIVATE KEY-----\nnext line";
     assert_eq!(scrubber().text(cut), "[Filtered]-----END PRIVATE KEY-----\nnext line");
+    assert_eq!(scrubber().text("C: AUTH PLAIN AGFubgBodW50ZXIy"), "C: AUTH PLAIN [Filtered]");
     assert_eq!(scrubber().text("GET https://ann:Hunter"), "GET https://[Filtered]");
     assert_eq!(scrubber().text("GET https://db.example.org:8080"), "GET https://db.example.org:8080");
 }
@@ -163,6 +198,23 @@ fn what_is_no_secret_stays() {
         "SKU12345678 is out of stock",
         "the token was not accepted, ask for a new token",
         "password must be at least 8 characters",
+        "usage: prompt_tokens: 512, total_tokens=1024, token_count=5",
+        "password_reset=sent, keyboard=de, monkey: banana",
+        "password_changed_at=2026-11-23, password_min_length=8",
+        "PWD=/srv/app",
+        "secretary: Ann",
+        "route middleware auth:sanctum, auth:api",
+        "Basic authentication-required",
+        "Unexpected token: ';' at 3:1",
+        "Method signature: charge(int $a)",
+        "mkdir -p /srv/app",
+        "mysql -u root shop < dump.sql",
+        "['password', 'email'] are required",
+        "<label>Password</label><b>x</b>",
+        "https://www.example.org:8080/@scope/name",
+        "https://cdn.example.org/npm/@vue/core@3.4.1/index.js",
+        "key-value pairs of the turkey-sandwich",
+        "The security: none, verification: done, csrf: true",
         "commit 3f2a9c1e8b7d6f5a4c3b2a1908f7e6d5c4b3a291 is not on main",
     ] {
         assert_eq!(scrubber().text(text), text);
@@ -225,6 +277,13 @@ fn hostile_texts_take_linear_time() {
         "AAAA\n",
         "SK",
         "SG.",
+        "curl ",
+        "mysql ",
+        "password\\u0022:\\u0022",
+        "<password>",
+        "token%22%3a",
+        "://a:b/",
+        "$2y$",
     ] {
         let text = unit.repeat(400_000 / unit.len());
         let started = std::time::Instant::now();

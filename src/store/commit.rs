@@ -40,6 +40,8 @@ pub struct Committed {
     pub queued: u64,
     /// How full the outbox is now.
     pub fill: Fill,
+    /// Whether files came that were not known where they are now.
+    pub new_files: bool,
 }
 
 /// Whether the event that an issue's sample holds was kept back, and why.
@@ -94,7 +96,7 @@ pub(super) fn commit(
     work.write_issues(state, batch)?;
     work.write_budgets()?;
     work.tally.write(db)?;
-    write_checkpoints(db, &batch.checkpoints, &batch.forgotten)?;
+    let new_files = write_checkpoints(db, &batch.checkpoints, &batch.forgotten)?;
     gaps::write(db, &batch.gaps, now)?;
     work.queued += gaps::tell(db, now, state.settings)?;
     Ok(Committed {
@@ -102,6 +104,7 @@ pub(super) fn commit(
         regressed: work.regressed.iter().map(|id| board::row(db, *id)).collect::<Result<_, _>>()?,
         queued: work.queued,
         fill: outbox::fill(db, state.settings)?,
+        new_files,
     })
 }
 
@@ -339,17 +342,22 @@ fn write_sample(db: &Connection, issue: i64, event: &Built, held: Held) -> rusql
         .map(drop)
 }
 
-fn write_checkpoints(db: &Connection, checkpoints: &[Checkpoint], forgotten: &[FileId]) -> rusqlite::Result<()> {
+/// Whether one of them is of a file that was not known where it is now.
+fn write_checkpoints(db: &Connection, checkpoints: &[Checkpoint], forgotten: &[FileId]) -> rusqlite::Result<bool> {
+    let mut new_files = false;
     for file in forgotten {
         db.prepare_cached("DELETE FROM checkpoint WHERE device = ?1 AND inode = ?2")?.execute(key(file))?;
     }
     for checkpoint in checkpoints {
         let [device, inode] = key(&checkpoint.file);
-        let value = serde_json::to_string(checkpoint).unwrap_or_default();
+        let (path, value) = (checkpoint.path.to_string_lossy(), serde_json::to_string(checkpoint).unwrap_or_default());
+        new_files |= !db
+            .prepare_cached("SELECT 1 FROM checkpoint WHERE device = ?1 AND inode = ?2 AND path = ?3")?
+            .exists(params![device, inode, path])?;
         db.prepare_cached("INSERT OR REPLACE INTO checkpoint (device, inode, path, value) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![device, inode, checkpoint.path.to_string_lossy(), value])?;
+            .execute(params![device, inode, path, value])?;
     }
-    Ok(())
+    Ok(new_files)
 }
 
 /// The head of a small file grows with it: place and inode alone name its row.

@@ -4,10 +4,10 @@
 //! Invariant: a gap is in the totals once, and in one event; the list is bounded. Does not send.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::commit::Built;
-use super::{Settings, before, millis, outbox, time};
+use super::{Settings, millis, outbox, time};
 use crate::event;
 use crate::tail::Gap;
 
@@ -81,9 +81,7 @@ pub(super) fn write(db: &Connection, gaps: &[Gap], now: Timestamp) -> rusqlite::
 /// Queues the event that tells of what none has told, where that is due; how many events that is.
 pub(super) fn tell(db: &Connection, now: Timestamp, settings: &Settings) -> rusqlite::Result<u64> {
     let Some(own) = &settings.own else { return Ok(0) };
-    let last: Option<i64> =
-        db.prepare_cached("SELECT max(told) FROM gap")?.query_row([], |row| row.get(0)).optional()?.flatten();
-    if last.is_some_and(|last| last > millis(before(now, INTERVAL))) {
+    if next_told(db)?.is_none_or(|next| next > now) {
         return Ok(0);
     }
     let untold = rows(db, "WHERE told = 0", MAX_GAPS)?;
@@ -99,6 +97,14 @@ pub(super) fn tell(db: &Connection, now: Timestamp, settings: &Settings) -> rusq
     outbox::push(db, &own.dsn_key, None, &Built { event_id, body: body.to_string().into_bytes() }, now)?;
     db.prepare_cached("UPDATE gap SET told = ?1 WHERE told = 0")?.execute([millis(now)])?;
     Ok(1)
+}
+
+/// When an event may tell of what none has told; none where there is nothing to tell.
+pub(super) fn next_told(db: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let mut query = db.prepare_cached("SELECT max(told), min(told) = 0 FROM gap")?;
+    let (last, untold) =
+        query.query_row([], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<bool>>(1)?)))?;
+    Ok(last.filter(|_| untold == Some(true)).and_then(|last| time(last).checked_add(INTERVAL).ok()))
 }
 
 /// The newest gaps first.

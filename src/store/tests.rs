@@ -124,7 +124,9 @@ fn repeats_are_counted_and_go_out_when_the_window_closes() {
     }
     assert_eq!(bodies(&mut store, at(5)).len(), 1);
     assert_eq!(store.tick(at(299), false).unwrap(), 0);
+    assert_eq!(store.next_tick().unwrap(), Some(at(300)));
     assert_eq!(store.tick(at(300), false).unwrap(), 1);
+    assert_eq!(store.next_tick().unwrap(), Some(at(86_400 * 30)), "what waits is given up one day");
     assert_eq!(store.tick(at(900), false).unwrap(), 0, "once");
     let closing = &bodies(&mut store, at(900))[0]["contexts"]["repeats"];
     assert_eq!(*closing, serde_json::json!({"occurrences": 4, "why": "close", "total": 5}));

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use super::commit::{Built, Held};
 use super::known::pending;
 use super::outbox::{Discarded, Queued, budget_left, fill, hour, move_outcome, push, report, take_budget};
-use super::{Settings, State, Store, StoreError, before, gaps, millis};
+use super::{Settings, State, Store, StoreError, before, gaps, millis, time};
 use crate::event::restated;
 use crate::issue::{History, Why};
 
@@ -17,9 +17,12 @@ use crate::issue::{History, Why};
 const TIDY_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 /// Windows that are closed in one transaction.
 const CLOSED_AT_ONCE: u64 = 1000;
+/// Issues that have an event which was kept back.
+const HELD: &str = "issue JOIN sample ON sample.issue = issue.id
+    WHERE pending > 0 AND held > 0 AND state NOT IN ('ignored', 'resolved') AND dsn_key != ''";
 
 impl Store {
-    /// What is due by time alone: windows that close, events that waited too long. To be called every few seconds,
+    /// What is due by time alone: windows that close, events that waited too long. To be called when `next_tick` says,
     /// and with `stopping` at the end: then all that was counted goes out. How many events were queued.
     ///
     /// # Errors
@@ -43,6 +46,23 @@ impl Store {
                 return Ok(all);
             }
         }
+    }
+
+    /// When `tick` has something to do next, unless a batch comes before; a time that has passed where the outbox or the
+    /// hour's budget had no room.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn next_tick(&self) -> Result<Option<Timestamp>, StoreError> {
+        let days = SignedDuration::from_hours(24 * i64::from(self.settings.max_outbox_days));
+        self.read(|db| {
+            let first = |query: &str| db.prepare_cached(query)?.query_row([], |row| row.get::<_, Option<i64>>(0));
+            let window = first(&format!("SELECT min(ifnull(sent_at, 0)) FROM {HELD}"))?;
+            let waiting = first("SELECT min(created_at) FROM outbox WHERE failed IS NULL")?;
+            let after = |at: Option<i64>, wait: SignedDuration| at.and_then(|at| time(at).checked_add(wait).ok());
+            let gaps = if self.settings.own.is_some() { gaps::next_told(db)? } else { None };
+            Ok([after(window, self.dedupe.interval), after(waiting, days), gaps].into_iter().flatten().min())
+        })
     }
 
     /// Cuts the tables to their bounds, once in a while.
@@ -97,11 +117,10 @@ fn closing(
     now: Timestamp,
     limit: u64,
 ) -> rusqlite::Result<Vec<(i64, Held, Built)>> {
-    let mut query = db.prepare_cached(
-        "SELECT id, held, event_id, body, events, pending, pending_first, pending_last, pending_places FROM issue JOIN sample ON sample.issue = issue.id
-         WHERE pending > 0 AND held > 0 AND state NOT IN ('ignored', 'resolved') AND dsn_key = ?1
-         AND ifnull(sent_at, 0) <= ?2 LIMIT ?3",
-    )?;
+    let mut query = db.prepare_cached(&format!(
+        "SELECT id, held, event_id, body, events, pending, pending_first, pending_last, pending_places FROM {HELD}
+         AND dsn_key = ?1 AND ifnull(sent_at, 0) <= ?2 LIMIT ?3"
+    ))?;
     let rows = query.query_map(params![dsn, millis(due), limit.cast_signed()], |row| {
         let body: Vec<u8> = row.get("body")?;
         let events = row.get::<_, i64>("events")?.cast_unsigned();

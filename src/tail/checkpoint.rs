@@ -36,6 +36,8 @@ pub struct Checkpoint {
     pub missing_since: i64,
     /// The journal's own mark, for input from journald.
     pub cursor: Option<String>,
+    /// The release that the file's own lines named last, before `offset`.
+    pub release: Option<String>,
     /// What became of the file's bytes.
     pub ledger: Ledger,
 }
@@ -115,4 +117,6 @@ pub struct Ledger {
     pub gaps: u64,
     /// Times that reading stopped because the outbox was full.
     pub stalls: u64,
+    /// Reads that failed; each was tried again.
+    pub failed_reads: u64,
 }

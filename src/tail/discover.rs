@@ -8,15 +8,16 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::known::Passed;
+use super::known::{Claim, Passed};
+use super::names::{family, kin, made_of};
 use super::pattern::Pattern;
 use super::rest;
-use super::rotate::{family, prefixes};
 use super::tailed::{Edge, Handle, Tailed};
 use super::walk::Walk;
 use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail, unix};
 
 /// What stands at a path.
+#[derive(Clone)]
 pub(super) enum Look {
     Missing,
     Directory,
@@ -51,10 +52,12 @@ impl Tail {
     /// The first look: the files that the store knows come first, so that others can be told from their copies.
     fn start_up(&mut self, found: HashSet<PathBuf>, rotated: &[PathBuf]) {
         for known in self.known.values() {
-            let mut bases = std::iter::once(known.path.clone()).chain(prefixes(&known.path));
-            let base = bases.find(|base| self.patterns.wants(base)).unwrap_or_else(|| known.path.clone());
-            let previous = self.previous.entry(base).or_default();
-            *previous = known.modified.max(*previous);
+            for base in std::iter::once(known.path.clone()).chain(made_of(&known.path)) {
+                if base == known.path || self.patterns.wants(&base) {
+                    let previous = self.previous.entry(base).or_default();
+                    *previous = known.modified.max(*previous);
+                }
+            }
             self.newest = known.modified.max(self.newest);
         }
         let mut others = Vec::new();
@@ -64,11 +67,14 @@ impl Tail {
                 self.take(&path, look, true);
                 continue;
             };
-            if self.known.contains_key(&unix::place(metadata)) {
-                self.take(&path, look, true);
-            } else {
-                others.push((unix::modified(metadata), path, look));
+            let (place, modified) = (unix::place(metadata), unix::modified(metadata));
+            if self.known.contains_key(&place) {
+                self.take(&path, look.clone(), true);
+                if self.by_place.contains_key(&place) {
+                    continue;
+                }
             }
+            others.push((modified, path, look));
         }
         self.seek_missing();
         others.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
@@ -219,7 +225,8 @@ impl Tail {
         if !wanted && self.is_done(metadata) {
             return self.see(place);
         }
-        let is_new = wanted || self.is_fresh_rotation(path, metadata);
+        let base = if wanted { None } else { self.fresh_rotation_of(path, metadata) };
+        let is_new = wanted || base.is_some();
         if self.own.contains(&place) || !(is_new || self.known.contains_key(&place) || self.may_hold_rest(path)) {
             return;
         }
@@ -232,18 +239,28 @@ impl Tail {
         }
         let packing = rest::packing(path);
         let head = rest::head(&file, packing);
-        let known = self.claim(&file, &head, place, packing, path);
+        let known = match self.claim(&file, &head, place, packing, path) {
+            Claim::Known(known) => Some(*known),
+            Claim::Stranger => None,
+            Claim::Unsettled => return,
+        };
         if known.is_none() && !is_new {
+            return;
+        }
+        let copy_of = if known.is_none() { self.original_of(path, &head) } else { None };
+        let is_another = |base: &PathBuf| !self.was_at(base, path, metadata);
+        if known.is_none() && copy_of.is_none() && base.as_ref().is_some_and(is_another) {
+            self.passed.insert(place, Passed::new(metadata));
             return;
         }
         if let Some(moved) = known.as_ref().filter(|known| known.path != path) {
             self.parted.insert(moved.path.clone(), Key(self.last_key + 1));
         }
-        let copy_of = if known.is_none() { self.original_of(path, &head) } else { None };
+        let outlives = copy_of.is_some_and(|original| self.was_replaced_by(original, metadata));
         let key = self.insert(path, target, metadata, &head);
         self.begin_at(key, known, metadata, !wanted);
         let Some(tailed) = self.files.get_mut(&key) else { return };
-        tailed.copy_of = copy_of;
+        (tailed.copy_of, tailed.outlives) = (copy_of, outlives);
         tailed.after = self.parted.get(path).copied();
         tailed.away = !wanted;
         let read = tailed.read;
@@ -273,25 +290,33 @@ impl Tail {
             target,
             aliases: Vec::new(),
             family: family(path),
+            kin: kin(path),
+            packing: rest::packing(path),
             handle: None,
             read: 0,
+            rested: None,
             start: Position::beginning(),
             first: Edge::first(&[]),
             edge: Edge::last(&[]),
             size: metadata.len(),
             seen: metadata.len(),
             modified: unix::modified(metadata),
+            drained: None,
             grown: Instant::now(),
             queued: false,
+            failures: 0,
+            retry_at: None,
             away: false,
             copy_of: None,
+            outlives: false,
             same: 0,
             after: None,
             replaced: false,
             ledger: Ledger::default(),
+            release: None,
             last: None,
         };
-        self.families.entry(tailed.family.clone()).or_default().push(key);
+        self.kin.entry(tailed.kin.clone()).or_default().push(key);
         self.files.insert(key, tailed);
         self.by_place.insert((device, inode), key);
         self.by_path.insert(path.to_owned(), key);
@@ -306,6 +331,7 @@ impl Tail {
             Some(known) => {
                 file.start = known.position();
                 file.ledger = known.ledger.clone();
+                file.release = known.release.clone();
                 let moved = (known.file.device, known.file.inode) != file.place() || known.missing_since != 0;
                 file.last = Some(Checkpoint { file: file.id, path: file.path.clone(), missing_since: 0, ..known });
                 if moved {

@@ -24,6 +24,8 @@ pub enum Cause {
     Vanished,
     /// The file was cut short or written over, and no copy of it was found.
     CutShort,
+    /// Reading the file failed until after it was rotated away.
+    Unreadable,
     /// The agent's own parser failed on them.
     Parser,
 }
@@ -34,6 +36,7 @@ impl Cause {
         match self {
             Cause::Vanished => "vanished",
             Cause::CutShort => "cut_short",
+            Cause::Unreadable => "unreadable",
             Cause::Parser => "parser",
         }
     }
@@ -46,6 +49,7 @@ impl Gap {
         let what = match cause {
             Cause::Vanished => "gone",
             Cause::CutShort => "cut short or written over",
+            Cause::Unreadable => "rotated away, and not readable",
             Cause::Parser => "not understood by the parser, which failed",
         };
         let lost = match bytes {

@@ -9,9 +9,8 @@ use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::pattern::is_rotated;
+use super::names::{beginnings, made_of, may_hold_rest, name_of, stem};
 use super::rest::{self, Packing};
-use super::rotate::{prefixes, shares_stem, stem};
 use super::{Cause, Checkpoint, Gap, Step, Tail, unix};
 
 /// So many first bytes tell a file apart of which nothing is settled yet.
@@ -45,6 +44,15 @@ impl Passed {
     fn is_unchanged(&self, metadata: &Metadata) -> bool {
         self.is(metadata) && (self.size, self.modified) == (metadata.len(), unix::modified(metadata))
     }
+}
+
+/// What the store knows of a file.
+pub(super) enum Claim {
+    /// It goes on from here.
+    Known(Box<Checkpoint>),
+    /// At the start, another file had its inode: what it may be the rest of is told when all that is sought is known.
+    Unsettled,
+    Stranger,
 }
 
 impl Tail {
@@ -101,12 +109,8 @@ impl Tail {
         for (directory, stems) in directories {
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
                 let path = entry.path();
-                let name = name_of(&path);
-                let is_base = |base: &PathBuf| base.file_name().is_some_and(|b| is_rotated(name, &b.to_string_lossy()));
-                let begins = |(end, _): (usize, char)| stems.contains(&name[..end]);
-                if prefixes(&path).any(|base| self.previous.contains_key(&base) && is_base(&base))
-                    || stems.contains(name)
-                    || name.char_indices().any(begins)
+                if made_of(&path).any(|base| self.previous.contains_key(&base))
+                    || beginnings(name_of(&path)).any(|stem| stems.contains(stem))
                 {
                     rotated.push(path);
                 }
@@ -170,11 +174,7 @@ impl Tail {
 
     /// Whether `path` may hold the rest of a file that is sought.
     pub(super) fn may_hold_rest(&self, path: &Path) -> bool {
-        let name = name_of(path);
-        self.sought.iter().any(|known| {
-            known.path.parent() == path.parent()
-                && known.path.file_name().and_then(|base| base.to_str()).is_some_and(|base| shares_stem(name, base))
-        })
+        self.sought.iter().any(|known| may_hold_rest(path, &known.path))
     }
 
     /// Takes the sought checkpoint that `file` is the rest of.
@@ -186,12 +186,16 @@ impl Tail {
         path: &Path,
     ) -> Option<Checkpoint> {
         let found = self.sought.iter().position(|known| {
-            known.path.parent() == path.parent()
-                && stem(&known.path).is_some_and(|stem| name_of(path).starts_with(stem))
+            may_hold_rest(path, &known.path)
                 && (known.offset > 0 || known.file.head_bytes >= MIN_HEAD_BYTES)
                 && rest::holds(file, packing, head, known)
         })?;
-        Some(self.sought.swap_remove(found))
+        let known = self.sought.swap_remove(found);
+        if !self.started {
+            // It goes on elsewhere: nobody is to look for it at the next start.
+            self.forgotten.push(known.file);
+        }
+        Some(known)
     }
 
     /// Whether the file was made after the agent had last run.
@@ -209,23 +213,21 @@ impl Tail {
         place: unix::Place,
         packing: Option<Packing>,
         path: &Path,
-    ) -> Option<Checkpoint> {
-        if let Some(known) = self.known.remove(&place) {
-            if rest::holds(file, packing, head, &known) {
-                return Some(known);
+    ) -> Claim {
+        match self.known.remove(&place) {
+            // No file is compressed in its place: of an empty one, nothing else tells.
+            Some(known) if packing == rest::packing(&known.path) && rest::holds(file, packing, head, &known) => {
+                return Claim::Known(Box::new(known));
             }
-            // Another file has its inode.
-            if !self.started {
+            Some(known) if !self.started => {
                 self.sought.push(known);
+                self.scan_soon = true;
+                return Claim::Unsettled;
             }
+            _ => {}
         }
-        self.take_sought(file, head, packing, path)
+        self.take_sought(file, head, packing, path).map_or(Claim::Stranger, |known| Claim::Known(Box::new(known)))
     }
-}
-
-/// The name of a path; empty where it has none, or one that is not Unicode.
-pub(super) fn name_of(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).unwrap_or("")
 }
 
 /// Seconds since 1970.

@@ -9,6 +9,7 @@ mod discover;
 mod file_id;
 mod gap;
 mod known;
+mod names;
 mod pattern;
 mod pipe;
 mod rest;
@@ -92,8 +93,8 @@ pub struct Tail {
     by_place: HashMap<Place, Key>,
     /// Paths as configured, and what symbolic links lead to.
     by_path: HashMap<PathBuf, Key>,
-    /// Files whose names have their beginning in common, by that beginning.
-    families: HashMap<PathBuf, Vec<Key>>,
+    /// Files among which copies are sought, by what their names have in common.
+    kin: HashMap<PathBuf, Vec<Key>>,
     /// The files that stood last at paths which lead to them no more.
     parted: HashMap<PathBuf, Key>,
     /// Files that may hold something new, in the order of their turns.
@@ -153,7 +154,7 @@ impl Tail {
             last_key: 0,
             by_place: HashMap::new(),
             by_path: HashMap::new(),
-            families: HashMap::new(),
+            kin: HashMap::new(),
             parted: HashMap::new(),
             ready: VecDeque::new(),
             steps: VecDeque::new(),
@@ -289,9 +290,15 @@ impl Tail {
         }
     }
 
-    /// Checkpoints whose files are gone for good; told once.
+    /// Checkpoints whose files are gone for good, or go on elsewhere; told once, and no sooner than where they go on.
     pub fn take_forgotten(&mut self) -> Vec<FileId> {
-        std::mem::take(&mut self.forgotten)
+        if !self.steps.is_empty() {
+            return Vec::new();
+        }
+        let mut forgotten = std::mem::take(&mut self.forgotten);
+        let place = |file: &FileId| (file.device, file.inode);
+        forgotten.retain(|file| !self.by_place.contains_key(&place(file)) && !self.known.contains_key(&place(file)));
+        forgotten
     }
 
     /// How many files are watched.
@@ -312,6 +319,12 @@ impl Tail {
                 file.ledger.stalls += 1;
             }
         }
+    }
+
+    /// The release that the lines of `key` named last, as far as it was read.
+    pub fn release(&mut self, key: Key) -> Option<&mut Option<String>> {
+        let pipe = self.pipes.iter_mut().find(|pipe| pipe.key == key).map(|pipe| &mut pipe.release);
+        pipe.or(self.files.get_mut(&key).map(|file| &mut file.release))
     }
 
     /// The checkpoint of `key` at `position`; none when another content took the file's place.
@@ -398,7 +411,7 @@ impl Tail {
 /// What `Tail::content_ids` gives for a record at `offset` of a file that lies at the absolute `path` and begins with
 /// `head`.
 pub fn content_id(path: &Path, head: &[u8], offset: u64) -> u64 {
-    content_name(&rotate::family(path), &head[..head.len().min(tailed::FIRST_BYTES)], offset)
+    content_name(&names::family(path), &head[..head.len().min(tailed::FIRST_BYTES)], offset)
 }
 
 fn content_name(family: &Path, first: &[u8], offset: u64) -> u64 {

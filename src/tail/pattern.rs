@@ -120,18 +120,6 @@ impl Pattern {
     }
 }
 
-/// Whether `name` is what a rotation makes of `base`: `app.log.1`, `app.log-20261124.gz`, `app.log.old`.
-pub(super) fn is_rotated(name: &str, base: &str) -> bool {
-    let Some(rest) = name.strip_prefix(base) else { return false };
-    if rest == "~" {
-        return true;
-    }
-    let Some(mark) = rest.strip_prefix(['.', '-', '_']) else { return false };
-    let first = mark.split(['.', '-', '_']).next().unwrap_or(mark);
-    first.starts_with(|c: char| c.is_ascii_digit())
-        || matches!(first, "old" | "bak" | "prev" | "previous" | "orig" | "copy" | "rotated" | "save" | "gz" | "zst")
-}
-
 fn absolute(text: &str, current: &Path) -> String {
     let mut clean = PathBuf::new();
     for component in current.join(text).components() {
@@ -204,15 +192,5 @@ mod tests {
     #[test]
     fn the_agents_own_files_are_not_wanted() {
         assert!(!patterns(&["/var/**/*"], &[]).wants(Path::new("/var/lib/own/errtail.log")));
-    }
-
-    #[test]
-    fn a_rotation_gives_names() {
-        for name in ["app.log.1", "app.log-20261124", "app.log.2.gz", "app.log.old", "app.log~", "app.log_2026-11-24"] {
-            assert!(is_rotated(name, "app.log"), "{name}");
-        }
-        for name in ["app.log", "app.login", "app.log.lock", "app.log.json", "other.log.1"] {
-            assert!(!is_rotated(name, "app.log"), "{name}");
-        }
     }
 }

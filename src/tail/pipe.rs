@@ -35,6 +35,8 @@ pub(super) struct Pipe {
     pub start: Position,
     pub read: u64,
     pub ledger: Ledger,
+    /// As in [`Checkpoint::release`].
+    pub release: Option<String>,
     id: FileId,
     pieces: Receiver<Piece>,
     /// Ends of lines that may yet be a checkpoint, with their cursors; none for standard input.
@@ -98,6 +100,7 @@ impl Pipe {
         pipe.cursors = Some(VecDeque::new());
         if let Some(known) = known {
             (pipe.start, pipe.read, pipe.ledger) = (known.position(), known.offset, known.ledger.clone());
+            pipe.release = known.release.clone();
             pipe.cursors = Some(known.cursor.map(|cursor| (known.offset, cursor)).into_iter().collect());
         }
         pipe.journal =
@@ -112,6 +115,7 @@ impl Pipe {
             start: Position::beginning(),
             read: 0,
             ledger: Ledger::default(),
+            release: None,
             id,
             pieces,
             cursors: None,
@@ -177,6 +181,7 @@ impl Pipe {
             line: position.line,
             streams: position.streams,
             cursor: Some(cursor),
+            release: self.release.clone(),
             ledger: self.ledger.clone(),
             ..Checkpoint::default()
         })

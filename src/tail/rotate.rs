@@ -8,8 +8,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::known::name_of;
-use super::pattern::is_rotated;
+use super::names::{family, is_marked_inside, is_rotated, kin, made_of, may_hold_rest, name_of};
 use super::rest;
 use super::tailed::{Edge, FIRST_BYTES, Handle, Tailed, before};
 use super::{AWAY_INTERVAL, Cause, Gap, Key, Step, Tail, hash, unix};
@@ -18,6 +17,8 @@ use super::{AWAY_INTERVAL, Cause, Gap, Key, Step, Tail, hash, unix};
 const COMPARED_BYTES: usize = 64 * 1024;
 /// A deleted file frees its space when it is closed: it is not kept open for long.
 const DELETED_TIMEOUT: Duration = Duration::from_secs(5);
+/// So long a writer may go on with a file that was renamed, when it is met for the first time.
+const WRITTEN_LATE: Duration = Duration::from_secs(1);
 
 impl Tail {
     /// Nothing new in a file that no wanted path leads to: closes it, once its writer had time to let go of it.
@@ -46,7 +47,7 @@ impl Tail {
             return Step::Ended(key);
         };
         // It may have been renamed meanwhile, and then its copy's name is not made of its own.
-        for sibling in siblings(target.as_ref().unwrap_or(&path), shares_stem) {
+        for sibling in siblings(target.as_ref().unwrap_or(&path)) {
             self.visit(&sibling);
         }
         let step = self.settle(key).unwrap_or(Step::Ended(key));
@@ -81,7 +82,7 @@ impl Tail {
     }
 
     /// `key` ends. Its copies, if there are any, are what is left of it: the first one that holds more goes on.
-    fn settle(&mut self, key: Key) -> Option<Step> {
+    pub(super) fn settle(&mut self, key: Key) -> Option<Step> {
         let copies: Vec<Key> =
             self.files.iter().filter(|(_, file)| file.copy_of == Some(key)).map(|(key, _)| *key).collect();
         let mut step = None;
@@ -133,13 +134,18 @@ impl Tail {
         true
     }
 
-    /// The file that `path`, which begins with `head`, may be a copy of: of the same family, with the same beginning.
+    /// The file that `path`, which begins with `head`, may be a copy of: of the same kin, with the same beginning.
     pub(super) fn original_of(&self, path: &Path, head: &[u8]) -> Option<Key> {
         let name = path.file_name()?.to_str()?;
-        let family = self.families.get(&family(path))?;
-        // What was rotated away is not written to the old name again.
-        let may_be = |original: &&Tailed| !is_rotated(name_of(&original.path), name);
-        let among = || family.iter().filter_map(|key| Some((*key, self.files.get(key).filter(may_be)?)));
+        let kin = self.kin.get(&kin(path))?;
+        let family = family(path);
+        let may_be = |original: &&Tailed| {
+            // What was rotated away is not written to the old name again.
+            !is_rotated(name_of(&original.path), name)
+                // One day's file is no copy of another day's.
+                && (original.family == family || is_rotated(name, name_of(&original.path)))
+        };
+        let among = || kin.iter().filter_map(|key| Some((*key, self.files.get(key).filter(may_be)?)));
         let same = |original: &Tailed| {
             let first = original.first.bytes();
             let length = first.len().min(head.len());
@@ -156,30 +162,49 @@ impl Tail {
         found.map(|(key, _)| key)
     }
 
-    /// Whether `path` is what a rotation made, just now, of a file that is wanted: it came and went between two looks.
-    pub(super) fn is_fresh_rotation(&self, path: &Path, metadata: &Metadata) -> bool {
-        let is_passed = self.passed.get(&unix::place(metadata)).is_some_and(|passed| passed.is(metadata));
-        if is_passed || self.patterns.leaves_out(path) {
+    /// Whether a file that was complete took the place of `key` by a rename over it, as editors do.
+    pub(super) fn was_replaced_by(&self, key: Key, metadata: &Metadata) -> bool {
+        let Some(original) = self.files.get(&key).filter(|original| original.read <= metadata.len()) else {
             return false;
-        }
-        if self.started {
-            return rest::packing(path).is_none() && self.is_made_of_wanted(path);
+        };
+        let facts = original.facts().filter(unix::is_deleted);
+        facts.is_some_and(|facts| unix::changed(&facts) > unix::modified(metadata))
+    }
+
+    /// Of which wanted file a rotation made `path`, just now, by its name: it came and went between two looks.
+    pub(super) fn fresh_rotation_of(&self, path: &Path, metadata: &Metadata) -> Option<PathBuf> {
+        let is_passed = self.passed.get(&unix::place(metadata)).is_some_and(|passed| passed.is(metadata));
+        if is_passed || self.patterns.leaves_out(path) || (self.started && rest::packing(path).is_some()) {
+            return None;
         }
         let modified = unix::modified(metadata);
-        prefixes(path).any(|base| self.previous.get(&base).is_some_and(|previous| modified > *previous))
+        made_of(path).find(|base| {
+            if self.started {
+                self.patterns.wants(base)
+            } else {
+                self.previous.get(base).is_some_and(|previous| modified > *previous)
+            }
+        })
+    }
+
+    /// Whether `path` was once at `base`. Of a name that programs also write to from the first byte on, that is so where
+    /// what is at `base` began when `path` ended.
+    pub(super) fn was_at(&self, base: &Path, path: &Path, metadata: &Metadata) -> bool {
+        if !is_marked_inside(path, base) {
+            return true;
+        }
+        let begins_anew = |key: &Key| self.files.get(key).is_some_and(|file| file.last.is_none());
+        if !self.started && self.by_path.get(base).is_none_or(begins_anew) {
+            return true;
+        }
+        let ended = metadata.modified().map(|modified| modified - WRITTEN_LATE);
+        let (Ok(ended), Ok(made)) = (ended, fs::metadata(base).and_then(|base| base.created())) else { return true };
+        ended <= made
     }
 
     /// Whether a file that is not wanted, and not in the tables, has a name that a rotation makes.
     pub(super) fn is_news(&self, path: &Path, place: unix::Place) -> bool {
-        !self.by_place.contains_key(&place) && self.is_made_of_wanted(path)
-    }
-
-    /// Whether a rotation makes the name of `path` of one that is wanted.
-    fn is_made_of_wanted(&self, path: &Path) -> bool {
-        let name = name_of(path);
-        let is_base =
-            |base: &PathBuf| base.file_name().and_then(|base| base.to_str()).is_some_and(|base| is_rotated(name, base));
-        prefixes(path).any(|base| is_base(&base) && self.patterns.wants(&base))
+        !self.by_place.contains_key(&place) && made_of(path).any(|base| self.patterns.wants(&base))
     }
 
     /// The file of `key` is not at its path, and is not open: looks for its new name, or for its compressed rest.
@@ -187,11 +212,11 @@ impl Tail {
         let Some(file) = self.files.get_mut(&key) else { return false };
         let path = file.real().clone();
         if let Some(found) = find_inode(&path, file.place())
-            && let Ok(handle) = unix::open(&found, file.place())
+            && let Ok(handle) = file.reopen(&found)
         {
             file.path = found;
             file.target = None;
-            self.opened(key, Handle::Plain(handle));
+            self.opened(key, handle);
             return true;
         }
         let mut sought = file.last.clone().unwrap_or_default();
@@ -199,7 +224,7 @@ impl Tail {
         (sought.edge, sought.edge_bytes) = (hash(file.edge.bytes()), file.edge.bytes().len() as u32);
         let (unread, last_key) = (file.unread(), self.last_key);
         self.sought.push(sought.clone());
-        for sibling in siblings(&path, shares_stem) {
+        for sibling in siblings(&path) {
             self.visit(&sibling);
         }
         if self.sought.iter().any(|other| other.file == sought.file) {
@@ -216,10 +241,10 @@ impl Tail {
     }
 }
 
-/// How many bytes `copy` holds, if they are the first ones of what `original` holds now. Each is compared once: logs of
-/// one writer can be alike at both ends and differ between.
+/// How many bytes `copy` holds, if they are the first ones of what `original` holds now; what outlives it may hold more.
+/// Each is compared once: logs of one writer can be alike at both ends and differ between.
 fn common_bytes(copy: &Tailed, original: &Tailed) -> Option<u64> {
-    let mut same = copy.same;
+    let (mut same, outlives) = (copy.same, copy.outlives);
     let (copy, original) = match (&copy.handle, &original.handle) {
         (Some(Handle::Plain(copy)), Some(Handle::Plain(original))) => (copy, original),
         // Its bytes come in order only: the first ones must do.
@@ -228,9 +253,11 @@ fn common_bytes(copy: &Tailed, original: &Tailed) -> Option<u64> {
         }
         _ => return Some(same),
     };
+    let end = if outlives { original.metadata().map_or(0, |facts| facts.len()) } else { u64::MAX };
     let (mut piece, mut other) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
     loop {
-        let count = unix::read_at(copy, &mut piece, same).unwrap_or(0);
+        let limit = COMPARED_BYTES.min(usize::try_from(end.saturating_sub(same)).unwrap_or(COMPARED_BYTES));
+        let count = unix::read_at(copy, &mut piece[..limit], same).unwrap_or(0);
         if count == 0 {
             return Some(same);
         }
@@ -292,14 +319,10 @@ impl Tailed {
     }
 }
 
-/// The paths beside `path` whose name is, by `like(name, base)`, made of its name.
-fn siblings(path: &Path, like: fn(&str, &str) -> bool) -> Vec<PathBuf> {
-    let (Some(directory), Some(base)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Vec::new();
-    };
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| like(name, base)));
-    named.map(|entry| entry.path()).collect()
+/// The paths beside `path` where what it held may be now.
+fn siblings(path: &Path) -> Vec<PathBuf> {
+    let entries = path.parent().map(fs::read_dir).into_iter().flatten().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|other| other != path && may_hold_rest(other, path)).collect()
 }
 
 /// The path of the file at `place`, in the directory of `path`.
@@ -308,28 +331,4 @@ fn find_inode(path: &Path, place: unix::Place) -> Option<PathBuf> {
     let found = entries.into_iter().find(|entry| unix::inode(entry) == place.1)?.path();
     let metadata = fs::symlink_metadata(&found).ok()?;
     (metadata.is_file() && unix::place(&metadata) == place).then_some(found)
-}
-
-/// What the names of a file's rotations have in common: all before the first dot.
-pub(super) fn family(path: &Path) -> PathBuf {
-    let name = name_of(path);
-    path.with_file_name(name.split('.').next().unwrap_or(name))
-}
-
-/// The beginning of a path's name, up to the first dot.
-pub(super) fn stem(path: &Path) -> Option<&str> {
-    path.file_name()?.to_str()?.split('.').next().filter(|stem| !stem.is_empty())
-}
-
-/// Whether two names begin alike, up to the first dot: `app.log` and `app.log.2.gz`, `app.1.log`.
-pub(super) fn shares_stem(name: &str, base: &str) -> bool {
-    let stem = base.split('.').next().unwrap_or(base);
-    name != base && !stem.is_empty() && name.starts_with(stem)
-}
-
-/// The beginnings of a path's name, longest first: `app.log` and `app` of `app.log.1`.
-pub(super) fn prefixes(path: &Path) -> impl Iterator<Item = PathBuf> + '_ {
-    let name = name_of(path);
-    let cuts = name.char_indices().rev().filter(|(at, c)| *at > 0 && matches!(c, '.' | '-' | '_' | '~'));
-    cuts.map(move |(at, _)| path.with_file_name(&name[..at]))
 }

@@ -7,9 +7,10 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::rest::{self, Packing};
 use super::unix::{self, Place};
 use super::{Checkpoint, FileId, Key, Ledger, Position, hash};
 
@@ -83,9 +84,15 @@ pub(super) struct Tailed {
     pub aliases: Vec<PathBuf>,
     /// What its name had in common with its rotations' when it was met.
     pub family: PathBuf,
+    /// Its copies are sought among these.
+    pub kin: PathBuf,
+    /// How it is compressed, whatever its name becomes.
+    pub packing: Option<Packing>,
     pub handle: Option<Handle>,
     /// Bytes read.
     pub read: u64,
+    /// Bytes read before `read` was put back: they are read again when something follows them.
+    pub rested: Option<u64>,
     /// Where the parser begins.
     pub start: Position,
     pub first: Edge<FIRST_BYTES>,
@@ -95,13 +102,21 @@ pub(super) struct Tailed {
     /// The most bytes that it was seen to hold.
     pub seen: u64,
     pub modified: i64,
+    /// The same, when it was last read to its end, compressed.
+    pub drained: Option<(u64, i64)>,
     /// When it last had something new.
     pub grown: Instant,
     pub queued: bool,
+    /// How often reading failed since it last succeeded,
+    pub failures: u32,
+    /// and when it is tried again.
+    pub retry_at: Option<Instant>,
     /// No path that is wanted leads here any more.
     pub away: bool,
     /// It looks like a copy of this file, and is not read as long as it does.
     pub copy_of: Option<Key>,
+    /// It was complete before its original was deleted, and holds it and more: it goes on where the original ends.
+    pub outlives: bool,
     /// So many first bytes were seen to be those of the original.
     pub same: u64,
     /// The file that stood at its path before it; that one is read first.
@@ -109,6 +124,8 @@ pub(super) struct Tailed {
     /// Its content was replaced: its place belongs to another generation.
     pub replaced: bool,
     pub ledger: Ledger,
+    /// As in [`Checkpoint::release`].
+    pub release: Option<String>,
     /// The last checkpoint that was made of it.
     pub last: Option<Checkpoint>,
 }
@@ -122,8 +139,29 @@ impl Tailed {
         self.target.as_ref().unwrap_or(&self.path)
     }
 
+    /// The way to its next bytes, if it is at `path`.
+    pub(super) fn reopen(&self, path: &Path) -> io::Result<Handle> {
+        let file = unix::open(path, self.place())?;
+        match self.packing {
+            None => Ok(Handle::Plain(file)),
+            Some(packing) => rest::unpack(file, packing, self.read).map(Handle::Packed),
+        }
+    }
+
+    /// What the system says of what was read to its end.
+    pub(super) fn facts(&self) -> Option<Metadata> {
+        match &self.handle {
+            Some(Handle::Plain(file)) => file.metadata().ok(),
+            Some(Handle::Packed(_)) => None,
+            // Compressed, it is closed at its end.
+            None => std::fs::symlink_metadata(self.real()).ok().filter(|facts| {
+                unix::place(facts) == self.place() && self.drained == Some((facts.len(), unix::modified(facts)))
+            }),
+        }
+    }
+
     /// It is at `path` now; `away` says that nobody wants what is there.
-    pub(super) fn rename(&mut self, path: &std::path::Path, target: Option<PathBuf>, away: bool) {
+    pub(super) fn rename(&mut self, path: &Path, target: Option<PathBuf>, away: bool) {
         self.path = path.to_owned();
         self.target = target;
         if away && !self.away {
@@ -138,8 +176,9 @@ impl Tailed {
         self.aliases.iter().chain(&self.target).chain([&self.path])
     }
 
-    pub(super) fn is_packed(&self) -> bool {
-        matches!(self.handle, Some(Handle::Packed(_)))
+    /// Whether it was read to its end as it stands there, compressed: another look would unpack all of it again.
+    pub(super) fn is_drained(&self) -> bool {
+        self.packing.is_some() && self.drained == Some((self.size, self.modified))
     }
 
     /// Takes note of a look at the file; whether something may be new.
@@ -148,7 +187,7 @@ impl Tailed {
         let changed = size != self.size || modified != self.modified;
         (self.size, self.modified) = (size, modified);
         self.seen = self.seen.max(size);
-        changed || size != self.read
+        changed || size != self.reached()
     }
 
     /// Looks at the file itself; whether a turn may find something new. What a turn found to be NULs is nothing new.
@@ -167,7 +206,12 @@ impl Tailed {
 
     /// Bytes that it was seen to hold and that were not read, if there are any.
     pub(super) fn unread(&self) -> Option<u64> {
-        self.seen.checked_sub(self.read).filter(|unread| *unread > 0)
+        self.seen.checked_sub(self.reached()).filter(|unread| *unread > 0)
+    }
+
+    /// Up to where it was read.
+    fn reached(&self) -> u64 {
+        self.rested.unwrap_or(self.read)
     }
 
     /// Reads at most `limit` new bytes into `buffer`.
@@ -187,12 +231,13 @@ impl Tailed {
                 let mut first = [0; FIRST_BYTES];
                 let first = &mut first[..usize::from(self.first.length)];
                 let count = unix::read_at(file, buffer, self.read - known as u64)?;
-                if count < known
-                    || buffer[..known] != *self.edge.bytes()
-                    || unix::read_at(file, first, 0)? < first.len()
-                    || *first != *self.first.bytes()
-                {
+                let (end, begins) = (count.min(known), unix::read_at(file, first, 0)?);
+                let (edge, whole_first) = (self.edge.bytes(), self.first.bytes());
+                if buffer[..end] != edge[..end] || first[..begins] != whole_first[..begins] {
                     return Ok(Got::Replaced);
+                }
+                if end < known || begins < first.len() {
+                    return Ok(if is_taken_back(edge, end) { Got::Nothing } else { Got::Replaced });
                 }
                 let fresh = &buffer[known..count];
                 let Some(last) = fresh.iter().rposition(|byte| *byte != 0) else {
@@ -232,6 +277,7 @@ impl Tailed {
             first.extend_from_slice(&more[..more.len().min(FIRST_BYTES)]);
             self.first = Edge::first(&first);
         }
+        self.rested = None;
         self.read += fresh.len() as u64;
         self.ledger.bytes_read += fresh.len() as u64;
         self.edge.push(fresh);
@@ -275,6 +321,7 @@ impl Tailed {
         let (true, Ok(edge)) = (still, before(file, position.offset)) else { return false };
         self.edge = Edge::last(&edge);
         self.ledger.bytes_read = self.ledger.bytes_read.saturating_sub(self.read - position.offset);
+        self.rested = Some(self.reached());
         self.read = position.offset;
         self.start = position;
         true
@@ -334,11 +381,21 @@ impl Tailed {
             size: self.seen.max(self.read),
             missing_since: 0,
             cursor: None,
+            release: self.release.clone(),
             ledger: self.ledger.clone(),
         };
         self.last = Some(checkpoint.clone());
         Some(checkpoint)
     }
+}
+
+/// Whether a writer took back, of the last line alone, what stood behind the first `left` bytes of `edge`: it writes
+/// them again, with more behind them. What was cut short ends with a line, or before the last one.
+fn is_taken_back(edge: &[u8], left: usize) -> bool {
+    let (Some(last), Some((_, gone))) = (left.checked_sub(1), edge.get(left..).and_then(<[u8]>::split_last)) else {
+        return false;
+    };
+    edge[last] != b'\n' && !gone.contains(&b'\n')
 }
 
 /// The (at most `EDGE_BYTES`) bytes before `offset`.

@@ -6,11 +6,14 @@
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::known::Passed;
 use super::tailed::{Got, Handle};
-use super::{Key, Step, Tail, rest, unix};
+use super::{Cause, Gap, Key, Step, Tail, unix};
+
+/// A file whose reading fails is tried again this soon at the latest.
+const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Tail {
     pub(super) fn queue(&mut self, key: Key) {
@@ -28,32 +31,74 @@ impl Tail {
             self.queue(key);
             return None;
         }
-        if !self.is_released(key) || !self.is_open(key) {
+        if self.files.get(&key)?.retry_at.is_some_and(|at| Instant::now() < at) || !self.is_released(key) {
+            return None;
+        }
+        if let Some(file) = self.files.get(&key).filter(|file| file.is_drained()) {
+            return if file.away { self.leave(key) } else { None };
+        }
+        if !self.is_open(key) {
             return None;
         }
         let limit = self.settings.read_ahead_bytes;
+        let got = match self.files.get_mut(&key)?.read(buffer, limit) {
+            Ok(got) => got,
+            Err(error) => return self.fail(key, &error),
+        };
+        self.succeed(key);
         let file = self.files.get_mut(&key)?;
-        match file.read(buffer, limit) {
-            Ok(Got::Bytes(range)) => {
+        match got {
+            Got::Bytes(range) => {
                 file.grown = Instant::now();
                 let offset = file.read - range.len() as u64;
                 self.queue(key);
                 Some(Step::Bytes { key, offset, range })
             }
-            Ok(Got::Nothing) => {
+            Got::Nothing => {
                 // What is left, if anything, are NULs.
                 file.seen = file.read;
-                if file.is_packed() {
+                if file.packing.is_some() {
                     file.handle = None;
+                    file.drained = Some((file.size, file.modified));
                 }
                 if file.away { self.leave(key) } else { None }
             }
-            Ok(Got::Replaced) => Some(self.replace(key)),
-            Err(error) => {
-                let path = file.path.clone();
-                self.say_trouble(&path, &error);
-                None
-            }
+            Got::Replaced => Some(self.replace(key)),
+        }
+    }
+
+    /// Reading `key` failed: that is told once, counted, and tried again, ever more rarely. A file that was rotated away is
+    /// given up at last.
+    fn fail(&mut self, key: Key, error: &io::Error) -> Option<Step> {
+        let (timeout, interval) = (self.settings.rotated_timeout(), self.settings.poll_interval());
+        let file = self.files.get_mut(&key)?;
+        if error.kind() == io::ErrorKind::StaleNetworkFileHandle {
+            // The server has forgotten the open file, and may know its path still.
+            file.handle = None;
+            self.open.retain(|open| *open != key);
+        }
+        let wait = interval.saturating_mul(1 << file.failures.min(10)).min(MAX_RETRY_INTERVAL);
+        let at = Instant::now() + wait;
+        (file.failures, file.retry_at) = (file.failures.saturating_add(1), Some(at));
+        file.ledger.failed_reads += 1;
+        let path = file.path.clone();
+        if file.away && file.grown.elapsed() >= timeout {
+            let (offset, bytes) = (file.read, file.unread());
+            self.lose(Gap { path, offset, bytes, cause: Cause::Unreadable });
+            return Some(self.settle(key).unwrap_or(Step::Ended(key)));
+        }
+        self.say_trouble(&path, error);
+        self.again.push(Reverse((at, key)));
+        // So that its account is kept.
+        Some(Step::Skipped(key))
+    }
+
+    /// Reading `key` succeeded.
+    fn succeed(&mut self, key: Key) {
+        let Some(file) = self.files.get_mut(&key).filter(|file| file.failures > 0) else { return };
+        (file.failures, file.retry_at) = (0, None);
+        if self.troubled.remove(&file.path) {
+            tracing::info!("{}: can be read again", file.path.display());
         }
     }
 
@@ -63,12 +108,7 @@ impl Tail {
         if file.handle.is_some() {
             return true;
         }
-        let packing = rest::packing(file.real());
-        let opened = unix::open(file.real(), file.place()).and_then(|handle| match packing {
-            None => Ok(Handle::Plain(handle)),
-            Some(packing) => rest::unpack(handle, packing, file.read).map(Handle::Packed),
-        });
-        match opened {
+        match file.reopen(file.real()) {
             Ok(handle) => {
                 self.opened(key, handle);
                 true
@@ -77,9 +117,8 @@ impl Tail {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.find_again(key),
             Err(error) => {
-                let path = file.path.clone();
-                self.say_trouble(&path, &error);
-                self.again.push(Reverse((Instant::now() + self.settings.poll_interval(), key)));
+                let step = self.fail(key, &error);
+                self.steps.extend(step);
                 false
             }
         }
@@ -123,21 +162,17 @@ impl Tail {
                     self.by_path.remove(path);
                 }
             }
+            if let Some(metadata) = file.facts().filter(|facts| !file.replaced && !unix::is_deleted(facts)) {
+                self.passed.insert(file.place(), Passed::new(&metadata));
+            }
             self.open.retain(|open| *open != key);
-            if let Entry::Occupied(mut family) = self.families.entry(file.family) {
-                family.get_mut().retain(|member| *member != key);
-                if family.get().is_empty() {
-                    family.remove();
+            if let Entry::Occupied(mut kin) = self.kin.entry(file.kin) {
+                kin.get_mut().retain(|member| *member != key);
+                if kin.get().is_empty() {
+                    kin.remove();
                 }
             }
             self.parted.retain(|_, parted| *parted != key);
-            if let Some(Handle::Plain(handle)) = &file.handle
-                && let Ok(metadata) = handle.metadata()
-                && !file.replaced
-                && !unix::is_deleted(&metadata)
-            {
-                self.passed.insert(unix::place(&metadata), Passed::new(&metadata));
-            }
             if let Some(last) = file.last.filter(|_| !file.replaced) {
                 // It may come back under a name that is wanted.
                 self.miss(last);

@@ -28,6 +28,11 @@ pub(super) fn modified(metadata: &Metadata) -> i64 {
     metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
+/// When its names, its owner or its content last changed, in nanoseconds since 1970.
+pub(super) fn changed(metadata: &Metadata) -> i64 {
+    metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec())
+}
+
 /// Whether no directory holds the file any more.
 pub(super) fn is_deleted(metadata: &Metadata) -> bool {
     metadata.nlink() == 0

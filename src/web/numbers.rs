@@ -75,8 +75,6 @@ fn files(text: &mut Text, status: &Status) {
     let lag = files.iter().filter_map(|(_, lag)| *lag).sum();
     text.single("errtail_lag_bytes", "gauge", "Bytes of all files that were not yet read.", lag);
     let sum = |value: fn(&Ledger) -> u64| status.checkpoints.iter().map(|file| value(&file.ledger)).sum();
-    let gaps = sum(|ledger| ledger.gaps);
-    text.single("errtail_gaps_total", "counter", "Times that bytes of some file may have been lost.", gaps);
     let read = sum(|ledger| ledger.bytes_read);
     text.single("errtail_read_bytes_total", "counter", "Bytes read of all files.", read);
     files.sort_by_key(|(file, lag)| (Reverse(*lag), &file.path));
@@ -88,12 +86,15 @@ fn files(text: &mut Text, status: &Status) {
             text.sample(name, &[("path", &file.path.to_string_lossy())], *lag);
         }
     }
-    let families: [Family; 5] = [
+    let families: [Family; 6] = [
         ("errtail_file_read_bytes_total", "Bytes read of a file.", |ledger| ledger.bytes_read),
         ("errtail_file_skipped_bytes_total", "Bytes of a file that were passed over.", |ledger| ledger.bytes_skipped),
         ("errtail_file_records_total", "Exception records found in a file.", |ledger| ledger.records),
         ("errtail_file_gaps_total", "Times that bytes of a file may have been lost.", |ledger| ledger.gaps),
         ("errtail_file_stalls_total", "Times that reading waited for the outbox.", |ledger| ledger.stalls),
+        ("errtail_file_failed_reads_total", "Reads of a file that failed and were tried again.", |ledger| {
+            ledger.failed_reads
+        }),
     ];
     for (name, help, value) in families {
         text.family(name, "counter", help);

@@ -15,6 +15,12 @@ fn cpu_ms(id: u32) -> u64 {
     (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10
 }
 
+/// Bytes that a process has read, from wherever.
+fn read_bytes(id: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{id}/io")).unwrap();
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
 pub fn status_kb(id: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
@@ -26,6 +32,9 @@ fn idle_files_cost_nothing() {
     let files = number("ERRTAIL_IDLE_FILES", 2_000);
     let seconds = number("ERRTAIL_IDLE_SECONDS", 3);
     let directory = prepare();
+    let config = directory.path().join("errtail.toml");
+    let often = fs::read_to_string(&config).unwrap().replace("rescan_interval_ms = 5000", "rescan_interval_ms = 1000");
+    fs::write(config, often).unwrap();
     let receiver = Receiver::start(1, false);
     for index in 0..files {
         let text = format!("[2026-11-24 10:00:00] production.INFO: file {index}\n");
@@ -43,14 +52,16 @@ fn idle_files_cost_nothing() {
         }
         before = now;
     }
-    let started = cpu_ms(id);
+    let (started, read) = (cpu_ms(id), read_bytes(id));
     std::thread::sleep(Duration::from_secs(seconds));
     let (spent, peak) = (cpu_ms(id) - started, status_kb(id, "VmHWM"));
-    let resident = status_kb(id, "VmRSS");
+    let (read, resident) = (read_bytes(id) - read, status_kb(id, "VmRSS"));
     println!(
-        "{files} files: start {started} ms CPU, then {spent} ms in {seconds} s; {resident} kB resident, peak {peak} kB"
+        "{files} files: start {started} ms CPU, then {spent} ms in {seconds} s and {read} bytes read; {resident} kB resident, peak {peak} kB"
     );
     terminate(&mut running);
     assert!(spent <= 50 + 20 * seconds, "{spent} ms");
+    // Directories were looked at again: what stands in the files was not.
+    assert!(read < 10 * files, "{read} bytes");
     assert!(peak < 64 * 1024 + files * 3, "{peak} kB");
 }

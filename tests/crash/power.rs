@@ -17,6 +17,11 @@ use crate::writer::{Random, Rotation, Writer};
 /// Of SQLite's log, and of a frame in it.
 const WAL_HEADER_BYTES: usize = 32;
 const FRAME_BYTES: usize = 24 + 4096;
+/// Where the log's index says how many frames are, or are being, taken over (`nBackfillAttempted`).
+const TAKEN_OVER_AT: usize = 128;
+
+/// Copies of one agent's store: each takes as much of the disk as the store.
+const CUTS_PER_RUN: usize = 20;
 
 type Markers = BTreeMap<String, BTreeSet<String>>;
 
@@ -33,6 +38,12 @@ enum Tail {
 #[test]
 fn a_copy_of_the_store_at_any_moment_goes_on() {
     let (cuts, seed) = (number("ERRTAIL_POWER_CUTS", 10), number("ERRTAIL_CRASH_SEED", 1));
+    for (run, before) in (0..cuts).step_by(CUTS_PER_RUN).enumerate() {
+        cut((cuts - before).min(CUTS_PER_RUN as u64), seed * 1_000 + run as u64);
+    }
+}
+
+fn cut(cuts: u64, seed: u64) {
     let directory = prepare();
     let receiver = Receiver::start(seed, true);
     let log = |name: &str| directory.path().join("logs").join(name);
@@ -95,9 +106,11 @@ fn copy(from: &Path, to: &Path, tail: Tail, random: &mut Random) -> bool {
     {
         return false;
     }
-    // What was taken over into the database was synced before.
-    let synced = index.get(96..100).map_or(0, |bytes| u32::from_ne_bytes(bytes.try_into().unwrap())) as usize;
-    let synced = (WAL_HEADER_BYTES + synced * FRAME_BYTES).min(wal.len());
+    // What is being taken over into the database was synced before, also where SQLite does not yet say that it was
+    // taken over: the database may hold those pages already.
+    let frames =
+        index.get(TAKEN_OVER_AT..).and_then(|bytes| bytes.first_chunk()).map_or(0, |at| u32::from_ne_bytes(*at));
+    let synced = (WAL_HEADER_BYTES + frames as usize * FRAME_BYTES).min(wal.len());
     let end = synced + random.below((wal.len() - synced) as u64 + 1) as usize;
     match tail {
         Tail::Whole => {}

@@ -34,6 +34,25 @@ fn a_marker_line_names_the_release_of_what_follows_and_a_file_the_rest() {
 }
 
 #[test]
+fn a_release_that_a_line_named_is_known_after_a_restart() {
+    let folder = Folder::new("release_marker = 'booting shop (?<release>\\S+)'\n");
+    let log = format!("[{}] production.INFO: booting shop 1.0.0\n{}", now(), error("A", "m-s00"));
+    folder.write("logs/app.log", &log);
+    let server = Server::start(&[]);
+    folder.once(&server.dsn("thekey", 1));
+    let more = log + &error("B", "m-s01");
+    folder.write("logs/app.log", &more);
+    folder.once(&server.dsn("thekey", 1));
+    // A run that finds nothing new does not forget it.
+    folder.once(&server.dsn("thekey", 1));
+    folder.write("logs/app.log", &(more + &error("C", "m-s02")));
+    folder.once(&server.dsn("thekey", 1));
+    let events = events(&server);
+    let releases: Vec<_> = events.values().map(|event| event["release"].clone()).collect();
+    assert_eq!(releases, [json!("1.0.0"), json!("1.0.0"), json!("1.0.0")]);
+}
+
+#[test]
 fn breadcrumbs_are_of_the_same_request() {
     let line = |request: &str, level: u32, message: &str, error: bool| {
         let time = jiff::Timestamp::now().as_millisecond();

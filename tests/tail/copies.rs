@@ -2,7 +2,7 @@
 //!
 //! In: a directory each. Out: a failure where a line is lost or comes twice.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::reader::Reader;
 
@@ -89,4 +89,112 @@ fn copied_rotated_and_copied_again_while_running() {
         reader.read_for(Duration::from_millis(80));
         assert_eq!(reader.committed.lines.len(), 2, "{:?}", reader.committed.lines);
     }
+}
+
+#[test]
+fn compressed_into_an_inode_that_another_known_file_had() {
+    // The file system gives a freed inode to the next file, soon or late.
+    for _ in 0..20 {
+        let mut reader = Reader::with(&["app.log*"], |settings| settings.rotated_timeout_ms = 30);
+        reader.notice = Duration::from_millis(25);
+        reader.write("app.log", "one, which nobody rotates but deletes\n");
+        reader.read();
+        let freed = inode(&reader, "app.log");
+        std::fs::remove_file(reader.path("app.log")).unwrap();
+        reader.write("app.log", "two, which is rotated, read, and compressed\n");
+        reader.copy_truncate("app.log", "app.log.1");
+        reader.read_for(Duration::from_millis(100));
+        reader.kill();
+        reader.write("app.log", "three\n");
+        reader.gzip("app.log.1");
+        reader.start();
+        reader.read();
+        assert_eq!(reader.committed.lines.len(), 3, "{:?}", reader.committed.lines);
+        assert!(reader.committed.gaps.is_empty(), "{:?}", reader.committed.gaps);
+        if inode(&reader, "app.log.1.gz") == freed {
+            return;
+        }
+    }
+}
+
+#[test]
+fn compressed_and_renamed_after_it_was_read_on() {
+    let mut reader = Reader::with(&["app.log"], |settings| settings.poll = true);
+    reader.write("app.log", "one\n");
+    reader.read();
+    reader.kill();
+    reader.write("app.log", "two\n");
+    reader.rename("app.log", "app.log.1");
+    reader.gzip("app.log.1");
+    reader.start();
+    reader.read();
+    reader.rename("app.log.1.gz", "app.log.2.gz");
+    reader.read_for(Duration::from_millis(300));
+    reader.assert_lines(&["one", "two"]);
+}
+
+#[test]
+fn compressed_into_the_inode_that_an_empty_one_had() {
+    for _ in 0..20 {
+        let mut reader = Reader::with(&["app.log"], |settings| settings.poll = true);
+        reader.read();
+        reader.write("app.log", "");
+        reader.rename("app.log", "app.log.1");
+        reader.read();
+        let freed = inode(&reader, "app.log.1");
+        std::fs::remove_file(reader.path("app.log.1")).unwrap();
+        reader.write("app.log", "one\n");
+        reader.copy_truncate("app.log", "app.log.1");
+        // Until here, the agent holds it.
+        reader.kill();
+        reader.start();
+        reader.read();
+        reader.gzip("app.log.1");
+        reader.read_for(Duration::from_millis(250));
+        reader.assert_lines(&["one"]);
+        if inode(&reader, "app.log.1.gz") == freed {
+            return;
+        }
+    }
+}
+
+#[test]
+fn copied_compressed_and_rotated_while_stopped_under_a_glob() {
+    let mut reader = Reader::new(&["app.log*"]);
+    reader.write("app.log", "one\n");
+    reader.rename("app.log", "app.log.1");
+    reader.read();
+    reader.kill();
+    std::thread::sleep(Duration::from_millis(20));
+    reader.write("app.log", "two\n");
+    reader.rename("app.log.1", "app.log.2");
+    reader.copy_truncate("app.log", "app.log.1");
+    reader.gzip("app.log.1");
+    reader.rename("app.log.2", "app.log.3");
+    reader.rename("app.log.1.gz", "app.log.2.gz");
+    reader.rename("app.log", "app.log.1");
+    reader.start();
+    reader.read();
+    reader.assert_lines(&["one", "two"]);
+}
+
+#[test]
+fn a_compressed_rest_that_was_read_is_left_alone() {
+    let mut reader = Reader::with(&["app.log"], |settings| {
+        (settings.rescan_interval_ms, settings.rotated_timeout_ms) = (10, 30);
+    });
+    reader.write("app.log", "one\n");
+    reader.read();
+    reader.kill();
+    reader.write("app.log", "two\n");
+    reader.rename("app.log", "app.log.1");
+    reader.gzip("app.log.1");
+    reader.start();
+    reader.read_for(Duration::from_millis(300));
+    reader.assert_lines(&["one", "two"]);
+    assert!(!reader.step(Instant::now() + Duration::from_millis(200)));
+}
+
+fn inode(reader: &Reader, name: &str) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(reader.path(name)).unwrap())
 }

@@ -10,6 +10,8 @@ mod model;
 #[cfg(test)]
 mod reader;
 #[cfg(test)]
+mod rotators;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod trouble;

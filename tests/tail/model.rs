@@ -299,7 +299,8 @@ fn seed() -> RngSeed {
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: cases(), rng_seed: seed(), max_shrink_iters: 60, ..ProptestConfig::default() }
+    let failure_persistence = None; // The seed says it all.
+    ProptestConfig { cases: cases(), rng_seed: seed(), max_shrink_iters: 60, failure_persistence, ..Default::default() }
 }
 
 proptest! {

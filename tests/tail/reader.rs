@@ -191,10 +191,10 @@ impl Reader {
     pub fn commit(&mut self) {
         self.committed.lines.append(&mut self.pending.lines);
         self.committed.gaps.append(&mut self.pending.gaps);
-        self.committed.checkpoints.extend(self.pending.checkpoints.drain());
         for file in self.tail.take_forgotten() {
             self.committed.checkpoints.remove(&(file.device, file.inode));
         }
+        self.committed.checkpoints.extend(self.pending.checkpoints.drain());
     }
 
     /// The agent dies: what was not committed never was.

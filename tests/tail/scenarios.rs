@@ -7,7 +7,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
-use errtail::tail::From;
+use errtail::tail::{From, Position, Step};
 
 use crate::reader::Reader;
 
@@ -682,4 +682,30 @@ fn a_line_is_ended_then_copied_and_truncated_and_rotated_between_two_looks() {
     reader.rename("app.log", "app.log.1");
     reader.read();
     reader.assert_lines(&["one", "two", "three"]);
+}
+
+#[test]
+fn a_file_that_was_put_back_waits_for_more_and_is_no_gap_when_it_is_cut_short() {
+    let mut reader = Reader::with(&["app.log"], |settings| settings.rescan_interval_ms = 10);
+    reader.write("app.log", "one\n");
+    let steps = |reader: &mut Reader| {
+        let deadline = Instant::now() + Duration::from_millis(100);
+        let (mut buffer, mut steps) = (Vec::new(), Vec::new());
+        loop {
+            match reader.tail.next(&mut buffer, deadline) {
+                Step::Quiet => return steps,
+                step => steps.push(step),
+            }
+        }
+    };
+    let read = steps(&mut reader);
+    let Some(Step::Bytes { key, .. }) = read.last() else { panic!("{read:?}") };
+    assert!(reader.tail.rewind(*key, Position::beginning()));
+    assert_eq!(steps(&mut reader), []);
+    reader.write("app.log", "two\n");
+    assert!(matches!(steps(&mut reader)[..], [Step::Bytes { offset: 0, ref range, .. }] if range.len() == 8));
+    assert!(reader.tail.rewind(*key, Position::beginning()));
+    reader.truncate("app.log");
+    let cut = steps(&mut reader);
+    assert!(cut.iter().all(|step| !matches!(step, Step::Gap(_))), "{cut:?}");
 }

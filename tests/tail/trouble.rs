@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant, SystemTime};
 
-use errtail::tail::Checkpoint;
+use errtail::tail::{Cause, Checkpoint};
 
 use crate::reader::{Reader, append};
 
@@ -63,6 +63,7 @@ fn a_read_that_fails_is_tried_again_and_disturbs_nobody() {
     let mut reader = Reader::with(&["*.log"], |settings| {
         settings.follow_symlinks = true;
         settings.poll_interval_ms = 20;
+        settings.rotated_timeout_ms = 100;
     });
     // A regular file whose first page cannot be read.
     symlink("/proc/self/mem", reader.path("broken.log")).unwrap();
@@ -71,6 +72,80 @@ fn a_read_that_fails_is_tried_again_and_disturbs_nobody() {
     reader.write("app.log", "two\n");
     reader.read_for(Duration::from_millis(300));
     reader.assert_lines(&["one", "two"]);
+    let failed = |reader: &Reader| {
+        let mut files = reader.committed.checkpoints.values();
+        files.find(|file| file.path.ends_with("broken.log")).map_or(0, |file| file.ledger.failed_reads)
+    };
+    // Ever more rarely: 20, 40, 80, 160, 320 ms.
+    assert!((2..=8).contains(&failed(&reader)), "{}", failed(&reader));
+    assert!(reader.committed.gaps.is_empty());
+    // Rotated away, it is given up.
+    fs::remove_file(reader.path("broken.log")).unwrap();
+    reader.read_for(Duration::from_millis(1_500));
+    let causes: Vec<Cause> = reader.committed.gaps.iter().map(|gap| gap.cause).collect();
+    assert_eq!(causes, [Cause::Unreadable]);
+    assert_eq!(reader.tail.count(), 1);
+}
+
+#[test]
+fn a_writer_that_takes_its_last_bytes_back() {
+    for left in [7, 5] {
+        let mut reader = Reader::new(&["app.log"]);
+        reader.write("app.log", "one\ntwo\n");
+        reader.read();
+        let mut file = OpenOptions::new().write(true).open(reader.path("app.log")).unwrap();
+        file.set_len(left).unwrap();
+        reader.read();
+        file.seek(SeekFrom::Start(left)).unwrap();
+        file.write_all(&b"one\ntwo\nthree\n"[usize::try_from(left).unwrap()..]).unwrap();
+        reader.read();
+        reader.assert_lines(&["one", "two", "three"]);
+        assert!(reader.committed.gaps.is_empty());
+    }
+}
+
+#[test]
+fn cut_short_to_whole_lines_it_is_another_content() {
+    for (cut, lines) in [("one\n", vec!["one", "two", "one", "two"]), ("on", vec!["one", "two", "one", "two"])] {
+        let mut reader = Reader::new(&["app.log"]);
+        reader.write("app.log", "one\ntwo\n");
+        reader.read();
+        reader.truncate("app.log");
+        reader.write("app.log", cut);
+        reader.read();
+        reader.write("app.log", &"one\ntwo\n"[cut.len()..]);
+        reader.read();
+        reader.assert_lines(&lines);
+    }
+}
+
+#[test]
+fn replaced_by_an_editor_with_what_it_held_and_more() {
+    let mut reader = Reader::new(&["app.log"]);
+    reader.write("app.log", "one\ntwo\n");
+    reader.read();
+    reader.write("app.log.swap", "one\ntwo\nthree\n");
+    std::thread::sleep(Duration::from_millis(20));
+    reader.rename("app.log.swap", "app.log");
+    reader.read_for(Duration::from_millis(700));
+    reader.write("app.log", "four\n");
+    reader.read_for(Duration::from_millis(200));
+    reader.restart();
+    reader.read();
+    reader.assert_lines(&["one", "two", "three", "four"]);
+    assert!(reader.committed.gaps.is_empty());
+}
+
+#[test]
+fn deleted_and_written_again_with_what_it_held_and_more() {
+    let mut reader = Reader::new(&["app.log"]);
+    reader.write("app.log", "one\ntwo\n");
+    reader.read();
+    fs::remove_file(reader.path("app.log")).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    reader.write("app.log", "one\ntwo\nthree\n");
+    reader.read_for(Duration::from_millis(700));
+    reader.assert_lines(&["one", "one", "two", "two", "three"]);
 }
 
 #[test]

@@ -44,11 +44,20 @@ pub(super) fn kernel(line: &str) -> Option<Death<'_>> {
 // ./start.sh: line 3:    23 Killed                  node app.js   ·   Segmentation fault (core dumped)   ·   Killed
 /// A shell's words. `Aborted` is none of them: who aborts has said before why, on a line that is taken for itself.
 pub(super) fn shell(line: &str) -> Option<Death<'_>> {
-    let words = [("Segmentation fault", "SIGSEGV"), ("Killed", "SIGKILL")];
+    let words = [
+        ("Segmentation fault", "SIGSEGV"),
+        ("Killed", "SIGKILL"),
+        ("Bus error", "SIGBUS"),
+        ("Illegal instruction", "SIGILL"),
+        ("Floating point exception", "SIGFPE"),
+        ("Trace/breakpoint trap", "SIGTRAP"),
+    ];
     let (at, word, kind) = words.into_iter().find_map(|(word, kind)| Some((line.find(word)?, word, kind)))?;
     let (head, rest) = (line[..at].trim(), &line[at + word.len()..]);
     let command = rest.trim_start().trim_start_matches("(core dumped)").trim_start();
-    let alone = head.is_empty() && command.is_empty();
+    // macOS numbers it: `Bus error: 10`.
+    let numbered = rest.strip_prefix(": ").is_some_and(|number| number.bytes().all(|c| c.is_ascii_digit()));
+    let alone = head.is_empty() && (command.is_empty() || numbered);
     let pid = head.rsplit_once(' ').and_then(|(script, pid)| {
         let (_, place) = script.trim_end().strip_suffix(':')?.rsplit_once(": line ")?;
         [place, pid].iter().all(|text| text.bytes().all(|c| c.is_ascii_digit())).then_some(pid)
@@ -203,7 +212,8 @@ fn kubernetes(line: &str) -> Option<Death<'_>> {
 
 // free(): invalid pointer   ·   double free or corruption (!prev)   ·   *** stack smashing detected ***: terminated
 pub(super) fn libc(line: &str) -> Option<Death<'_>> {
-    const SAYS: [&str; 5] = ["free(): ", "malloc(): ", "realloc(): ", "calloc(): ", "munmap_chunk(): "];
+    const SAYS: [&str; 6] =
+        ["free(): ", "malloc(): ", "realloc(): ", "calloc(): ", "munmap_chunk(): ", "malloc_consolidate(): "];
     const OF: [&str; 8] =
         ["invalid ", "double free ", "corrupted ", "unaligned ", "unsorted ", "smallbin ", "largebin ", "memory "];
     let said = SAYS.iter().find_map(|says| {
@@ -212,6 +222,8 @@ pub(super) fn libc(line: &str) -> Option<Death<'_>> {
     });
     let at = said
         .or_else(|| line.find("double free or corruption ("))
+        .or_else(|| line.find("corrupted size vs. prev_size"))
+        .or_else(|| line.find("corrupted double-linked list"))
         .or_else(|| line.find("*** stack smashing detected ***"))
         .or_else(|| line.find("*** buffer overflow detected ***"))?;
     // *** Error in `./worker': double free or corruption (fasttop): 0x0000000001c2a010 ***
@@ -224,6 +236,51 @@ pub(super) fn libc(line: &str) -> Option<Death<'_>> {
         mechanism: SIGNAL,
         ..Death::default()
     })
+}
+
+// node[12]: ../src/node_zlib.cc:123:void node::Write(): Assertion `(x) == (y)' failed.
+// worker: page.c:12: render: Assertion `page' failed.   ·     #  Assertion failed: (x) == (y)
+/// A check within the program itself that did not hold; its place goes with it.
+pub(super) fn assertion(line: &str) -> Option<Death<'_>> {
+    let death = |message, name| Death {
+        kind: "Assertion failed",
+        message,
+        format: "assert",
+        mechanism: SIGNAL,
+        name,
+        ..Death::default()
+    };
+    if let Some(rest) = line.trim_start().strip_prefix("#  Assertion failed: ") {
+        return Some(death(rest, Some("node")));
+    }
+    let at = line.find(": Assertion `").filter(|_| line.ends_with("' failed."))?;
+    let before = &line[..at];
+    // The place: a file's name, a colon and a line.
+    let is_place = |colon: &usize| before[colon + 1..].bytes().next().is_some_and(|c| c.is_ascii_digit());
+    let colon = before
+        .match_indices(':')
+        .map(|(at, _)| at)
+        .find(|colon| is_place(colon) && before[..*colon].rsplit(' ').next().is_some_and(|file| file.contains('.')))?;
+    let start = before[..colon].rfind(' ').map_or(0, |blank| blank + 1);
+    let program = before[..start].strip_suffix(": ")?.rsplit(' ').next()?;
+    let name = program.split('[').next().unwrap_or(program);
+    Some(death(&line[start..], Some(name.rsplit('/').next().unwrap_or(name))))
+}
+
+// zend_mm_heap corrupted   ·   Failed to create CoreCLR, HRESULT: 0x80004005   ·   Fatal Python error: Segmentation fault
+/// What a language's runtime says before it gives up, where it is one line.
+pub(super) fn runtime(line: &str) -> Option<Death<'_>> {
+    let death = |kind, message, format, mechanism, name| {
+        Some(Death { kind, message, format, mechanism, name: Some(name), pid: None })
+    };
+    if let Some((at, rest)) = after(line, "zend_mm_heap corrupted") {
+        return death("SIGABRT", &line[at..], "php", SIGNAL, "php").filter(|_| rest.trim_end_matches('"').is_empty());
+    }
+    if let Some((at, _)) = after(line, "Failed to create CoreCLR, HRESULT: 0x") {
+        return death("CoreCLR", &line[at..], "dotnet-host", "process.start", "dotnet");
+    }
+    let (_, said) = after(line, "Fatal Python error: ")?;
+    death("Fatal Python error", said, "python", SIGNAL, "python").filter(|_| !said.is_empty())
 }
 
 /// Where a writer's words begin in a line, and what follows them.

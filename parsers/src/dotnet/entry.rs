@@ -140,11 +140,14 @@ fn category_first(line: &str) -> Option<Header> {
 }
 
 // 2026-11-23 21:55:18.5886|ERROR|Shop.Cart|message · 2026-11-23 21:55:22.8500|14|ERROR|Shop.Cart|message
+// ERROR|2026-11-23 21:55:18.5886|Shop.Cart|message
 fn pipes(line: &str) -> Option<Header> {
-    let stamp = time::at_start(line)?;
-    let mut rest = line[stamp.length..].trim_start_matches(' ').strip_prefix('|')?;
-    let mut level = None;
-    for _ in 0..4 {
+    let first = line.split_once('|').and_then(|(word, rest)| Some((header::level(word.trim())?, rest)));
+    let mut level = first.map(|(level, _)| level);
+    let timed = first.map_or(line, |(_, rest)| rest.trim_start_matches(' '));
+    let stamp = time::at_start(timed)?;
+    let mut rest = timed[stamp.length..].trim_start_matches(' ').strip_prefix('|')?;
+    for _ in 0..if level.is_some() { 0 } else { 4 } {
         let (word, after) = rest.split_once('|')?;
         rest = after;
         level = header::level(word.trim());

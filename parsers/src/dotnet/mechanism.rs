@@ -85,6 +85,8 @@ pub(super) fn complete(record: &mut Record, before: &dyn Fn() -> Vec<String>) {
     let named = LOGGERS.iter().find(|(start, ..)| logger.starts_with(start));
     let outer = record.exceptions.first().map_or("", |exception| exception.kind.as_str());
     let outcome = match (spoken, named) {
+        // Its words are those of the handler.
+        (_, Some(found)) if found.1 == "aspnetcore.developer_page" => Some((found.1, found.2)),
         (Some(found), _) | (None, Some(found)) => Some((found.1, found.2)),
         _ if outer == "System.Web.HttpUnhandledException" => Some(("aspnet.application_error", Some(false))),
         _ if message.starts_with("HTTP ") && message.contains(" responded ") => Some(("request_logging", None)),

@@ -31,7 +31,7 @@ const TIMES: [&str; 16] = [
     "eventTimestamp",
     "startTime",
 ];
-const LEVELS: [&str; 12] = [
+const LEVELS: [&str; 17] = [
     "level_name",
     "level",
     "@l",
@@ -44,14 +44,20 @@ const LEVELS: [&str; 12] = [
     "lvl",
     "loglevel",
     "level.levelStr",
+    "logLevel",
+    "_logLevel",
+    "severity_text",
+    "@fields.level",
+    "context.logLevel",
 ];
-const MESSAGES: [&str; 13] = [
+const MESSAGES: [&str; 14] = [
     "message",
     "msg",
     "@m",
     "Message",
     "@mt",
     "RenderedMessage",
+    "@message",
     "log.message",
     "jsonPayload.message",
     "properties.message",
@@ -75,7 +81,7 @@ const LOGGERS: [&str; 11] = [
 ];
 const ENVIRONMENTS: [&str; 6] =
     ["environment", "env", "NODE_ENV", "service.environment", "deployment.environment", "Environment"];
-const METHODS: [&str; 12] = [
+const METHODS: [&str; 13] = [
     "req.method",
     "request.method",
     "http.request.method",
@@ -87,9 +93,10 @@ const METHODS: [&str; 12] = [
     "requestMethod",
     "http_method",
     "event.request.method",
+    "meta.req.method",
     "method",
 ];
-const URLS: [&str; 23] = [
+const URLS: [&str; 24] = [
     "req.originalUrl",
     "req.url",
     "request.originalUrl",
@@ -111,6 +118,7 @@ const URLS: [&str; 23] = [
     "request_uri",
     "requestPath",
     "event.request.url",
+    "meta.req.url",
     "url",
     "path",
 ];

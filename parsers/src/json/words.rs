@@ -29,11 +29,14 @@ pub(crate) fn fill_from_words(record: &mut Record, words: &str) {
             pair(record, key, value.trim_matches(['"', '\'']));
         }
     }
-    if record.request.is_none() && found.url.is_some() {
+    let is_told = record.request.is_none() && found.url.is_some();
+    if is_told {
         record.request = Some(found);
     }
+    // A field of an entry names a request that may go well yet, unless nobody caught the error.
+    let is_over = || record.mechanism.as_ref().is_some_and(|mechanism| mechanism.handled == Some(false));
     // What .NET's servers answered, their own records say.
-    if record.platform != Platform::Csharp {
+    if record.platform != Platform::Csharp && (is_told || record.platform != Platform::Node || is_over()) {
         infer_status(record, words);
     }
 }

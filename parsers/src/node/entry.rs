@@ -57,14 +57,17 @@ pub(crate) fn find(entry: &Object) -> Option<Found> {
 /// The error that this object is, or that one of its texts is.
 fn here(object: &Object) -> Option<Found> {
     // An error below a known key is nearer than a copy of its stack in the entry itself.
-    for key in ERROR_KEYS {
+    let own = error::stack_of(object);
+    // What caused the entry's own error is none that the entry holds beside it.
+    let keys = ERROR_KEYS.iter().copied().filter(|key| *key != "cause" || own.is_none());
+    for key in keys {
         if let Some(Value::Object(inner)) = object.get(key)
             && error::stack_of(inner).is_some()
         {
             return Some(Found { exceptions: error::chain(inner), before: None });
         }
     }
-    if error::stack_of(object).is_some() {
+    if own.is_some() {
         return Some(Found { exceptions: error::chain(object), before: None });
     }
     let known = ERROR_KEYS.iter().filter_map(|key| object.get(*key));

@@ -4,8 +4,11 @@
 //! caused it, outermost first. Invariants: one exception an error, however often it is printed; depth and number
 //! are bounded. Does not know where the object stood.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
+use super::evidence::QUERY_PATH;
 use super::head;
 use super::stack::{self, Stack};
 use super::{frame, trace_array};
@@ -100,12 +103,15 @@ fn add(out: &mut Vec<Exception>, error: &Object, cause_of: Option<CauseOf>, dept
     let stack = stack_of(error).unwrap_or_default();
     let index = out.len();
     out.push(exception(error, &stack, cause_of));
-    let mut children: Vec<(String, &Object)> = Vec::new();
+    let mut children: Vec<(String, Cow<'_, Object>)> = Vec::new();
     for key in CAUSE_KEYS {
-        if let Some(Value::Object(cause)) = error.get(key)
-            && is_error(cause)
-        {
-            children.push((key.to_owned(), cause));
+        match error.get(key) {
+            Some(Value::Object(cause)) if is_error(cause) => children.push((key.to_owned(), Cow::Borrowed(cause))),
+            Some(Value::String(text)) if is_trace(text) => {
+                let cause = Object::from_iter([("stack".to_owned(), Value::String(text.clone()))]);
+                children.push((key.to_owned(), Cow::Owned(cause)));
+            }
+            _ => {}
         }
     }
     for (key, cause) in &children {
@@ -138,6 +144,12 @@ fn add(out: &mut Vec<Exception>, error: &Object, cause_of: Option<CauseOf>, dept
             }
         }
     }
+}
+
+/// Whether a cause's text is a whole trace.
+// "cause":"TypeError: x\n    at f (/srv/app/pay.js:3:7)"
+fn is_trace(text: &str) -> bool {
+    text.contains("\n    at ") && stack_of_text(text, None).is_some_and(|stack| !stack.frames.is_empty())
 }
 
 /// Whether the exception at `first` is one that this parent, or the parent itself, already is.
@@ -228,7 +240,15 @@ fn properties(error: &Object) -> Vec<(String, String)> {
         }
     }
     found.truncate(MAX_PROPERTIES);
+    found.extend(query_path(error).map(|path| (QUERY_PATH.to_owned(), path)));
     found
+}
+
+/// Where in a query an error came up, as the executor of the query adds it.
+// path: [ 'cart', 0, 'total' ], locations: [ { line: 1, column: 2 } ]
+fn query_path(error: &Object) -> Option<String> {
+    let (path, Value::Array(_)) = (error.get("path")?.as_array()?, error.get("locations")?) else { return None };
+    Some(path.iter().take(MAX_DEPTH).filter_map(scalar).collect::<Vec<_>>().join("."))
 }
 
 /// A string, number or boolean as text.

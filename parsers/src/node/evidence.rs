@@ -20,6 +20,9 @@
 //! | `lambda.invoke` | false | `Invoke Error`, or `errorType` in the entry |
 //! | `cloudflare.uncaught` | false | `outcome: exception` of a Worker |
 //! | `lambda.uncaught` | false | `Uncaught Exception` of the Lambda runtime |
+//! | `h3.unhandled` | false | the property `unhandled`, as h3 puts it into what its handler did not expect |
+//! | `trpc.on_error` | false | a `TRPCError` of the code `INTERNAL_SERVER_ERROR`, as tRPC wraps what a procedure threw |
+//! | `graphql.resolver` | false | the error's place in a query (`path` and `locations`), as the executor of a query adds it |
 //! | `node.answered` | by it | the access log's lines beside an error without words: false with a 5xx, true with another of the same second |
 //! | `node.exited` | false | the line behind says that the process ended with a failure |
 //! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or `console.error(error.stack)` |
@@ -88,6 +91,25 @@ pub(crate) fn in_logger(logger: &str) -> Option<Mechanism> {
     matches!(logger, "ExceptionsHandler" | "ExceptionHandler")
         .then(|| Mechanism { kind: "nest.exceptions_handler".to_owned(), handled: Some(false) })
 }
+
+/// From what a framework puts into an error that came up to it.
+// unhandled: true · code: 'INTERNAL_SERVER_ERROR', name: 'TRPCError' · path: [ 'cart' ], locations: [ { line: 1, column: 2 } ]
+pub(crate) fn in_error(first: &Exception) -> Option<Mechanism> {
+    let property = |name: &str| first.properties.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let is_trpc = first.kind == "TRPCError" || property("name") == Some("TRPCError");
+    if property("unhandled") == Some("true") {
+        mechanism("h3.unhandled", Some(false))
+    } else if is_trpc && first.code.as_deref() == Some("INTERNAL_SERVER_ERROR") {
+        mechanism("trpc.on_error", Some(false))
+    } else if property(QUERY_PATH).is_some() {
+        mechanism("graphql.resolver", Some(false))
+    } else {
+        None
+    }
+}
+
+/// The property that holds an error's place in a query.
+pub(crate) const QUERY_PATH: &str = "graphql.path";
 
 /// From a stack that stands alone: no words, no header.
 /// `is_set_off` where the text stands as Koa prints it.

@@ -93,10 +93,17 @@ const MAX_EVALS: u8 = 16;
 fn eval(text: &str) -> Option<Frame> {
     let (_, (outer, own)) = origin(text, 0).ok()?;
     match own {
-        // A browser's page names its script; the code of a server's eval has only its own place.
-        Some(own) if !text.contains("://") => Some(own),
+        // A browser's page names its script; the code of a server's eval, whose files have whole paths, has only its own
+        // place.
+        Some(own) if !text.contains("://") && is_whole(&outer) => Some(own),
         _ => Some(outer),
     }
+}
+
+/// Whether a frame's file has its whole path, or none that could be one.
+fn is_whole(frame: &Frame) -> bool {
+    let file = frame.file.as_deref().unwrap_or("");
+    !file.ends_with(".js") || file.contains(['/', '\\'])
 }
 
 // evalRule (/srv/a/rules.js:114:12), <anonymous>:1:65 · <anonymous> (eval at sub (https://a.example/x.js:5:2))

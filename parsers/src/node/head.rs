@@ -21,6 +21,9 @@ pub(crate) struct Head<'a> {
 /// Longest name of a type.
 const NAME_BYTES: usize = 80;
 
+/// Colons of a line at which a name is sought.
+const MAX_COLONS: usize = 16;
+
 /// The head in a line, wherever it stands.
 // job 7 failed TypeError [ERR_INVALID_ARG_TYPE]: The "path" argument must be of type string
 pub(crate) fn find(line: &str) -> Option<Head<'_>> {
@@ -72,6 +75,28 @@ pub(crate) fn at_start(line: &str, loose: bool) -> Option<Head<'_>> {
     let named =
         loose && !(name > 1 && head.kind.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_'));
     (named || is_type(head.kind) || head.kind == "error").then_some(head)
+}
+
+/// The head of an error that is named after what went wrong, behind other words: only a call below makes it one.
+// sync failed: CardDeclined: no funds · job 7 failed Quiet [Error]: no funds
+pub(crate) fn named(line: &str) -> Option<Head<'_>> {
+    line.match_indices(": ").map(|(at, _)| at).take(MAX_COLONS).find_map(|at| {
+        let head = ending_at(line, at)?;
+        (line[..at].ends_with(" [Error]") || is_compound(head.kind)).then_some(head)
+    })
+}
+
+/// Whether a line names an error's type anywhere.
+pub(crate) fn names_type(line: &str) -> bool {
+    at_start(line, false).is_some() || find(line).is_some_and(|head| is_type(head.kind)) || named(line).is_some()
+}
+
+/// A name of two words or more: `CardDeclined`, not `Warning` or `HTTP`.
+fn is_compound(name: &str) -> bool {
+    let humps = name.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.bytes().all(|c| c.is_ascii_alphanumeric())
+        && humps.count() > 0
 }
 
 /// `database Error: TypeError: x` is a TypeError; `Error: TypeError: x` at the beginning of a text is not.
@@ -223,6 +248,20 @@ mod tests {
             ["listening on http://127.0.0.1:3000", "12:00:01 all good", "0 errors: none", "see https://x/Error:80"]
         {
             assert_eq!(find(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_a_call_makes_types() {
+        for (line, before, kind, message) in [
+            ("sync failed: CardDeclined: no: funds", "sync failed:", "CardDeclined", "no: funds"),
+            ("job 7 failed Quiet [Error]: no funds", "job 7 failed", "Quiet", "no funds"),
+        ] {
+            let head = named(line).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!((head.before, head.kind, head.message), (before, kind, message), "{line}");
+        }
+        for line in ["sync failed: no funds", "HTTP: no funds", "Warning: no funds", "at 12:30: no funds"] {
+            assert_eq!(named(line), None, "{line}");
         }
     }
 

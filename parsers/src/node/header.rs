@@ -6,12 +6,20 @@
 use crate::header::{Header, level};
 use crate::{Level, time};
 
+/// The levels of winston's loggers, and the one that many add.
+const WINSTON_LEVELS: [&str; 8] = ["error", "warn", "info", "http", "verbose", "debug", "silly", "fatal"];
+
 /// The header of a Node logger's own form.
 pub(crate) fn header(line: &str) -> Option<Header> {
     match line.as_bytes().first()? {
         b'[' if begins_nest(line.as_bytes()) => nest(line),
-        b'[' => log4js(line).or_else(|| signale(line)).or_else(|| pino_pretty(line)),
-        b'0'..=b'9' => tabbed(line).or_else(|| debug(line)).or_else(|| winston(line)).or_else(|| good(line)),
+        b'[' => log4js(line).or_else(|| signale(line)).or_else(|| pino_pretty(line)).or_else(|| labelled(line)),
+        b'0'..=b'9' => tabbed(line)
+            .or_else(|| debug(line))
+            .or_else(|| winston(line))
+            .or_else(|| good(line))
+            .or_else(|| tracer(line))
+            .or_else(|| bunyan_short(line)),
         b'e' | b'-' if next_error(line).is_some() => next_error(line),
         b' ' => consola(line),
         b'a'..=b'z' => winston(line),
@@ -20,12 +28,16 @@ pub(crate) fn header(line: &str) -> Option<Header> {
 }
 
 /// Whether a line begins as Nest's logger does: the application's name, and the process.
-// [Nest] 32463  - · [Billing] 48  - · [Nest] 48   -
+// [Nest] 32463  - · [Billing] 48  - · [Nest] 48   - · [Shop] 48    11/23/2026
 pub(crate) fn begins_nest(line: &[u8]) -> bool {
     let Some(close) = line.iter().take(40).position(|c| *c == b']') else { return false };
     let Some(rest) = line[close..].strip_prefix(b"] ") else { return false };
     let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
-    digits > 0 && rest[digits..].trim_ascii_start().starts_with(b"- ") && rest[digits..].starts_with(b" ")
+    let behind = rest[digits..].trim_ascii_start();
+    let blanks = rest.len() - digits - behind.len();
+    // nest-winston prints the time right behind the process.
+    digits > 0
+        && (blanks > 0 && behind.starts_with(b"- ") || blanks > 2 && behind.first().is_some_and(u8::is_ascii_digit))
 }
 
 /// Whether a line that begins with a blank is the first of an entry.
@@ -35,8 +47,9 @@ pub(crate) fn begins_indented(line: &[u8]) -> bool {
 
 // [Nest] 32463  - 11/23/2026, 8:29:08 AM   ERROR [ExceptionsHandler] boom
 fn nest(line: &str) -> Option<Header> {
-    let (_, rest) = line.split_once(" - ")?;
-    let rest = rest.trim_start();
+    let (_, rest) = line.split_once("] ")?;
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+    let rest = rest.strip_prefix("- ").unwrap_or(rest).trim_start();
     let mut header = Header { format: Some("nest"), ..Header::default() };
     let mut rest = match time::at_start(rest) {
         Some(stamp) => {
@@ -100,8 +113,12 @@ fn signale(line: &str) -> Option<Header> {
 fn pino_pretty(line: &str) -> Option<Header> {
     let inner = line.strip_prefix('[')?;
     let stamp = time::at_start(inner)?;
-    let rest = inner[stamp.length..].strip_prefix("] ")?;
+    let rest = inner[stamp.length..].strip_prefix("] ")?.trim_start();
     let (word, rest) = rest.split_at(rest.find([' ', ':'])?);
+    // `[05:06:07] Error: boom` is an error behind a time.
+    if word.contains(|c: char| c.is_ascii_lowercase()) {
+        return None;
+    }
     let mut header =
         Header { timestamp: stamp.value, level: Some(level(word)?), format: Some("pino"), ..Header::default() };
     let rest = match rest.strip_prefix(" (") {
@@ -120,6 +137,24 @@ fn pino_pretty(line: &str) -> Option<Header> {
     }
     header.length = line.len() - message.len();
     Some(header)
+}
+
+// 08:39:58.146Z ERROR shop: cart failed · 08:39:58.146Z  WARN shop/api: cart failed
+fn bunyan_short(line: &str) -> Option<Header> {
+    let (clock, rest) = line.split_at_checked("08:39:58.146Z".len())?;
+    let stamp = time::at_start(clock)
+        .filter(|stamp| clock.ends_with('Z') && clock.get(2..3) == Some(":") && stamp.length > 11)?;
+    let (word, rest) = rest.trim_start().split_once(' ')?;
+    let found = level(word).filter(|_| word.bytes().all(|c| c.is_ascii_uppercase()))?;
+    let (name, message) = rest.split_once(": ").filter(|(name, _)| !name.contains(' '))?;
+    Some(Header {
+        length: line.len() - message.len(),
+        timestamp: stamp.value,
+        level: Some(found),
+        logger: Some(name.to_owned()),
+        format: Some("bunyan"),
+        ..Header::default()
+    })
 }
 
 /// The logger's name, and what stands behind it.
@@ -199,8 +234,7 @@ fn winston(line: &str) -> Option<Header> {
     let start = stamp.as_ref().map_or(0, |stamp| stamp.length);
     let rest = if start > 0 { line[start..].strip_prefix(' ')? } else { line };
     let (word, message) = rest.split_once(':')?;
-    let known = ["error", "warn", "info", "http", "verbose", "debug", "silly", "fatal"];
-    if !known.contains(&word) || !message.starts_with(' ') {
+    if !WINSTON_LEVELS.contains(&word) || !message.starts_with(' ') {
         return None;
     }
     let mut message = message.trim_start();
@@ -226,6 +260,50 @@ fn next_error(line: &str) -> Option<Header> {
     let message = line.strip_prefix("- error ").or_else(|| line.strip_prefix("error - "))?;
     let length = line.len() - message.len();
     Some(Header { length, level: Some(Level::Error), format: Some("next"), ..Header::default() })
+}
+
+/// Whether a line begins with a label in brackets, and a logger's level behind it.
+// [billing] error: boom · [db]  ERROR  boom
+pub(crate) fn begins_labelled(line: &[u8]) -> bool {
+    label_of(line).is_some_and(|rest| {
+        let word = rest.iter().take_while(|c| c.is_ascii_lowercase()).count();
+        begins_indented(rest)
+            || rest[word..].starts_with(b": ")
+                && std::str::from_utf8(&rest[..word]).is_ok_and(|word| WINSTON_LEVELS.contains(&word))
+    })
+}
+
+/// What stands behind a line's label.
+fn label_of(line: &[u8]) -> Option<&[u8]> {
+    let label = line.strip_prefix(b"[")?;
+    let close = label.iter().take(40).position(|c| *c == b']')?;
+    let is_label = label[..close].iter().all(|c| c.is_ascii_alphanumeric() || b"-_:./".contains(c));
+    label[close + 1..].strip_prefix(b" ").filter(|_| is_label && close > 0)
+}
+
+// [billing] error: boom · [db]  ERROR  boom
+fn labelled(line: &str) -> Option<Header> {
+    if !begins_labelled(line.as_bytes()) {
+        return None;
+    }
+    let (label, rest) = line.strip_prefix('[')?.split_once("] ")?;
+    let found = winston(rest).or_else(|| consola(rest))?;
+    Some(Header { length: line.len() - rest.len() + found.length, logger: Some(label.to_owned()), ..found })
+}
+
+// 2026-11-25T08:13:14+0000 <error> pay.js:40 (Object.charge) boom
+fn tracer(line: &str) -> Option<Header> {
+    let stamp = time::at_start(line)?;
+    let (word, rest) = line[stamp.length..].strip_prefix(" <")?.split_once("> ")?;
+    let found = level(word)?;
+    let (place, rest) = rest.split_once(' ')?;
+    let (file, number) = place.rsplit_once(':')?;
+    if file.is_empty() || number.is_empty() || !number.bytes().all(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let rest = rest.strip_prefix('(').and_then(|caller| caller.split_once(") ")).map_or(rest, |(_, rest)| rest);
+    let length = line.len() - rest.len();
+    Some(Header { length, timestamp: stamp.value, level: Some(found), format: Some("tracer"), ..Header::default() })
 }
 
 // 260105/101112.140, (1767607872140:host:48:k1:10012) [error] message: boom, stack: Error: boom
@@ -269,6 +347,8 @@ mod tests {
             ("[8:35:33 AM] [jobs] › ✖  error     x y", "signale", Some(Level::Error), Some("jobs"), "x y"),
             ("[08:35:31.486] ERROR (jobs/7 on h): x", "pino", Some(Level::Error), Some("jobs"), "x"),
             ("[2026-11-23T08:18:41.136Z] ERROR: a/b/7 on h: x", "bunyan", Some(Level::Error), Some("a/b"), "x"),
+            ("[2026-11-23T08:18:41.136Z]  WARN: a/7 on h: x", "bunyan", Some(Level::Warning), Some("a"), "x"),
+            ("08:39:58.146Z  WARN a: x", "bunyan", Some(Level::Warning), Some("a"), "x"),
             ("[08:35:31.486] FATAL (7): x", "pino", Some(Level::Fatal), None, "x"),
             ("2026-11-23 08:18:52.807\tERROR\tsrc/a.ts:44\tjobs\tx", "tslog", Some(Level::Error), Some("jobs"), "x"),
             ("2026-11-23T08:18:52.807Z\t8f5e\tERROR\tx", "lambda", Some(Level::Error), None, "x"),
@@ -279,9 +359,13 @@ mod tests {
             ("[Billing] 7  - 11/23/2026, 8:29:08 AM   ERROR [Jobs] x", "nest", Some(Level::Error), Some("Jobs"), "x"),
             ("[Nest] 7  - 2026. 11. 23. 오전 8:29:08   ERROR [Jobs] x", "nest", Some(Level::Error), Some("Jobs"), "x"),
             ("[Nest] 7   - 2026-11-23 08:29:08   [Jobs] x", "nest", None, Some("Jobs"), "x"),
+            ("[Shop] 7     11/23/2026, 8:29:08 AM   ERROR [Jobs] x", "nest", Some(Level::Error), Some("Jobs"), "x"),
             ("- error x", "next", Some(Level::Error), None, "x"),
             ("261123/082905.140, (1:h:7:k:1) [error] x", "good", Some(Level::Error), None, "x"),
             (" ERROR  x", "consola", Some(Level::Error), None, "x"),
+            ("[db]  ERROR  x", "consola", Some(Level::Error), Some("db"), "x"),
+            ("[jobs] error:   x", "winston", Some(Level::Error), Some("jobs"), "x"),
+            ("2026-11-25T08:13:14+0000 <warn> a.js:4 (T.f) x", "tracer", Some(Level::Warning), None, "x"),
         ] {
             let found = header(line).unwrap_or_else(|| panic!("{line}"));
             let got = (found.format, found.level, found.logger.as_deref(), &line[found.length..]);
@@ -289,5 +373,6 @@ mod tests {
         }
         assert_eq!(header("[2026-11-23 08:50:05] production.ERROR: x"), None);
         assert_eq!(header("2026-11-23 08:50:05 [ERR] x"), None);
+        assert_eq!(header("[08:50:05] Error: x"), None);
     }
 }

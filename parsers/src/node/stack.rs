@@ -82,9 +82,21 @@ pub(crate) fn is_call(line: &str) -> bool {
     CALLS.with_borrow_mut(|known| known.get_or_keep(text.as_bytes(), || frame(call_text(text)).is_some()))
 }
 
+/// A text without the time since the line before, as Nest, debug and winston put it behind an entry.
+// duplicate key value +12345ms
+pub(crate) fn without_elapsed(words: &str) -> &str {
+    if !words.ends_with(['s', 'm', 'h']) {
+        return words;
+    }
+    let Some((rest, last)) = words.rsplit_once(" +") else { return words };
+    let digits = last.trim_end_matches("ms").trim_end_matches(['s', 'm', 'h']);
+    let is_elapsed = digits.len() < last.len() && !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
+    if is_elapsed { rest.trim_end() } else { words }
+}
+
 /// A frame's line without what an inspected object puts behind it.
 pub(crate) fn call_text(text: &str) -> &str {
-    let text = text.trim_end();
+    let text = without_elapsed(text.trim_end());
     let text =
         text.strip_suffix(" {").or_else(|| text.strip_suffix(',')).or_else(|| text.strip_suffix(" }")).unwrap_or(text);
     match OBJECT.find(text.as_bytes()) {

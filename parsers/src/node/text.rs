@@ -43,8 +43,13 @@ pub(crate) struct Trace {
 
 /// The trace at the first call at or below `hit`.
 pub(crate) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
+    trace_of(lines, hit, false)
+}
+
+/// The same; `opens` where the first line is an entry's, which tells of the error.
+pub(crate) fn trace_of(lines: &[&str], hit: usize, opens: bool) -> Option<Trace> {
     let call = (hit..lines.len()).find(|index| stack::is_call(lines[*index]))?;
-    let start = start_of(lines, call)?;
+    let start = start_of(lines, call, opens)?;
     let mut found = match start {
         Start::Error { line, at, indent } => error_here(lines, line, at, indent)?,
         Start::Object { line, at } => object_here(lines, line, at)?,
@@ -74,8 +79,8 @@ enum Start {
     Properties { line: usize, indent: usize },
 }
 
-fn start_of(lines: &[&str], call: usize) -> Option<Start> {
-    let (line, at) = head_above(lines, call)?;
+fn start_of(lines: &[&str], call: usize, opens: bool) -> Option<Start> {
+    let (line, at) = typed_above(lines, call).or_else(|| loose_head(lines, call, opens))?;
     let before = head::undecorated(&lines[line][..at]);
     let indent = if before.is_empty() || is_key(before) { indent_of(lines[line]) } else { 0 };
     if indent == 0 {
@@ -125,6 +130,11 @@ fn is_key(text: &str) -> bool {
 
 /// The line and byte at which the error's text begins whose first call is at `call`.
 pub(crate) fn head_above(lines: &[&str], call: usize) -> Option<(usize, usize)> {
+    typed_above(lines, call).or_else(|| loose_head(lines, call, false))
+}
+
+/// The same where the text names a type.
+fn typed_above(lines: &[&str], call: usize) -> Option<(usize, usize)> {
     let depth = indent_of(lines[call]);
     let lowest = call.saturating_sub(MESSAGE_LINES);
     let mut nearest = None;
@@ -145,17 +155,29 @@ pub(crate) fn head_above(lines: &[&str], call: usize) -> Option<(usize, usize)> 
             return Some(nearest.unwrap_or((line, head.start)));
         }
     }
-    nearest.or_else(|| loose_head(lines, call))
+    nearest
 }
 
 /// The line above a call where nothing looks like a type: `Oops: x`, `x`, or a logger's line with the message alone.
-fn loose_head(lines: &[&str], call: usize) -> Option<(usize, usize)> {
+/// `opens` where the first of the lines is an entry's: a message of many lines begins there.
+fn loose_head(lines: &[&str], call: usize, opens: bool) -> Option<(usize, usize)> {
     let line = (call.saturating_sub(2)..call).rev().find(|index| !lines[*index].trim().is_empty());
     let Some(line) = line else { return Some((call, 0)) };
+    let adjoining = (call.saturating_sub(MESSAGE_LINES)..=line).rev();
+    let mut adjoining = adjoining.take_while(|index| !lines[*index].trim().is_empty());
+    if head::at_start(lines[line], true).is_none()
+        && let Some((line, head)) = adjoining.find_map(|index| Some((index, head::named(lines[index])?)))
+    {
+        return Some((line, head.start));
+    }
     let is_property = |line: usize| lines[line].starts_with(' ') && lines[line].trim_end().ends_with(',');
     let above = (call.saturating_sub(MESSAGE_LINES)..=line).rev().find(|index| !is_property(*index));
     let line = above.filter(|above| head::at_start(lines[*above], true).is_some()).unwrap_or(line);
     let line = if is_title(lines[line]) { line.saturating_sub(1) } else { first_of(lines, line) };
+    // The text of an error stands less deep than its calls.
+    let is_head = head::at_start(lines[line], true).is_some() && indent_of(lines[line]) < indent_of(lines[call]);
+    let is_message = opens && call <= MESSAGE_LINES && !is_head;
+    let line = if is_message { 0 } else { line };
     let text = lines[line];
     let at = head::at_start(text, true).map_or_else(|| indent_of(text) + own_words(text.trim_start()), |h| h.start);
     Some((line, at))
@@ -274,8 +296,14 @@ fn cause_below(lines: &[&str], (from, at): Place, depth: usize) -> Option<(Value
 }
 
 /// What an entry says before its error, without the marks around it.
-fn words_before(text: &str) -> Option<String> {
-    let text = text.trim().trim_end_matches("<ref *1>").trim().trim_end_matches(['-', ':', '⨯', '›', '{']).trim();
+pub(crate) fn words_before(text: &str) -> Option<String> {
+    let text = text
+        .trim()
+        .trim_start_matches("› ")
+        .trim_end_matches("<ref *1>")
+        .trim()
+        .trim_end_matches(['-', ':', '⨯', '›', '{'])
+        .trim();
     // Nest says how many members an object has that it prints.
     let counted = text.strip_prefix("Object(").and_then(|rest| rest.strip_suffix(')'));
     let is_count = counted.is_some_and(|count| count.bytes().all(|c| c.is_ascii_digit()));

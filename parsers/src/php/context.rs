@@ -46,7 +46,9 @@ fn in_object(object: &Map<String, Value>, depth: usize, skip: &[&str]) -> Option
 fn in_value(value: &Value, depth: usize) -> Option<Thrown> {
     match value {
         Value::String(text) => in_text(text),
-        Value::Object(object) => in_normalized(object).or_else(|| in_object(object, depth, &[])),
+        Value::Object(object) => {
+            in_normalized(object).or_else(|| in_nextcloud(object)).or_else(|| in_object(object, depth, &[]))
+        }
         Value::Array(items) => {
             let depth = depth.checked_sub(1)?;
             items.iter().take(MAX_FIELDS).find_map(|item| in_value(item, depth))
@@ -64,6 +66,9 @@ fn in_text(text: &str) -> Option<Thrown> {
     if text.starts_with("{\"class\":") {
         return in_normalized(&serde_json::from_str(text).ok()?);
     }
+    if text.starts_with("{\"Exception\":") {
+        return in_nextcloud(&serde_json::from_str(text).ok()?);
+    }
     let trace = FIRST.find(text.as_bytes())?;
     let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
     let hit = memchr::memchr_iter(b'\n', &text.as_bytes()[..trace]).count();
@@ -80,6 +85,29 @@ fn in_normalized(object: &Map<String, Value>) -> Option<Thrown> {
         exception.cause_of = previous_of(&found.chain);
         found.chain.push(exception);
         next = object.get("previous").and_then(Value::as_object);
+    }
+    (!found.chain.is_empty()).then_some(found)
+}
+
+// {"Exception":"OC\\Late","Message":"…","Code":0,"Trace":[{"file":"/srv/a.php","line":3,"function":"f","class":"A","type":"->"}],"File":"…","Line":9,"Previous":{…}}
+/// Nextcloud's and ownCloud's, whose keys begin with capitals.
+fn in_nextcloud(object: &Map<String, Value>) -> Option<Thrown> {
+    const KEYS: [(&str, &str); 6] = [
+        ("Exception", "class"),
+        ("Message", "message"),
+        ("Code", "code"),
+        ("File", "file"),
+        ("Line", "line"),
+        ("Trace", "trace"),
+    ];
+    let mut found = Thrown::default();
+    let mut next = Some(object);
+    while let Some(object) = next.filter(|_| found.chain.len() < MAX_CHAIN) {
+        let known = |(own, name): &(&str, &str)| Some(((*name).to_owned(), object.get(*own)?.clone()));
+        let Some(mut exception) = normalized(&KEYS.iter().filter_map(known).collect()) else { break };
+        exception.cause_of = previous_of(&found.chain);
+        found.chain.push(exception);
+        next = object.get("Previous").and_then(Value::as_object);
     }
     (!found.chain.is_empty()).then_some(found)
 }
@@ -263,6 +291,11 @@ mod tests {
             (r#"{"error":"App\\A: x in /srv/a.php:3\nStack trace:\n#0 /srv/b.php(1): f()\n#1 {main}"}"#, "App\\A", 1),
             (
                 r#"{"exception":{"class":"A","message":"x","code":0,"file":"/srv/a.php:3","trace":["/srv/b.php:9"]}}"#,
+                "A",
+                1,
+            ),
+            (
+                r#"{"exception":{"Exception":"A","Message":"x","Code":0,"Trace":[{"file":"/srv/b.php","line":9,"function":"f"}],"File":"/srv/a.php","Line":3,"message":"x","exception":{}}}"#,
                 "A",
                 1,
             ),

@@ -40,6 +40,29 @@ pub(super) fn read(lines: &[&str], first: usize, severity: &Severity<'_>) -> Opt
     Some(printed)
 }
 
+/// Lines of an exception's text that xdebug prints again above the calls.
+const TEXT_LINES: usize = 50;
+
+/// The calls that xdebug prints on a page or a console, below each exception's text, the root's first.
+// RuntimeException: no stock in /srv/a.php on line 3
+//
+// Call Stack:
+//     0.0001     390656   1. {main}() /srv/a.php:0
+pub(super) fn call_stacks(lines: &[&str], printed: &mut Printed) {
+    for index in (0..printed.chain.len()).rev() {
+        let exception = &mut printed.chain[index];
+        let from = printed.end + lines[printed.end..].iter().take_while(|line| line.trim().is_empty()).take(2).count();
+        let own = lines.get(from).is_some_and(|line| line.starts_with(&exception.kind));
+        if !own || !exception.frames.is_empty() {
+            return;
+        }
+        let near = &lines[from..lines.len().min(from + TEXT_LINES)];
+        let Some(title) = near.iter().position(|line| line.trim() == "Call Stack:") else { return };
+        printed.end = from + title;
+        xdebug(lines, exception, &mut printed.end);
+    }
+}
+
 /// The calls that xdebug prints below an error, the outermost first.
 // PHP Stack trace:
 // PHP   1. {main}() /srv/a.php:0

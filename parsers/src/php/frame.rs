@@ -22,18 +22,25 @@ pub(super) struct Frames {
     pub ended: bool,
 }
 
-/// Reads the frames at the beginning of `lines`, to `{main}` or to the first line that is none.
-pub(super) fn frames<'a>(lines: impl Iterator<Item = &'a str>) -> Frames {
+/// Lines of others that may stand between two frames.
+const MAX_FOREIGN: usize = 4;
+
+/// Reads the frames at the beginning of `lines`, to `{main}` or to the first line that is none, unless the next number
+/// follows behind it.
+pub(super) fn frames<'a>(mut lines: impl Iterator<Item = &'a str> + Clone) -> Frames {
     let mut read = Frames { ended: true, ..Frames::default() };
     // A frame whose argument holds a line break goes on in the next line.
     let mut broken: Option<String> = None;
-    for line in lines {
+    // What numbers the next frame has.
+    let mut next = 0;
+    while let Some(line) = lines.next() {
         let text = line.trim_start();
         if let Some(rest) = numbered(text) {
             if let Some(lost) = broken.take() {
                 read.unparsed.push(lost);
             }
             read.lines += 1;
+            next += 1;
             if is_main(rest) {
                 return read;
             }
@@ -53,6 +60,14 @@ pub(super) fn frames<'a>(lines: impl Iterator<Item = &'a str>) -> Frames {
                 }
                 continue;
             }
+            let mut numbers = lines.clone().take(MAX_FOREIGN).map(number).enumerate();
+            let numbered = numbers.find_map(|(others, number)| Some((others, number?)));
+            if let Some((others, _)) = numbered.filter(|(_, number)| *number == next && next > 0 && !text.is_empty()) {
+                read.unparsed.push(line.to_owned());
+                read.unparsed.extend(lines.by_ref().take(others).map(str::to_owned));
+                read.lines += 1 + others;
+                continue;
+            }
             read.ended = false;
             break;
         };
@@ -65,6 +80,13 @@ pub(super) fn frames<'a>(lines: impl Iterator<Item = &'a str>) -> Frames {
     }
     read.unparsed.extend(broken);
     read
+}
+
+/// The number of a frame line.
+fn number(line: &str) -> Option<usize> {
+    let line = line.trim_start();
+    let rest = numbered(line)?;
+    line[1..line.len() - rest.len() - 1].parse().ok()
 }
 
 /// Whether a line is `#12 {main}`.
@@ -119,7 +141,9 @@ fn place(text: &str) -> Option<(&str, u32, &str)> {
 
 /// A call with its place.
 pub(super) fn call(called: &str, file: Option<&str>, line: Option<u32>) -> Frame {
-    let (name, arguments) = split_arguments(called);
+    // A server cuts a message at its limit, and writes three points there.
+    let (name, arguments) =
+        split_arguments(called.strip_suffix("...").filter(|cut| !cut.contains('(')).unwrap_or(called));
     let (module, function) = split_module(name);
     Frame {
         function: (!function.is_empty()).then(|| function.to_owned()),
@@ -258,6 +282,16 @@ mod tests {
         let read = read("#0 /srv/a.php(1): run('a\nb', 2)\n#1 /srv/a.php(2): go()\n\nend");
         assert_eq!((read.frames.len(), read.lines, read.ended), (2, 3, false));
         assert_eq!(read.frames[0].raw.as_deref(), Some("run('a\nb', 2)"));
+    }
+
+    #[test]
+    fn lines_of_others() {
+        let read =
+            read("#0 /srv/a.php(1): f()\n* Connection #0 left intact\nok\n#1 /srv/a.php(2): g()\n#2 {main}\nend");
+        assert_eq!((read.frames.len(), read.lines, read.ended), (2, 5, true));
+        assert_eq!(read.unparsed, ["* Connection #0 left intact", "ok"]);
+        let read = frames("#0 /srv/a.php(1): f()\nother\n#0 /srv/b.php(1): f()\n#1 {main}".lines());
+        assert_eq!((read.frames.len(), read.lines, read.ended), (1, 1, false));
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn exception(kind: &str, message: &str, place: Option<(&str, u32)>, frames: Fram
 }
 
 /// Whether a text is a class's name, qualified or not.
-fn is_class(text: &str) -> bool {
+pub(super) fn is_class(text: &str) -> bool {
     text.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '\\')
         && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '\\' | '_' | '@'))
 }

@@ -117,17 +117,17 @@ const HANDLER_KEYS: [&str; 16] = [
     "uid",
 ];
 
-/// Symfony's listeners' words, and the mechanism each tells.
-const SYMFONY: [(&str, By); 9] = [
-    ("Uncaught PHP Exception ", By::SymfonyUncaught),
-    ("Error thrown while running command ", By::SymfonyConsole),
-    ("Error thrown while handling message ", By::SymfonyMessenger),
-    ("Error while handling message ", By::SymfonyMessenger),
-    ("Exception thrown when handling an exception ", By::SymfonyUncaught),
-    ("Uncaught Exception: ", By::SymfonyUncaught),
-    ("Uncaught Error: ", By::SymfonyUncaught),
-    ("Fatal Error: ", By::SymfonyUncaught),
-    ("Fatal Compile Error: ", By::SymfonyUncaught),
+/// Symfony's listeners' words, the mechanism each tells, and whether nobody else would use them.
+const SYMFONY: [(&str, By, bool); 9] = [
+    ("Uncaught PHP Exception ", By::SymfonyUncaught, true),
+    ("Error thrown while running command ", By::SymfonyConsole, true),
+    ("Error thrown while handling message ", By::SymfonyMessenger, true),
+    ("Error while handling message ", By::SymfonyMessenger, false),
+    ("Exception thrown when handling an exception ", By::SymfonyUncaught, true),
+    ("Uncaught Exception: ", By::SymfonyUncaught, false),
+    ("Uncaught Error: ", By::SymfonyUncaught, false),
+    ("Fatal Error: ", By::SymfonyUncaught, false),
+    ("Fatal Compile Error: ", By::SymfonyUncaught, false),
 ];
 
 /// Finds the mechanism of a record that Monolog wrote. `laravel` says whether its header is Laravel's, `keys` are its
@@ -136,7 +136,10 @@ pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
     let laravel = laravel || keys.contains(&"userId") || is_laravel(&record.exceptions);
     let message = record.message.as_deref().unwrap_or("");
     let Some(outer) = record.exceptions.first() else { return };
-    if let Some((_, kind)) = SYMFONY.iter().find(|(words, _)| message.starts_with(words))
+    // A custom format may put words of its own before the message.
+    let head = super::head(message, 96);
+    let said = |words: &str, sure: bool| message.starts_with(words) || sure && head.contains(words);
+    if let Some((_, kind, _)) = SYMFONY.iter().find(|(words, _, sure)| said(words, *sure))
         && (record.level >= Some(Level::Error) || record.level.is_none())
     {
         return found(record, *kind, Some(false));

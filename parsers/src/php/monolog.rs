@@ -9,10 +9,14 @@ use super::context::{self, Thrown};
 use super::mechanism::{self, By};
 use super::native::{self, How, Printed};
 use super::object;
+use super::untitled;
 use crate::header::Header;
 use crate::json::value;
 use crate::record::{Exception, Level, Platform, Record};
 use crate::time;
+
+/// Lines of a message in which a trace without a title may begin.
+const UNTITLED_LINES: usize = 24;
 
 /// Channels that say which environment it is, as Laravel's do, alone or as a part of the name.
 const ENVIRONMENTS: [&str; 34] = [
@@ -73,7 +77,8 @@ pub(super) fn header(line: &str) -> Option<Header> {
         dated = true;
         rest = inner[close + 1..].trim_start_matches(' ');
     }
-    if !dated {
+    // PHP's own words are none of a custom format's, whatever the message behind them looks like.
+    if !dated || native::is_logged(super::head(rest, 160)) {
         return None;
     }
     let (channel, level, length) = channel_and_level(rest)?;
@@ -269,7 +274,10 @@ impl Parts {
 fn parts(text: &str) -> Option<Parts> {
     let mut budget = 8 * text.len() + 65_536;
     let mut others: [Option<Parts>; 3] = [None, None, None];
-    for at in memchr::memmem::find_iter(text.as_bytes(), b"{\"") {
+    let objects = memchr::memmem::find_iter(text.as_bytes(), b"{\"");
+    // Some hand the exception alone: `["[object] (…"]`.
+    let alone = memchr::memmem::find(text.as_bytes(), b"[\"[object] (");
+    for at in alone.into_iter().chain(objects) {
         if at > 0 && !matches!(text.as_bytes()[at - 1], b' ' | b'\n') {
             continue;
         }
@@ -303,7 +311,10 @@ fn parts(text: &str) -> Option<Parts> {
 /// Context and extra at one place, whether they are whole, and how many bytes were read.
 fn parts_at(text: &str, at: usize) -> Option<(Parts, bool, usize)> {
     let context = value::parse(text, at)?;
-    let Value::Object(object) = context.value else { return None };
+    let object = match context.value {
+        Value::Object(object) => object,
+        list => Map::from_iter([("exception".to_owned(), list)]),
+    };
     let mut parts = Parts { start: at, context: object, extra: None, thrown: None, end: context.end };
     let mut complete = context.complete;
     let behind = text[parts.end..].trim_start_matches(' ');
@@ -387,7 +398,8 @@ pub(super) fn in_message(lines: &[&str], level: Option<Level>) -> Option<Printed
         }
         from += word.len() + 1;
     }
-    None
+    let trace = lines.iter().take(UNTITLED_LINES).position(|line| line.starts_with("#0 "))?;
+    untitled::parse(lines, trace)
 }
 
 /// Fills a record whose exception was logged as text.

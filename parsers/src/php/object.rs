@@ -16,6 +16,8 @@ pub(super) const MAX_CHAIN: usize = 64;
 /// What stands before each exception.
 pub(super) const MARK: &str = "[object] (";
 const PREVIOUS: &str = "[previous exception] [object] (";
+/// Where Monolog gives up a chain.
+const TOO_DEEP: &str = "[previous exception] Over ";
 static MAIN: Literal = Literal::new("{main}");
 static CODE: Literal = Literal::new("(code: ");
 const STACKTRACE: &str = "[stacktrace]";
@@ -74,7 +76,7 @@ fn block(text: &str) -> Option<Block<'_>> {
         }
         let behind = &text[close + 1..];
         let trimmed = behind.trim_start();
-        if trimmed.is_empty() || trimmed.starts_with(PREVIOUS) {
+        if trimmed.is_empty() || trimmed.starts_with(PREVIOUS) || trimmed.starts_with(TOO_DEEP) {
             return Some(Block { header: &text[..close], trace: Frames::default(), rest: behind });
         }
         if !behind.starts_with(['\n', '\r']) {

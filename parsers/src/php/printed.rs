@@ -5,13 +5,16 @@
 
 use super::mechanism::{self, By};
 use super::native::{self, How, Printed};
+use super::untitled;
 use crate::assemble::Found;
 use crate::header::Header;
-use crate::record::{Platform, Record, Request};
+use crate::record::{Level, Platform, Record, Request};
 use crate::text::Literal;
 
 /// What FastCGI puts before each message that PHP logs.
 const MESSAGE: &str = "PHP message: ";
+/// Lines that an entry's own message may have above its exception.
+const MESSAGE_LINES: usize = 20;
 /// What stands in each of these.
 static SOURCE: Literal = Literal::new("PHP ");
 
@@ -25,12 +28,49 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
     if split || shown_inside(lines[0]).is_some() {
         return messages(lines, header).into_iter().filter(|found| found.lines.end > hit).collect();
     }
-    let Some(printed) = native::parse(lines, hit) else { return Vec::new() };
-    let place = printed.first..printed.end;
+    if let Some(record) = apache(lines[hit]) {
+        return vec![Found { record, lines: hit..hit + 1, has_header: header.is_some() && hit == 0 }];
+    }
+    let printed = native::parse(lines, hit).or_else(|| untitled::parse(lines, hit));
+    let Some(printed) = printed else { return Vec::new() };
+    let mut place = printed.first..printed.end;
+    let message = header.and_then(|header| own_message(&lines[..place.start], header, &printed));
+    if message.is_some() {
+        place.start = 0;
+    }
     let has_header = header.is_some() && place.start == 0;
     let mut record = record(printed, header.filter(|_| has_header));
+    if let Some(message) = message.filter(|message| !message.is_empty()) {
+        mechanism::found(&mut record, By::PhpText, Some(true));
+        record.message = Some(message);
+    }
     record.request = record.request.take().or_else(|| nginx_request(lines[place.end - 1]));
     vec![Found { record, lines: place, has_header }]
+}
+
+// [php:notice] [pid 12] [client 192.0.2.7:5] App\\Late: x in /srv/a.php:3\nStack trace:\n#0 {main}
+/// What a script gave to `error_log()` in Apache's one line.
+fn apache(line: &str) -> Option<Record> {
+    if !line.contains("\\n#0 ") || !is_apache(line) {
+        return None;
+    }
+    let from = ["[client ", "[remote ", "[pid "].iter().find_map(|words| line.find(words))?;
+    let (_, message) = line[from..].split_once("] ")?;
+    let text = unescape(message);
+    let lines: Vec<&str> = text.lines().collect();
+    let hit = lines.iter().position(|line| native::is_title(line) || line.starts_with("#0 "))?;
+    native::parse(&lines, hit).or_else(|| untitled::parse(&lines, hit)).map(|printed| record(printed, None))
+}
+
+// 2024-03-02 10:11:12 ERROR charge failed
+// App\Declined: no funds in /srv/app/Pay.php:12
+// Stack trace:
+/// The message of an entry whose exception begins on a later line; none where that one is not the entry's.
+fn own_message(above: &[&str], header: &Header, printed: &Printed) -> Option<String> {
+    let text = above.join("\n").trim().to_owned();
+    let failed = header.timestamp.is_some() && header.level.is_some_and(|level| level >= Level::Warning);
+    let own = printed.how == How::Text && (failed || text.is_empty());
+    (own && !above.is_empty() && above.len() <= MESSAGE_LINES).then_some(text)
 }
 
 /// The request that nginx names on the last line of a message, which it may have cut anywhere.
@@ -189,6 +229,10 @@ mod tests {
     fn behind_a_servers_own_words() {
         let apache = "[php:error] [pid 12] [client 192.0.2.7:5] PHP Fatal error:  Uncaught A: x in /srv/a.php:3\\nStack trace:\\n#0 {main}\\n  thrown in /srv/a.php on line 3";
         assert_eq!(told(apache), [("A".to_owned(), 0, 0..1)]);
+        let apache = "[php:notice] [pid 12] [client 192.0.2.7:5] App\\\\A: x in /srv/a.php:3\\nStack trace:\\n#0 /srv/b.php(1): f()\\n#1 {main}";
+        assert_eq!(told(apache), [("App\\A".to_owned(), 1, 0..1)]);
+        let apache = "[php:notice] [pid 12] [client 192.0.2.7:5] [shop] LogicException: x in /srv/a.php:3\\n#0 /srv/b.php(1): f()\\n#1 {main}";
+        assert_eq!(told(apache), [("LogicException".to_owned(), 1, 0..1)]);
         let apache = "[client 192.0.2.7:5] AH01071: Got error 'PHP message: PHP Fatal error:  Uncaught App\\\\A: no \\\"\\xc3\\xa9\\\" in /srv/a.php:3\\nStack trace:\\n#0 {main}\\n  thrown in /srv/a.php on line 3'";
         assert_eq!(told(apache), [("App\\A".to_owned(), 0, 0..1)]);
         assert_eq!(parse(&[apache], 0, None)[0].record.exceptions[0].message, "no \"é\"");

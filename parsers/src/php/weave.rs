@@ -88,6 +88,9 @@ impl Weave {
             return Step::Idle;
         }
         let text = line.trim_ascii_start();
+        if ends_text(line) {
+            return self.close(line);
+        }
         if text.starts_with(b"#")
             && let Some((number, main)) = numbered(text)
         {
@@ -192,12 +195,14 @@ impl Weave {
     }
 
     fn close(&mut self, line: &[u8]) -> Step {
-        let index = self.choose(|entry| entry.part == Part::Main);
+        // A text without traces ends on the line of its last exception.
+        let part = if line.starts_with(b"\"") { Part::Main } else { Part::Message };
+        let index = self.choose(|entry| entry.part == part);
         let step = self.told(index);
         if let Some(index) = index {
             self.open.remove(index);
         }
-        if self.open.is_empty() && closes_context(line) { Step::End } else { step }
+        if self.open.is_empty() && (closes_context(line) || part == Part::Message) { Step::End } else { step }
     }
 
     /// The open entry that a line fits: the last writer's before any other's, the newest first.
@@ -236,18 +241,29 @@ fn opens(line: &[u8]) -> bool {
 }
 
 fn has_bare_quote(text: &[u8]) -> bool {
+    bare_quote(text).is_some()
+}
+
+/// The first quote that no backslash escapes.
+fn bare_quote(text: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', &text[at..]) {
+    while let Some(found) = memchr::memchr2(b'"', b'\\', text.get(at..)?) {
         at += found;
         if text[at] == b'"' {
-            return true;
+            return Some(at);
         }
         at += 2;
-        if at >= text.len() {
-            return false;
-        }
     }
-    false
+    None
+}
+
+/// Whether a context's exception without a trace ends in a line that did not begin it.
+// was never paid at /srv/a.php:3)"} []  ·  [previous exception] Over 9 levels deep, aborting normalization"} []
+fn ends_text(line: &[u8]) -> bool {
+    let Some(quote) = bare_quote(line) else { return false };
+    let text = &line[..quote];
+    let placed = text.strip_suffix(b")").is_some_and(|place| place.last().is_some_and(u8::is_ascii_digit));
+    placed && text.contains(&b':') || text.ends_with(b" deep, aborting normalization")
 }
 
 /// The number of a frame line, and whether it is `{main}`.
@@ -341,6 +357,21 @@ mod tests {
         ]);
         assert_eq!(told.iter().map(|(_, entry)| *entry).collect::<Vec<_>>(), [0, 0, 0, 1, 0, 0]);
         assert_eq!((told[3].0, told[4].0, told[5].0), (Step::Foreign, Step::Back, Step::End));
+    }
+
+    #[test]
+    fn texts_without_traces() {
+        let told = steps(&[
+            "[2026-11-23 08:00:00] app.ERROR: a {\"exception\":\"[object] (A(code: 0): two",
+            "#1 {main} at /a.php:1)\"} []",
+            "[2026-11-23 08:00:00] app.INFO: b {\"n\":1} []",
+            B,
+            "[previous exception] [object] (C(code: 0): got \\\"c\\\" at /c.php:1)",
+            "[previous exception] Over 9 levels deep, aborting normalization\"} []",
+            A,
+        ]);
+        let steps: Vec<Step> = told.iter().map(|(step, _)| *step).collect();
+        assert_eq!(steps, [Step::On, Step::End, Step::Idle, Step::Idle, Step::On, Step::End, Step::Idle]);
     }
 
     #[test]

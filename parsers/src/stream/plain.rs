@@ -27,6 +27,8 @@ const CONTEXT_LINES: usize = 50;
 const LOOK_BACK_LINES: usize = 400;
 /// How many lines before a trace are looked at where no header is found.
 const HEADLESS_LINES: usize = 60;
+/// Lines that a command's output may have within the message of the error that tells of its failure.
+const OUTPUT_LINES: usize = 20;
 /// A record that ends so many lines before its region does, is complete.
 const MARGIN_LINES: usize = 48;
 /// A longer first line is not waited for.
@@ -54,6 +56,9 @@ pub(super) struct Plain {
     /// The end of the last record: nothing before it is looked at again.
     floor: usize,
     open: Option<Open>,
+    /// Where a record was closed for want of more, or the reading began: a trace that goes on there is the rest of one
+    /// that was told.
+    broken_off: Option<u64>,
     /// Bytes that were read and will be read again, beyond four times those that were settled.
     reread: usize,
     /// Whether the beginning was looked at for an encoding.
@@ -74,6 +79,7 @@ impl Plain {
             next: 0,
             floor: 0,
             open: None,
+            broken_off: (offset > 0).then_some(offset),
             reread: 0,
             started: !unwraps,
             unwraps,
@@ -326,7 +332,10 @@ impl Plain {
         let places = parsed.iter().map(|(_, lines)| (region.offset(lines.start), region.offset(lines.end)));
         let places: Vec<(usize, usize)> = places.collect();
         for ((record, _), (first, last)) in parsed.into_iter().zip(places) {
-            found.push(self.placed(record, first, last, options));
+            if !self.is_rest(first) {
+                found.push(self.placed(record, first, last, options));
+            }
+            self.broken_off = (coming == Coming::Unlikely && last == end).then(|| self.window.offset_at(last));
             consumed = consumed.max(last);
             self.floor = consumed;
         }
@@ -339,6 +348,13 @@ impl Plain {
             self.next = end;
         }
         true
+    }
+
+    /// Whether what begins at `first` is the rest of a record that was told.
+    fn is_rest(&self, first: usize) -> bool {
+        let bytes = &self.window.bytes;
+        self.broken_off == Some(self.window.offset_at(first))
+            && line::kind(&text::clean(trim_break(&bytes[first..line_end(bytes, first)]))) == Kind::Trace
     }
 
     /// The record with its place, and what stands before it.
@@ -448,7 +464,13 @@ impl Plain {
 
     /// Whether a line that looks like the first of an entry is the second of the entry before it.
     fn goes_on(&self, start: usize, text: &[u8], lowest: usize) -> bool {
-        if start <= lowest || !assemble::may_follow(text) {
+        if start <= lowest {
+            return false;
+        }
+        if assemble::is_output(text, || self.lines_before(start, OUTPUT_LINES)) {
+            return true;
+        }
+        if !assemble::may_follow(text) {
             return false;
         }
         let above = text::clean(trim_break(&self.window.bytes[self.window.line_start(start - 1)..start]));

@@ -70,10 +70,11 @@ pub(super) fn journal_origin(line: &[u8]) -> Vec<(String, String)> {
 // {"date":1795428000.8,"stream":"stdout","_p":"F","log":"      at X.Y()","kubernetes":{"pod_name":"api-6d5f7"}}
 // {"@timestamp":"…","stream":"stdout","message":"   at X.Y()","log":{"offset":0},"kubernetes":{…}}
 pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
-    if !line.starts_with(b"{\"") || !MARKS.iter().any(|mark| mark.is_in(line)) {
+    let marked = MARKS.iter().any(|mark| mark.is_in(line));
+    if !line.starts_with(b"{\"") || !marked && !LOG.is_in(line) {
         return None;
     }
-    let object: Object = serde_json::from_slice(line).ok()?;
+    let object: Object = serde_json::from_slice(line).ok().filter(|object| marked || is_bare(object))?;
     let (inner, text) = enveloped(&object)?;
     scratch.clear();
     for (_, value) in shipper_facts(&object) {
@@ -95,13 +96,16 @@ pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Un
 }
 
 /// Services that keep the program's line under a key: which, and what stands beside it.
-const SERVICES: [(&str, &str); 10] = [
+const SERVICES: [(&str, &str); 12] = [
     // Google Cloud.
     ("textPayload", "logName"),
     // Azure: Container Apps, container insights, App Service.
     ("Log", "TimeStamp"),
     ("LogMessage", "TimeGenerated"),
     ("resultDescription", "category"),
+    // CloudWatch's events, and Docker's GELF driver.
+    ("message", "ingestionTime"),
+    ("short_message", "_container_name"),
     // Loki.
     ("line", "labels"),
     // syslog-ng.
@@ -144,12 +148,24 @@ fn enveloped(object: &Object) -> Option<(&Object, &str)> {
     (!is_loggers(object)).then_some((object, text))
 }
 
+// {"date":1795428000.8,"log":"   at X.Y()"}
+/// Whether an object is a line of Fluent Bit's and nothing else.
+fn is_bare(object: &Object) -> bool {
+    object.len() == 2
+        && object.contains_key("log")
+        && ["date", "@timestamp"].iter().any(|key| object.contains_key(*key))
+}
+
+static LOG: Literal = Literal::new("\"log\":\"");
+
 /// What only an envelope holds.
-static MARKS: [Literal; 19] = [
+static MARKS: [Literal; 21] = [
     Literal::new("\"stream\":\"std"),
     Literal::new("\"source\":\"std"),
     Literal::new("\"kubernetes\":{"),
     Literal::new("\"container_name\":"),
+    Literal::new("\"_container_name\":"),
+    Literal::new("\"ingestionTime\":"),
     Literal::new("\"log\":{\"offset\":"),
     Literal::new("\"log\":{\"file\":"),
     Literal::new("\"textPayload\":"),

@@ -55,6 +55,17 @@ pub(super) fn stern(line: &[u8]) -> Option<Unwrapped<'_>> {
     Some(Unwrapped { key, text, ..Unwrapped::default() })
 }
 
+// production api-6d5f7c9b8-x2x4z api text
+/// The same where stern follows all namespaces.
+pub(super) fn stern_namespaces(line: &[u8]) -> Option<Unwrapped<'_>> {
+    let start = skip_colours(line);
+    let namespace = label(start)?;
+    let rest = skip_colours(&start[namespace.len()..]).strip_prefix(b" ")?;
+    let found = stern(rest)?;
+    let key = &start[..start.len() - rest.len() + skip_colours(rest).len().min(found.key.len())];
+    Some(Unwrapped { key, ..found })
+}
+
 // [0] text  ·  [api] text  ·  api:dev: text
 pub(super) fn bracket(line: &[u8]) -> Option<Unwrapped<'_>> {
     let start = skip_colours(line);
@@ -86,6 +97,9 @@ pub(super) fn bracket(line: &[u8]) -> Option<Unwrapped<'_>> {
 // 2026-11-23T21:53:02.142Z text  ·  2026-11-23 21:53:02 +00:00: text  ·  [2026-11-23 21:53:02] text
 pub(super) fn time(line: &[u8]) -> Option<Unwrapped<'_>> {
     let start = skip_colours(line);
+    if let Some(text) = tai64n(start) {
+        return Some(Unwrapped { text, ..Unwrapped::default() });
+    }
     let inner = start.strip_prefix(b"[").unwrap_or(start);
     let length = stamp(inner)?;
     let (stamp, mut rest) = inner.split_at(length);
@@ -97,10 +111,25 @@ pub(super) fn time(line: &[u8]) -> Option<Unwrapped<'_>> {
     Some(Unwrapped { text, stamp, ..Unwrapped::default() })
 }
 
-/// Pod, container and namespace out of `pod/container` or `pod container`.
+// @400000006a0b1c2d0a1b2c3d text
+/// What stands behind the time of daemontools, runit and s6.
+fn tai64n(line: &[u8]) -> Option<&[u8]> {
+    let (stamp, rest) = line.strip_prefix(b"@4")?.split_at_checked(23)?;
+    stamp.iter().all(u8::is_ascii_hexdigit).then_some(rest)?.strip_prefix(b" ")
+}
+
+/// Pod and container out of `pod/container` or `pod container`.
 pub(super) fn pod_origin(key: &str) -> Vec<(String, String)> {
     let mut parts = key.split(['/', ' ']).filter(|part| !part.is_empty());
     ["pod", "container"].into_iter().zip(&mut parts).map(|(name, part)| (name.to_owned(), part.to_owned())).collect()
+}
+
+/// The same behind a namespace.
+pub(super) fn namespaced_origin(key: &str) -> Vec<(String, String)> {
+    let (namespace, rest) = key.split_once(' ').unwrap_or(("", key));
+    let mut facts = pod_origin(rest);
+    facts.push(("namespace".to_owned(), namespace.to_owned()));
+    facts
 }
 
 /// How long the time is that `line` begins with.
@@ -155,6 +184,7 @@ mod tests {
         assert_eq!(text(compose(b"21:53:02 web.1   |   x"), "web.1"), "  x");
         assert_eq!(text(kubectl(b"[pod/a-1/api]  x"), "a-1/api"), " x");
         assert_eq!(text(stern(b"a-6d5-x2 api    at X"), "a-6d5-x2 api"), "   at X");
+        assert_eq!(text(stern_namespaces(b"kube-x a-6d5-x2 api    at X"), "kube-x a-6d5-x2 api"), "   at X");
         assert_eq!(text(bracket(b"[0]     at x"), "0"), "    at x");
         assert_eq!(text(bracket(b"\x1b[34m[api]\x1b[39m x"), "api"), "x");
         assert_eq!(text(bracket(b"@scope/web:dev:     at x"), "@scope/web:dev"), "    at x");
@@ -174,6 +204,7 @@ mod tests {
             ("2026-11-23 21:53:02 +00:00:     at x", "    at x"),
             ("[2026-11-23 21:53:02]   at x", "  at x"),
             ("Nov 23 21:53:02   at x", "  at x"),
+            ("@400000006a0b1c2d0a1b2c3d    at x", "   at x"),
         ] {
             assert_eq!(std::str::from_utf8(time(line.as_bytes()).unwrap().text), Ok(expected), "{line}");
         }

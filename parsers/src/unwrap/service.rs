@@ -1,5 +1,5 @@
 //! What log services and their command lines put around each line: Cloud Foundry, Loki, Fluentd, Fluent Bit, CloudWatch,
-//! Graylog's CSV, journalctl's fields.
+//! CSV of Graylog and others, journalctl's fields.
 //!
 //! In: one raw line. Out: the program's own line, whose it was, and when. Invariant: a line is taken for a service's only
 //! by what no logger prints. Does not know the services' JSON: that is in `json`.
@@ -105,14 +105,21 @@ pub(super) fn stream(line: &[u8]) -> Option<Unwrapped<'_>> {
     (name.len() > 2 && name[1..].contains(&b'/')).then_some(Unwrapped { key: name, text, stamp, partial: false })
 }
 
-// "2026-11-24T10:15:00.000Z","web01","   at X.Y()"
-/// A row of Graylog's CSV: time, source, message.
+// "2026-11-24T10:15:00.000Z","web01","   at X.Y()"  ·  "2026-11-24T10:15:00.000Z","   at X.Y()"
+// 2026-11-24 10:15:00.000,   at X.Y()
+/// A row of CSV: time and message, as CloudWatch Insights and Splunk export them, or time, source and message (Graylog).
 pub(super) fn row<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
-    let inner = line.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let inner = line.strip_prefix(b"\"").unwrap_or(line);
     let (stamp, rest) = inner.split_at(prefix::stamp(inner)?);
-    let rest = rest.strip_prefix(b"\",\"")?;
-    let end = memchr::memmem::find(rest, b"\",\"")?;
-    let (key, text) = (&rest[..end], &rest[end + 3..]);
+    let rest = if inner.len() < line.len() { rest.strip_prefix(b"\"")? } else { rest }.strip_prefix(b",")?;
+    let Some(quoted) = rest.strip_prefix(b"\"") else {
+        return Some(Unwrapped { text: rest, stamp, ..Unwrapped::default() });
+    };
+    let quoted = quoted.strip_suffix(b"\"")?;
+    let (key, text) = match memchr::memmem::find(quoted, b"\",\"") {
+        Some(end) => (&quoted[..end], &quoted[end + 3..]),
+        None => (&quoted[..0], quoted),
+    };
     if memchr::memchr(b'"', text).is_none() {
         return Some(Unwrapped { key, text, stamp, partial: false });
     }
@@ -200,6 +207,9 @@ mod tests {
         assert!(field(b"    _PID=7").unwrap().partial && field(b"").unwrap().partial);
         assert!(field(b"Tue 2026-11-24 10:15:00.123456 UTC [s=ab;i=1]").unwrap().partial);
         assert_eq!(field(b"        second line"), None);
+        for line in ["\"2026-11-24 10:15:00\",\"   at X\"", "2026-11-24 10:15:00.123,   at X"] {
+            assert_eq!(row(line.as_bytes(), &mut scratch).unwrap().text, b"   at X", "{line}");
+        }
         assert_eq!(stream(b"2026-11-24T10:15:00Z app/web/1    at X").unwrap().text, b"   at X");
         assert_eq!(stream(b"2026-11-24T10:15:00Z worker    at X"), None);
     }

@@ -33,11 +33,14 @@ pub(super) fn rfc5424(line: &[u8]) -> Option<Unwrapped<'_>> {
 // 1795428000.123456 web01 api[18231]: text  ·  Nov 23 21:53:06 web01 api[18231]: text  ·  2026-11-23T21:53:06.123456+00:00 web01 api[18231]: text
 pub(super) fn short<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
     let start = priority(line).unwrap_or(line);
-    let start = weekday(start);
-    let length = epoch(start).or_else(|| prefix::stamp(start))?;
-    let dated = start[0].is_ascii_digit();
+    let dated_day = weekday(start);
+    let (is_full, start) = (dated_day.len() < start.len(), dated_day);
+    let since_boot = monotonic(start);
+    let length = since_boot.or_else(|| epoch(start)).or_else(|| prefix::stamp(start))?;
+    let dated = start[0].is_ascii_digit() || since_boot.is_some();
     let (stamp, rest) = start.split_at(length);
     let writer = rest.strip_prefix(b" ")?;
+    let writer = if is_full { without_zone(writer) } else { writer };
     let (host, rest) = word(writer)?;
     // PHP-FPM's workers overwrite the beginning of their name, `php-fpm: pool www`: what is left holds a blank.
     let blank = if rest.starts_with(b"ool ") { 4 } else { 0 };
@@ -50,7 +53,9 @@ pub(super) fn short<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwr
     let text = writer[key.len()..].strip_prefix(b":")?;
     let level = std::str::from_utf8(host).ok().and_then(header::level).is_some();
     // `2026-11-23 21:53:06 main Worker: text` is a logger's own line: there a process id is the proof.
-    if tag.is_empty() || level || process.is_none() && dated {
+    // Nor is the program's own time behind a time one.
+    let time = tag.iter().all(u8::is_ascii_digit) || host[0] == b'[';
+    if tag.is_empty() || time || level || process.is_none() && dated {
         return None;
     }
     let text = text.strip_prefix(b" ").unwrap_or(text);
@@ -66,7 +71,14 @@ pub(super) fn logplex(line: &[u8]) -> Option<Unwrapped<'_>> {
     let source = ["app[", "heroku["].iter().find(|source| rest.starts_with(source.as_bytes()))?;
     let dyno = prefix::name(&rest[source.len()..], b".-_");
     let end = source.len() + dyno.len() + 1;
-    let text = rest.get(end - 1..)?.strip_prefix(b"]:").filter(|_| !dyno.is_empty())?;
+    let behind = rest.get(end - 1..)?.strip_prefix(b"]").filter(|_| !dyno.is_empty())?;
+    // Fly names the region and a level of its own: `app[d890] sin [info] text`.
+    let fly = || {
+        let region = behind.strip_prefix(b" ").filter(|rest| prefix::name(rest, b"").len() == 3)?;
+        let level = region[3..].strip_prefix(b" [")?;
+        level[prefix::name(level, b"").len()..].strip_prefix(b"]")
+    };
+    let text = behind.strip_prefix(b":").or_else(fly)?;
     Some(Unwrapped { key: &rest[..end], text: text.strip_prefix(b" ").unwrap_or(text), stamp, partial: false })
 }
 
@@ -101,6 +113,28 @@ fn priority(line: &[u8]) -> Option<&[u8]> {
 fn epoch(line: &[u8]) -> Option<usize> {
     let is_it = |(at, c): (usize, &u8)| if at == 10 { *c == b'.' } else { c.is_ascii_digit() };
     line.get(..17).filter(|head| head.iter().enumerate().all(is_it)).map(<[u8]>::len)
+}
+
+// [ 1234.123456] web01 api[18231]: text  ·  [ 1234.123456 <    0.000012 >] web01 api[18231]: text
+/// How long the time since the machine's start is that `journalctl -o short-monotonic` and `short-delta` begin with.
+fn monotonic(line: &[u8]) -> Option<usize> {
+    let inner = line.strip_prefix(b"[")?;
+    let end = memchr::memchr(b']', &inner[..inner.len().min(48)])?;
+    let own = |c: &u8| c.is_ascii_digit() || matches!(c, b' ' | b'.' | b'<' | b'>');
+    (inner[..end].iter().all(own) && inner[..end].contains(&b'.')).then_some(end + 2)
+}
+
+/// What stands behind a zone's name that is not one of the known.
+fn without_zone(writer: &[u8]) -> &[u8] {
+    match word(writer) {
+        Some((zone, rest))
+            if (2..=5).contains(&zone.len())
+                && (zone.iter().all(u8::is_ascii_uppercase) || matches!(zone[0], b'+' | b'-')) =>
+        {
+            rest
+        }
+        _ => writer,
+    }
 }
 
 // Mon 2026-11-23 21:53:06 UTC web01 api[18231]: text
@@ -184,6 +218,10 @@ mod tests {
             "2026-11-23T21:53:06.123456+00:00 web01 api[18231]:    at X",
             "2026-11-23T21:53:06+0000 web01 api[18231]:    at X",
             "Mon 2026-11-23 21:53:06 UTC web01 api[18231]:    at X",
+            "Mon 2026-11-23 21:53:06 WIB web01 api[18231]:    at X",
+            "Mon 2026-11-23 21:53:06 +07 web01 api[18231]:    at X",
+            "[ 1234.123456] web01 api[18231]:    at X",
+            "[ 1234.123456 <    0.000012 >] web01 api[18231]:    at X",
         ] {
             let mut scratch = Vec::new();
             let found = short(line.as_bytes(), &mut scratch).unwrap_or_else(|| panic!("{line}"));
@@ -195,7 +233,14 @@ mod tests {
             b"\tat a\n#11 b#0"
         );
         assert_eq!(short(b"Nov 23 21:53:06 web01 ool www: x", &mut Vec::new()).unwrap().key, b"web01 ool www");
-        for not in ["2026-11-23 21:53:06 main Worker: x", "Nov 23 21:53:06 ERROR Worker: x", "Nov 23 21:53:06 x", ""] {
+        for not in [
+            "2026-11-23 21:53:06 main Worker: x",
+            "Nov 23 21:53:06 ERROR Worker: x",
+            "Nov 23 21:53:06 x",
+            "Nov 23 21:53:06 2026-11-23 21:53:06 x",
+            "Nov 23 21:53:06 [2026-11-23 21:53:06] x: y",
+            "",
+        ] {
             assert_eq!(short(not.as_bytes(), &mut Vec::new()), None, "{not}");
         }
     }
@@ -204,6 +249,8 @@ mod tests {
     fn of_dynos() {
         let found = logplex(b"2026-11-23T21:53:06.123456+00:00 app[web.1]:     at X").unwrap();
         assert_eq!((found.text, found.key), (&b"    at X"[..], &b"app[web.1]"[..]));
+        let found = logplex(b"2026-11-23T21:53:06Z app[d890] sin [info]    at X").unwrap();
+        assert_eq!((found.text, found.key), (&b"   at X"[..], &b"app[d890]"[..]));
         assert_eq!(origin("app[web.1]")[1], ("dyno".to_owned(), "web.1".to_owned()));
         assert_eq!(logplex(b"2026-11-23T21:53:06Z app: text"), None);
         assert_eq!(logplex(b"2026-11-23 21:53:06 app[web.1]: text"), None);

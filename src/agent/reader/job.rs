@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 
 use super::Reader;
 use crate::pipeline::Pipeline;
+use crate::release::Releases;
 use crate::tail::{Key, Position};
 
 /// Who looks so much too late whether a file went quiet did not see it in the meantime: the outbox was full, or the
@@ -63,6 +64,10 @@ impl Reader {
         let known = self.tail.start(key);
         let path = self.tail.path(key).map(|path| path.display().to_string()).unwrap_or_default();
         let pins = self.tail.take_predecessor(key).filter(|_| known.offset == 0);
+        let named = pins.and_then(|before| Some(self.releases.get(&before)?.last()?.to_owned()));
+        if let Some(release) = named {
+            self.releases.entry(key).or_insert_with(|| Releases::resume(Some(release)));
+        }
         let carried = pins.and_then(|before| self.carry(before, &path));
         let pins = pins.filter(|_| carried.is_some());
         let fresh = || Pipeline::resume(path.clone(), &self.policy, self.options(&path), known.clone());
@@ -208,7 +213,8 @@ impl Reader {
         let Some(job) = self.jobs.get(&cold).filter(|job| job.is_cold()) else { return };
         let position = job.pipeline.checkpoint();
         if self.moved.remove(&cold) {
-            self.batch.checkpoints.extend(self.tail.checkpoint(cold, position.clone()));
+            let checkpoint = super::checkpoint(&mut self.tail, self.releases.get(&cold), cold, position.clone());
+            self.batch.checkpoints.extend(checkpoint);
         }
         if self.tail.rewind(cold, position) {
             self.jobs.remove(&cold);

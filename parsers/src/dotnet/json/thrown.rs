@@ -62,13 +62,14 @@ fn exceptions(value: &Value, entry: &Object) -> Option<Vec<Exception>> {
             let whole = ["stack_trace", "StackTraceString", "ToString", "stackTrace", "StackTrace", "stack"];
             let mut found = Vec::new();
             members(object, None, &mut found, 0);
-            if found.iter().any(|exception| !exception.frames.is_empty()) {
+            let text = whole.iter().find_map(|key| from_text(object.get(*key)?.as_str()?, object));
+            let told = text.map(|(exceptions, _)| exceptions);
+            // A text may tell of causes that no member does.
+            let more = told.as_ref().is_some_and(|told| told.len() > found.len());
+            if !more && found.iter().any(|exception| !exception.frames.is_empty()) {
                 return Some(found);
             }
-            whole
-                .iter()
-                .find_map(|key| from_text(object.get(*key)?.as_str()?, object))
-                .map(|(exceptions, _)| exceptions)
+            told
                 // A chain without calls is .NET's, unless V8's own key holds the calls.
                 .or_else(|| (found.len() > 1 && !object.contains_key("stack")).then_some(found))
         }
@@ -238,9 +239,12 @@ fn parsed(call: &Object) -> Option<Frame> {
 fn flat(object: &Object) -> Option<Vec<Exception>> {
     let stack = |(key, value): (&String, &Value)| STACKS.iter().any(|name| is_spelt(key, name)) && !value.is_object();
     object.iter().find(|member| stack(*member))?;
-    // A list of lines may hold the whole text of the exception.
-    let lines = object.iter().filter(|member| stack(*member)).find_map(|(_, value)| value.as_array());
-    let joined = lines.map(|lines| lines.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"));
+    // A text, or a list of its lines, may be the whole text of the exception.
+    let joined = object.iter().filter(|member| stack(*member)).find_map(|(_, value)| match value {
+        Value::Array(lines) => Some(lines.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n")),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    });
     let whole = joined.and_then(|text| from_text(&text, object)).map(|(exceptions, _)| exceptions);
     let causes = |found: &Vec<Exception>| found.len() > 1;
     whole.filter(causes).or_else(|| {

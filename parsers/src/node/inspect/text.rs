@@ -29,6 +29,11 @@ pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> Er
         let part = if called { Part::Other } else { stack::part(text) };
         let is_call = called || matches!(part, Part::Elided(_));
         in_calls |= is_call;
+        // The calls that led to the event, which Node leaves out where the error's own tell them.
+        if quiet && text.trim_start().starts_with("[... lines matching") {
+            index += 1;
+            continue;
+        }
         if in_calls && !is_call && part != Part::Caused {
             if text.trim_start().starts_with("Emitted 'error' event ") {
                 quiet = true;

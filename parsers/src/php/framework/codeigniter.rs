@@ -38,6 +38,9 @@ pub(super) fn parse(lines: &[&str]) -> Option<Found> {
     if let Some(reported) = lines[0].strip_prefix("Severity: ") {
         return severity(lines, reported);
     }
+    if let Some(failed) = lines[0].strip_prefix("Query error: ") {
+        return query(lines, failed);
+    }
     let (first, mut end, request) = block(lines, 0, lines[0].strip_prefix(CAUSE).unwrap_or(lines[0]))?;
     let mut chain = vec![first];
     while let Some(line) = lines.get(end)
@@ -126,6 +129,14 @@ fn severity(lines: &[&str], reported: &str) -> Option<Found> {
         (if parse { "Parse error" } else { "Fatal error" }, message)
     });
     found(vec![exception(kind, message, Some(place), Frames::default())], 0..end + 1, By::CodeIgniter, Some(false))
+}
+
+// Query error: Table 'shop.order' doesn't exist - Invalid query: SELECT *
+// FROM `order`
+/// A query that version 3 gave up: whether the script ends there, its settings say.
+fn query(lines: &[&str], failed: &str) -> Option<Found> {
+    let (message, _) = failed.split_once(" - Invalid query: ")?;
+    found(vec![exception("Query error", message, None, Frames::default())], 0..lines.len(), By::CodeIgniter, None)
 }
 
 /// `… /srv/a.php 91`: what stands before the place, and the place.

@@ -1,4 +1,4 @@
-//! Yii 2: `2024-03-02 10:11:12 [192.0.2.7][42][session][error][yii\base\ErrorException:8] text`.
+//! Yii 2, and Craft on it: `2024-03-02 10:11:12 [192.0.2.7][42][session][error][yii\base\ErrorException:8] text`.
 //!
 //! In: an entry's first line. Out: its header, and what that tells of a record. Invariant: five brackets, the fourth
 //! a level. Does not read the exception: it is printed as PHP prints it.
@@ -14,6 +14,9 @@ const CATEGORY: &str = "category";
 pub(super) fn header(line: &str) -> Option<Header> {
     let stamp = time::at_start(line)?;
     let mut rest = line[stamp.length..].trim_start();
+    if let Some(craft) = craft(rest, line, &stamp) {
+        return Some(craft);
+    }
     let mut parts = [""; 5];
     for part in &mut parts {
         let close = rest.find(']').filter(|close| *close < 256)?;
@@ -32,6 +35,24 @@ pub(super) fn header(line: &str) -> Option<Header> {
         level: Some(header::level(level)?),
         format: Some("yii"),
         fields,
+        ..Header::default()
+    })
+}
+
+// 2024-03-02 10:11:12 [web.ERROR] [yii\db\Exception] no such table {"exception":"[object] (…
+/// Craft's, which Monolog writes.
+fn craft(rest: &str, line: &str, stamp: &time::Stamp) -> Option<Header> {
+    let (word, rest) = rest.strip_prefix('[')?.split_once("] ")?;
+    let (channel, level) = word.rsplit_once('.').filter(|(channel, _)| !channel.contains([' ', '[']))?;
+    let level = header::level(level).filter(|_| level.bytes().all(|c| c.is_ascii_uppercase()))?;
+    let (category, message) = rest.strip_prefix('[')?.split_once("] ").filter(|(name, _)| !name.contains(' '))?;
+    Some(Header {
+        length: line.len() - message.len(),
+        timestamp: stamp.value.clone(),
+        level: Some(level),
+        logger: Some(channel.to_owned()),
+        format: Some("craft"),
+        fields: vec![(CATEGORY.to_owned(), category.to_owned())],
         ..Header::default()
     })
 }
