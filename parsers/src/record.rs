@@ -71,6 +71,11 @@ impl Before {
         Before(lines.into())
     }
 
+    /// Bytes of all lines.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// The lines without colours and line breaks, each to its first 1000 bytes.
     pub fn lines(&self) -> Vec<String> {
         let lines = self.0.split_inclusive(|byte| *byte == b'\n');

@@ -27,14 +27,18 @@ use crate::tail::{Cause, Checkpoint, Gap, Key, Position, Settings, Step, Tail};
 use job::{Job, JobState};
 
 /// A batch is committed at so many findings,
-const BATCH_FINDINGS: usize = 250;
+const BATCH_FINDINGS: usize = 1000;
+/// or so many bytes of lines before them, of which each finding has its own,
+const BATCH_BEFORE_BYTES: usize = 1 << 20;
 /// or so many bytes read,
 const BATCH_BYTES: u64 = 64 << 20;
 /// or when its first finding is so old while there is still something to read,
 const BATCH_AGE: Duration = Duration::from_millis(100);
 /// or, without a finding, when its positions are so old.
 const POSITIONS_AGE: Duration = Duration::from_secs(1);
-/// While there is something to read, the events of repeats, which only wait, are built so often.
+/// After so many batches between which there was no rest, the events of repeats, which only wait, are built
+const BATCHES_OF_BACKLOG: u32 = 16;
+/// so often.
 const HELD_AGE: Duration = Duration::from_secs(1);
 /// How soon a store is tried again that refused a batch.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -87,6 +91,9 @@ pub struct Reader {
     /// Files whose position has moved since the last commit.
     moved: HashSet<Key>,
     batch_bytes: u64,
+    before_bytes: usize,
+    /// Batches since there was nothing to read.
+    batches: u32,
     first_finding: Option<Instant>,
     first_move: Option<Instant>,
     /// Since when the store was told that another batch follows.
@@ -135,6 +142,8 @@ impl Reader {
             batch: Batch::default(),
             moved: HashSet::new(),
             batch_bytes: 0,
+            before_bytes: 0,
+            batches: 0,
             first_finding: None,
             first_move: None,
             deferred: None,
@@ -300,6 +309,7 @@ impl Reader {
             self.first_finding.get_or_insert_with(Instant::now);
         }
         self.note(key);
+        self.before_bytes += found.iter().map(|finding| finding.record.before.size()).sum::<usize>();
         self.batch.findings.append(&mut found);
     }
 
@@ -313,6 +323,7 @@ impl Reader {
         let age = |since: Option<Instant>| since.map_or(Duration::ZERO, |since| since.elapsed());
         let found = self.batch.findings.len();
         found >= BATCH_FINDINGS
+            || self.before_bytes >= BATCH_BEFORE_BYTES
             || self.batch_bytes >= BATCH_BYTES
             || (at_rest && (self.once || !self.batch.is_empty() || self.deferred.is_some()))
             || age(self.first_finding) >= BATCH_AGE
@@ -333,14 +344,15 @@ impl Reader {
                 self.batch.checkpoints.extend(checkpoint);
             }
         }
-        (self.batch_bytes, self.first_finding, self.first_move) = (0, None, None);
+        (self.batch_bytes, self.before_bytes, self.first_finding, self.first_move) = (0, 0, None, None);
+        self.batches = if at_rest { 0 } else { self.batches.saturating_add(1) };
         self.batch.forgotten = self.tail.take_forgotten();
         let mut batch = std::mem::take(&mut self.batch);
         let deferred = self.deferred.take();
         if batch.is_empty() && deferred.is_none() {
             return;
         }
-        batch.goes_on = !at_rest && deferred.is_none_or(|since| since.elapsed() < HELD_AGE);
+        batch.goes_on = self.batches > BATCHES_OF_BACKLOG && deferred.is_none_or(|since| since.elapsed() < HELD_AGE);
         self.deferred = batch.goes_on.then(|| deferred.unwrap_or_else(Instant::now));
         let mut said = false;
         loop {

@@ -133,7 +133,7 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
         // A power cut may cost the last transactions, whole: the files are then read from where those began.
         db.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
-             PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;",
+             PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;",
         )?;
         Ok(db)
     };
