@@ -3,6 +3,7 @@
 //! In: paths, a configuration. Out: events at Sentry; without a DSN, issues in the local store and on the screen.
 //! Invariant: what cannot work is said before anything is read, with exit status 2. Does not do the work of any room.
 
+use std::env;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use sentry::ClientInitGuard;
 use sentry::types::Dsn;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::listen::ListenOption;
 use super::{ConfigOption, crashes, pretty};
@@ -146,7 +150,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Box<dyn Error>> {
     store.configure(&dsns.iter().map(deliver::dsn_key).collect::<Vec<_>>())?;
     let (counters, reads) = Default::default();
     arguments.listen.start(&state_dir, &config, &counters, &reads)?;
-    let current = std::env::current_dir()?;
+    let current = env::current_dir()?;
     let own = vec![std::path::absolute(&state_dir)?];
     let mut tail = Tail::new(config.tail.clone(), store.checkpoints()?, &current, own)?;
     if wants_stdin {
@@ -240,9 +244,10 @@ fn sum_up(store: &Store) {
 
 /// The agent's own log, on standard error.
 fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("ERRTAIL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Mutex::new(io::stderr())).try_init();
+    let configured = env::var("ERRTAIL_LOG").ok().and_then(|levels| levels.parse::<Targets>().ok());
+    let filter = configured.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let log = tracing_subscriber::fmt::layer().with_writer(Mutex::new(io::stderr()));
+    let started = tracing_subscriber::registry().with(log).with(filter).try_init();
     // Only a second one could fail.
     drop(started);
 }
