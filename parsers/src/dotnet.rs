@@ -204,16 +204,14 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
         let first = at;
         if let Some(after) = head::after_banner(text) {
             let offset = line.len() - after.len();
-            if !after.is_empty() || strong.is_none() {
+            // Right below the announcement any name is a type's.
+            let below = weak.filter(|weak: &Start| weak.line == at + 1);
+            let named = strong.or(below);
+            if !after.is_empty() || named.is_none() {
                 return Some(Start { line: at, offset: line.len() - text.len(), indent, banner: true, first });
             }
             // Mono prints its announcement on a line of its own.
-            return strong.map(|start| Start {
-                banner: true,
-                first: at,
-                offset: start.offset.min(offset + 1),
-                ..start
-            });
+            return named.map(|start| Start { banner: true, first: at, offset: start.offset.min(offset + 1), ..start });
         }
         if let Some(found) = &strong {
             if at + 1 == found.line && line::inner_marker(text).is_some() {

@@ -8,10 +8,8 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 use aho_corasick::packed::{Config, Searcher};
 
-/// Each exception that the grammars know holds at least one of these.
-///
-/// At most 64, of four bytes at least: so they are searched with vector instructions, 32 bytes at a time. Two blanks
-/// before `at ` cover .NET, Node, Java and their escaped forms in JSON.
+/// Each exception that the grammars know holds at least one of these. Two blanks before `at ` cover .NET, Node, Java and
+/// their escaped forms in JSON.
 const LITERALS: &[&str] = &[
     "  at ",
     "\tat ",
@@ -89,14 +87,82 @@ const PLACE_BYTES: usize = 256;
 /// Wrappers that escape the lines which they hold, and so the literals above, hold one of these on every line.
 const WRAPPERS: &[&str] = &["\"__REALTIME_TIMESTAMP\""];
 
-/// The literals as vectors, where the machine has them, else as an automaton.
-static FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new(|| {
-    let bytes = |texts: &'static [&'static str]| texts.iter().map(|text| text.as_bytes());
-    let literals = || bytes(LITERALS).chain(ENCODED.iter().copied()).chain(bytes(WRAPPERS));
-    let packed = Config::new().builder().extend(literals()).build();
-    let automaton = if packed.is_none() { AhoCorasick::new(literals()).ok() } else { None };
-    (packed, automaton)
+/// What is sought: parts of the literals, one of which stands in each of them.
+///
+/// At most 32, of three bytes at least, for so many the vector search takes 32 bytes at a time; with more it takes 16.
+/// Each should be rare in ordinary lines, for around it the literals are compared. Where one does not cost more, it
+/// stands for several. Every eighth shares its place in the vectors: the order is one that mixes up little.
+const NEEDLES: &[&str] = &[
+    ".cs:",
+    "DLED EX",
+    "  at ",
+    "\n at ",
+    "TIMES",
+    "@x\":\"",
+    "\nat ",
+    "003E ",
+    ".js",
+    "ATAL E",
+    "emory.",
+    "\\tat",
+    "aught ",
+    "rminat",
+    "\tat ",
+    "tion\":\"",
+    "\"clas",
+    " @ ",
+    " code]",
+    BLANKS,
+    "09at ",
+    "nhandled",
+    "--> ",
+    "tack",
+    "(at ",
+    "#0 ",
+    "ect] (",
+    "ror",
+    "bundle:",
+    "@http",
+    ") at ",
+];
+
+/// Of the needles, the one that begins calls in translations. It is sought at the end of blanks.
+const BLANKS: &str = "   ";
+
+/// What stands around a needle.
+struct Literal {
+    text: &'static [u8],
+    /// Bytes of it before the needle.
+    before: usize,
+    of_place: bool,
+    of_wrapper: bool,
+}
+
+/// The needles as vectors, where the machine has them, else as an automaton; and the literals that hold each.
+struct Finder {
+    packed: Option<Searcher>,
+    automaton: Option<AhoCorasick>,
+    literals: Vec<Vec<Literal>>,
+}
+
+static FINDER: LazyLock<Finder> = LazyLock::new(|| {
+    let packed = Config::new().builder().extend(NEEDLES).build();
+    let automaton = if packed.is_none() { AhoCorasick::new(NEEDLES).ok() } else { None };
+    Finder { packed, automaton, literals: NEEDLES.iter().map(|needle| holders(needle)).collect() }
 });
+
+/// The literals that hold a needle.
+fn holders(needle: &str) -> Vec<Literal> {
+    let texts = LITERALS.iter().map(|text| text.as_bytes()).chain(ENCODED.iter().copied());
+    let traces = texts.map(|text| (text, false));
+    let wrappers = WRAPPERS.iter().map(|text| (text.as_bytes(), true));
+    let literal = |(text, of_wrapper): (&'static [u8], bool)| {
+        let before = memchr::memmem::find(text, needle.as_bytes())?;
+        let of_place = PLACES.iter().any(|place| place.as_bytes() == text);
+        Some(Literal { text, before, of_place, of_wrapper })
+    };
+    traces.chain(wrappers).filter_map(literal).collect()
+}
 
 /// Words of which one stands on each line that tells of a process's death without a trace. They are common in prose,
 /// too: a line that holds one is looked at by itself before it counts. Searched apart, as the vectors hold no more; each
@@ -206,20 +272,35 @@ fn find_trace(bytes: &[u8]) -> Option<Hit> {
     if let Some(literal) = LITERALS.iter().find(leads) {
         return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false });
     }
-    let (packed, automaton) = &*FINDER;
     let mut from = 0;
     loop {
-        let hit = match packed {
+        let hit = match &FINDER.packed {
             Some(packed) => packed.find_in(bytes, (from..bytes.len()).into()),
-            None => automaton.as_ref()?.find(aho_corasick::Input::new(bytes).range(from..)),
+            None => FINDER.automaton.as_ref()?.find(aho_corasick::Input::new(bytes).range(from..)),
         }?;
-        let pattern = hit.pattern().as_usize();
-        if LITERALS.get(pattern).is_some_and(|literal| PLACES.contains(literal)) && !is_called(bytes, hit.start()) {
-            from = hit.end();
-            continue;
+        let needle = hit.pattern().as_usize();
+        let mut at = hit.start();
+        if NEEDLES.get(needle) == Some(&BLANKS) {
+            at += bytes[hit.end()..].iter().take_while(|byte| **byte == b' ').count();
         }
-        let start = hit.start() + usize::from(bytes[hit.start()] == b'\n');
-        return Some(Hit { start, end: hit.end(), of_wrapper: pattern >= LITERALS.len() + ENCODED.len() });
+        let literals = FINDER.literals.get(needle)?;
+        if let Some(hit) = literals.iter().find_map(|literal| literal.around(bytes, at)) {
+            return Some(hit);
+        }
+        // Another needle may begin within this one.
+        from = at + 1;
+    }
+}
+
+impl Literal {
+    /// This literal, if it stands around the needle at `at`, and counts there.
+    fn around(&self, bytes: &[u8], at: usize) -> Option<Hit> {
+        let start = at.checked_sub(self.before)?;
+        if !bytes[start..].starts_with(self.text) || self.of_place && !is_called(bytes, start) {
+            return None;
+        }
+        let end = start + self.text.len();
+        Some(Hit { start: start + usize::from(bytes[start] == b'\n'), end, of_wrapper: self.of_wrapper })
     }
 }
 
@@ -234,12 +315,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literals_fit_the_vector_search() {
-        let count = LITERALS.len() + ENCODED.len() + WRAPPERS.len();
-        assert!(count <= 64, "{count}");
-        assert!(LITERALS.iter().chain(WRAPPERS).all(|literal| literal.len() >= 4));
+    fn needles_fit_the_vector_search_and_stand_in_each_literal() {
+        assert!(NEEDLES.len() <= 32 && NEEDLES.iter().all(|needle| needle.len() >= 3));
         #[cfg(target_arch = "x86_64")]
-        assert!(FINDER.0.is_some());
+        assert!(FINDER.packed.is_some());
+        let texts = LITERALS.iter().chain(WRAPPERS).map(|text| text.as_bytes());
+        for text in texts.chain(ENCODED.iter().copied()) {
+            let line = [b"12 x) ", &b"/"[..], text, b"\n"].concat();
+            let line = if text.starts_with(b".js") || text.starts_with(b"bundle") {
+                [b"f@", &line[7..]].concat()
+            } else {
+                line
+            };
+            let hit = find_trace(&line);
+            assert!(hit.is_some_and(|hit| hit.end <= line.len()), "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn blanks_are_looked_at_by_their_end() {
+        for (line, found) in [
+            (&b"x        bei Shop.Go()\n"[..], Some(6)),
+            (b"x       wer\n", None),
+            (b"x    at f\n", Some(3)),
+            (b"x    @  y\n", Some(3)),
+            (b"         \n", None),
+        ] {
+            assert_eq!(find_trace(line).map(|hit| hit.start), found, "{}", String::from_utf8_lossy(line));
+        }
     }
 
     #[test]

@@ -24,6 +24,11 @@ impl Literal {
         self.finder.get_or_init(|| Finder::new(self.text)).find(bytes)
     }
 
+    /// The end of its first place in `bytes`.
+    pub(crate) fn end_in(&self, bytes: &[u8]) -> Option<usize> {
+        Some(self.find(bytes)? + self.text.len())
+    }
+
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         self.find(bytes).is_some()
     }

@@ -210,6 +210,7 @@ fn admit(finding: &mut Finding, since: Option<SignedDuration>) {
     let age = Timestamp::now().duration_since(time);
     if finding.verdict.action == Action::Send && age > since {
         finding.verdict.action = Action::Drop;
+        finding.verdict.dropped = Some("since");
         finding.verdict.reasons.push("the log dates it before --since".to_owned());
     }
 }

@@ -183,6 +183,7 @@ mod tests {
                 action: Action::Drop,
                 reasons: vec![],
                 effects: Effects::default(),
+                dropped: None,
             },
             fingerprint: Fingerprint(String::new()),
             dsn_key: None,

@@ -33,6 +33,7 @@ fn verdict() -> Verdict {
         action: Action::Send,
         reasons: vec!["why".to_owned()],
         effects: Effects::default(),
+        dropped: None,
     }
 }
 

@@ -57,7 +57,14 @@ impl Policy {
         let mut category = draft.finding.category;
         if let Role::Print(leader) = &context.role {
             reasons.push(format!("duplicate: another print of the occurrence that {leader} stands for"));
-            return Verdict { handled, category, action: Action::Duplicate, reasons, effects: Effects::default() };
+            return Verdict {
+                handled,
+                category,
+                action: Action::Duplicate,
+                reasons,
+                effects: Effects::default(),
+                dropped: None,
+            };
         }
         let environment = record.environment.as_deref().or(self.environment.as_deref());
         let subject = Subject { record, environment, handled, category };
@@ -68,15 +75,15 @@ impl Policy {
         let ruled = rule.and_then(|rule| rule.action);
         let dropped = match ruled {
             Some(RuleAction::Send) => None,
-            Some(RuleAction::Drop) => Some("a rule drops it".to_owned()),
+            Some(RuleAction::Drop) => Some(("rule", "a rule drops it".to_owned())),
             None => self.against(record, environment, handled, category, context.sentry_sdk),
         };
         if let Some(rule) = rule {
             reasons.push(format!("rule: {} matches", rule.name));
         }
         let action = if dropped.is_some() { Action::Drop } else { Action::Send };
-        reasons.push(match dropped {
-            Some(why) => format!("drop: {why}"),
+        reasons.push(match &dropped {
+            Some((_, why)) => format!("drop: {why}"),
             None if ruled.is_some() => "send: a rule sends it".to_owned(),
             None if handled.is_none() => format!("send: {} is sent unless it was handled", category.name()),
             None => format!("send: {} that nobody handled is sent", category.name()),
@@ -87,10 +94,11 @@ impl Policy {
             action,
             reasons,
             effects: rule.map(|rule| rule.effects.clone()).unwrap_or_default(),
+            dropped: dropped.map(|(word, _)| word),
         }
     }
 
-    /// What speaks against sending, the first of it.
+    /// What speaks against sending, the first of it: in one word, and told.
     fn against(
         &self,
         record: &Record,
@@ -98,25 +106,29 @@ impl Policy {
         handled: Option<bool>,
         category: Category,
         sentry_sdk: Option<&str>,
-    ) -> Option<String> {
+    ) -> Option<(&'static str, String)> {
         let settings = &self.settings;
         if let Some(name) = environment.filter(|name| settings.reported_environment(name).is_none()) {
-            return Some(format!("environment {name} is not one of {}", settings.environments.join(", ")));
+            return Some((
+                "environment",
+                format!("environment {name} is not one of {}", settings.environments.join(", ")),
+            ));
         }
         if handled == Some(true) && !settings.send_handled {
-            return Some("handled exceptions are not sent".to_owned());
+            return Some(("handled", "handled exceptions are not sent".to_owned()));
         }
         if !settings.categories.contains(&category) {
-            return Some(format!("{} is not one of the categories that are sent", category.name()));
+            let name = category.name();
+            return Some((name, format!("{name} is not one of the categories that are sent")));
         }
         let failed = record.request.as_ref().and_then(|request| request.status).is_some_and(|status| status >= 500);
         let contradicted = handled != Some(false) || !failed;
         if contradicted && record.level.is_some_and(|level| level < settings.min_level) {
-            return Some("its level is below the lowest that is sent".to_owned());
+            return Some(("level", "its level is below the lowest that is sent".to_owned()));
         }
         match sentry_sdk {
             Some(place) if settings.sentry_sdk == SdkReports::Skip => {
-                Some(format!("the application reports to Sentry itself: {place}"))
+                Some(("sentry_sdk", format!("the application reports to Sentry itself: {place}")))
             }
             _ => None,
         }

@@ -41,6 +41,9 @@ pub struct Verdict {
     /// What the user's rule changes in the event.
     #[serde(default, skip_serializing_if = "Effects::is_empty")]
     pub effects: Effects,
+    /// What speaks against sending it, in one word, as outcomes are counted by it; none where it is not dropped.
+    #[serde(skip)]
+    pub dropped: Option<&'static str>,
 }
 
 /// What failed, or why it is nothing to report.

@@ -89,7 +89,10 @@ pub(super) fn commit(
     for (index, finding) in batch.findings.iter().enumerate() {
         match finding.verdict.action {
             Action::Send => work.take(state, index, finding)?,
-            Action::Drop => work.tally.add("dropped", finding.verdict.category.name()),
+            Action::Drop => {
+                let why = finding.verdict.dropped.unwrap_or(finding.verdict.category.name());
+                work.tally.add("dropped", why);
+            }
             Action::Duplicate => work.tally.add("duplicate", "print"),
         }
     }

@@ -54,6 +54,7 @@ pub(super) fn finding(name: &str, user: u64, number: u64) -> Finding {
             action: Action::Send,
             reasons: vec![],
             effects: Effects::default(),
+            dropped: None,
         },
         fingerprint: Fingerprint(format!("1{name}")),
         dsn_key: Some(Arc::from("shop")),

@@ -5,6 +5,8 @@
 //! than a few events. Nothing of the agent is replaced: real files, real store, real HTTP.
 
 #[cfg(test)]
+mod ages;
+#[cfg(test)]
 mod gaps;
 #[cfg(test)]
 mod idle;

@@ -4,10 +4,18 @@
 //! and a status in this order are an answer. Does not say whose answer it is.
 
 use crate::header::is_access_log;
+use crate::text::Literal;
 use crate::time;
 
 /// Methods that access logs name.
 const METHODS: [&str; 7] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD ", "OPTIONS "];
+
+/// Words before the code that a process ended with.
+static CODES: [Literal; 3] = [
+    Literal::new("exited with code "),
+    Literal::new("failed with exit code "),
+    Literal::new("Process exited with status "),
+];
 
 /// The status that an access log's line tells.
 // 10.0.0.7 - - [04/Mar/2026:05:06:07 +0000] "GET /carts/7 HTTP/1.1" 500 31 "-" "-" · POST /carts 201 12.4 ms - 31
@@ -33,11 +41,10 @@ pub(crate) fn status(line: &str) -> Option<u16> {
 // [nodemon] app crashed - waiting for file changes before starting... · node worker.js exited with code 1
 //  ELIFECYCLE  Command failed with exit code 1. · npm error code ELIFECYCLE
 pub(crate) fn ended(line: &str) -> bool {
-    let code =
-        ["exited with code ", "failed with exit code ", "Process exited with status "].iter().find_map(|words| {
-            let rest = &line[line.find(words)? + words.len()..];
-            rest.trim_start_matches('[').chars().next()
-        });
+    let code = CODES.iter().find_map(|words| {
+        let rest = &line[words.end_in(line.as_bytes())?..];
+        rest.trim_start_matches('[').chars().next()
+    });
     code.is_some_and(|digit| ('1'..='9').contains(&digit))
         || line.starts_with("[nodemon] app crashed")
         || line.starts_with("npm ") && line.ends_with(" code ELIFECYCLE")

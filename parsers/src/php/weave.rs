@@ -246,6 +246,8 @@ fn has_bare_quote(text: &[u8]) -> bool {
 
 /// The first quote that no backslash escapes.
 fn bare_quote(text: &[u8]) -> Option<usize> {
+    // Calls are full of backslashes, and hold no quote.
+    memchr::memchr(b'"', text)?;
     let mut at = 0;
     while let Some(found) = memchr::memchr2(b'"', b'\\', text.get(at..)?) {
         at += found;
