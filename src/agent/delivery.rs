@@ -22,6 +22,12 @@ const TICK: Duration = Duration::from_secs(5);
 /// and at least so often: another process may have made something due.
 const LONGEST_TICK: Duration = Duration::from_secs(600);
 
+/// How soon a store is told an outcome again that it did not take.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// What became of an event, and the reports that went with it.
+type Settled = (Outgoing, Vec<ClientReport>, Outcome);
+
 /// The sending side of the agent.
 pub struct Delivery {
     /// The store.
@@ -56,6 +62,7 @@ impl Delivery {
         let mut running = JoinSet::new();
         let mut tick = Instant::now() + TICK;
         let mut reported = HashSet::new();
+        let mut unsettled: Vec<Settled> = Vec::new();
         loop {
             for outgoing in self.due() {
                 let send = send.clone();
@@ -70,20 +77,21 @@ impl Delivery {
             let next = self.next_due();
             if let Some(until) = self.until.get()
                 && running.is_empty()
+                && (unsettled.is_empty() || Instant::now() >= until)
                 && next.is_none_or(|next| next > until)
             {
                 return;
             }
-            let wake = next.map_or(tick, |next| next.min(tick));
+            let retry = (!unsettled.is_empty()).then(|| Instant::now() + STORE_RETRY);
+            let wake = next.into_iter().chain(retry).fold(tick, Instant::min);
             tokio::select! {
                 Some(done) = running.join_next() => {
-                    if let Ok((outgoing, reports, outcome)) = done {
-                        self.settle(&outgoing, &reports, &outcome);
-                    }
+                    unsettled.extend(done);
                 }
                 () = self.rung.notified() => tick = tick.min(Instant::now() + TICK),
                 () = sleep_until(wake) => {}
             }
+            unsettled.retain(|settled| !self.settle(settled));
             if Instant::now() >= tick {
                 self.tick(false);
                 reported.clear();
@@ -120,10 +128,12 @@ impl Delivery {
         Some(Instant::now() + until(next).max(Duration::from_millis(1)))
     }
 
-    fn settle(&self, outgoing: &Outgoing, reports: &[ClientReport], outcome: &Outcome) {
+    /// Tells the store; whether it took it. Until then, the event is not sent again.
+    fn settle(&self, (outgoing, reports, outcome): &Settled) -> bool {
         let mut store = lock(&self.store);
         if let Err(error) = store.settle(outgoing.id, outcome, Timestamp::now()) {
-            tracing::error!("{error}: an event may be sent again, under the same id");
+            tracing::error!("{error}: what became of an event cannot be noted; see to the store's disk");
+            return false;
         }
         if !reports.is_empty() && !matches!(outcome, Outcome::Sent) {
             // Only a count: should the store refuse, Sentry is told less.
@@ -131,6 +141,7 @@ impl Delivery {
         }
         drop(store);
         self.room.wake();
+        true
     }
 }
 

@@ -235,10 +235,9 @@ impl Store {
     /// Says what became of an event that `due` gave out.
     ///
     /// # Errors
-    /// The database refuses; the event will be due again.
+    /// The database refuses: the event stays handed out until it is settled.
     pub fn settle(&mut self, id: i64, outcome: &Outcome, now: Timestamp) -> Result<(), StoreError> {
-        self.leased.remove(&id);
-        self.in_transaction(|state, db| {
+        let settled = self.in_transaction(|state, db| {
             let found = db
                 .prepare_cached("SELECT dsn_key, issue FROM outbox WHERE id = ?1")?
                 .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?)))
@@ -271,7 +270,11 @@ impl Store {
                     forget_failed(db, state.settings)
                 }
             }
-        })
+        });
+        if settled.is_ok() {
+            self.leased.remove(&id);
+        }
+        settled
     }
 
     /// Names the DSNs that are configured: each is known from now on, and what waits for an earlier key or an earlier

@@ -207,3 +207,27 @@ fn no_burst_after_an_outage() {
     let first_taken = received.iter().position(|request| request.taken).unwrap();
     assert!(first_taken <= 4, "{first_taken} requests ran into the outage");
 }
+
+#[test]
+fn what_a_full_disk_cannot_note_is_not_sent_over_and_over() {
+    let (server, folder) = (Server::start(&[]), Folder::new(""));
+    let dsn = server.dsn("thekey", 1);
+    folder.once(&dsn);
+    let database = rusqlite::Connection::open(folder.path().join("state/errtail.db")).unwrap();
+    let refuse = "CREATE TRIGGER no BEFORE DELETE ON outbox BEGIN SELECT raise(ABORT, 'disk full'); END";
+    database.execute_batch(refuse).unwrap();
+    folder.write("logs/app.log", &errors(&MARKERS));
+    let mut agent = folder.start(&dsn);
+    std::thread::sleep(Duration::from_secs(3));
+    let sent = server.received().len();
+    assert!((1..=MARKERS.len()).contains(&sent), "{sent} requests");
+    database.execute_batch("DROP TRIGGER no").unwrap();
+    let begun = Instant::now();
+    while folder.status()["outbox"]["events"] != 0 {
+        assert!(begun.elapsed() < Duration::from_secs(40), "{}", folder.status());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    terminate(&mut agent);
+    arrived(&server);
+    assert_eq!(server.received().len(), MARKERS.len());
+}
