@@ -15,6 +15,8 @@ use errtail_parsers::Record;
 use regex::Regex;
 use serde::Deserialize;
 
+use crate::policy::in_one_line;
+
 /// What stands where something was taken out, as Sentry's server and SDKs write it.
 pub const FILTERED: &str = "[Filtered]";
 
@@ -177,10 +179,7 @@ impl Scrubber {
         let triggers = AhoCorasick::builder().ascii_case_insensitive(true).build(words)?;
         let compile = |rule: &Rule| match Regex::new(&rule.pattern) {
             Ok(regex) => Ok((regex, rule.replacement.clone())),
-            Err(error) => Err(Error::Pattern {
-                pattern: rule.pattern.clone(),
-                reason: error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-            }),
+            Err(error) => Err(Error::Pattern { pattern: rule.pattern.clone(), reason: in_one_line(&error) }),
         };
         let rules = settings.rules.iter().map(compile).collect::<Result<_, _>>()?;
         let allow = settings.allow.iter().map(|word| word.to_lowercase()).collect();

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::reader::lock;
+use super::reader::{STORE_RETRY, lock};
 use crate::store::{ClientReport, Outcome, Outgoing, Store};
 use crate::tail::Waker;
 
@@ -21,9 +21,6 @@ use crate::tail::Waker;
 const TICK: Duration = Duration::from_secs(5);
 /// and at least so often: another process may have made something due.
 const LONGEST_TICK: Duration = Duration::from_secs(600);
-
-/// How soon a store is told an outcome again that it did not take.
-const STORE_RETRY: Duration = Duration::from_secs(1);
 
 /// What became of an event, and the reports that went with it.
 type Settled = (Outgoing, Vec<ClientReport>, Outcome);

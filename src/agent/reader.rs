@@ -40,8 +40,8 @@ const POSITIONS_AGE: Duration = Duration::from_secs(1);
 const BATCHES_OF_BACKLOG: u32 = 16;
 /// so often.
 const HELD_AGE: Duration = Duration::from_secs(1);
-/// How soon a store is tried again that refused a batch.
-const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How soon a store is tried again that refused something.
+pub(super) const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How long the reading waits for room in the outbox before it asks again.
 const FULL_INTERVAL: Duration = Duration::from_secs(1);
 

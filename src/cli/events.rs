@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::event::Builder;
 use crate::pipeline::Finding;
-use crate::policy::Action;
+use crate::policy::{Action, in_one_line};
 use crate::release::{Marker, ReleaseFile};
 use crate::scrub::Scrubber;
 use crate::source::Sources;
@@ -39,14 +39,11 @@ pub(crate) fn builder(config: &Config) -> Result<Builder, Box<dyn Error>> {
 /// The lines that name a release, as the configuration describes them.
 pub(super) fn release_marker(config: &Config) -> Result<Option<Marker>, Box<dyn Error>> {
     let Some(pattern) = config.release_marker.as_deref() else { return Ok(None) };
-    let made = Marker::new(pattern);
-    // The engine's last line says what, the others draw where.
-    let cause = |error: &regex::Error| {
-        error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
-    };
-    Ok(Some(
-        made.map_err(|error| format!("release_marker: `{pattern}` is not a regular expression: {}", cause(&error)))?,
-    ))
+    let made = Marker::new(pattern).map_err(|error| {
+        let why = in_one_line(&error);
+        format!("release_marker: `{pattern}` is not a regular expression: {why}")
+    })?;
+    Ok(Some(made))
 }
 
 /// Prints a finding's event; with `sent`, only if the policy sends it. Duplicates have none.

@@ -18,7 +18,7 @@ mod taxonomy;
 use serde::{Deserialize, Serialize};
 
 pub use judge::Judge;
-pub use rules::{Effects, Rule};
+pub use rules::{Effects, Rule, in_one_line};
 pub use settings::{SdkReports, Settings};
 pub use taxonomy::Entry;
 

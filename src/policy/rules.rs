@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use errtail_parsers::{Level, Record};
 use serde::{Deserialize, Serialize, Serializer};
 
-pub use matcher::Match;
 use matcher::Matcher;
+pub use matcher::{Match, in_one_line};
 
 use super::{Category, PolicyError};
 

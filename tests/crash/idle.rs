@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::kills::{agent, number, prepare, terminate};
+use crate::kills::{agent, number, prepare, reconfigure, terminate};
 use crate::receiver::Receiver;
 
 /// Milliseconds of CPU time that a process has used; the system counts in hundredths of a second.
@@ -32,9 +32,7 @@ fn idle_files_cost_nothing() {
     let files = number("ERRTAIL_IDLE_FILES", 2_000);
     let seconds = number("ERRTAIL_IDLE_SECONDS", 3);
     let directory = prepare();
-    let config = directory.path().join("errtail.toml");
-    let often = fs::read_to_string(&config).unwrap().replace("rescan_interval_ms = 5000", "rescan_interval_ms = 1000");
-    fs::write(config, often).unwrap();
+    reconfigure(directory.path(), "rescan_interval_ms = 5000", "rescan_interval_ms = 1000");
     let receiver = Receiver::start(1, false);
     for index in 0..files {
         let text = format!("[2026-11-24 10:00:00] production.INFO: file {index}\n");

@@ -51,6 +51,14 @@ pub fn configure(directory: &Path, more: &str) {
     fs::write(path, more.to_owned() + &text).unwrap();
 }
 
+/// Replaces a part of the configuration.
+pub fn reconfigure(directory: &Path, part: &str, other: &str) {
+    let path = directory.join("errtail.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(part), "{text}");
+    fs::write(path, text.replace(part, other)).unwrap();
+}
+
 pub fn prepare() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("logs")).unwrap();
@@ -61,10 +69,14 @@ pub fn prepare() -> tempfile::TempDir {
     directory
 }
 
+pub fn signal(agent: &Child, signal: rustix::process::Signal) {
+    let id = rustix::process::Pid::from_raw(i32::try_from(agent.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, signal).unwrap();
+}
+
 /// Waits until the agent ends by itself.
 pub fn terminate(agent: &mut Child) {
-    let id = rustix::process::Pid::from_raw(i32::try_from(agent.id()).unwrap()).unwrap();
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    signal(agent, rustix::process::Signal::TERM);
     let status = agent.wait().unwrap();
     assert!(status.success(), "{status}");
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::idle::status_kb;
-use crate::kills::{agent, prepare, start, status, terminate};
+use crate::kills::{agent, prepare, reconfigure, start, status, terminate};
 use crate::receiver::Receiver;
 use crate::writer::{append, laravel};
 
@@ -78,9 +78,7 @@ fn a_full_outbox_stops_the_reading_and_not_the_memory() {
     let receiver = Receiver::start(1, false);
     receiver.refuses.store(true, Ordering::Relaxed);
     let directory = prepare();
-    let config = fs::read_to_string(directory.path().join("errtail.toml")).unwrap();
-    let config = config.replace("[store]\n", "[store]\nmax_outbox_events = 200\n");
-    fs::write(directory.path().join("errtail.toml"), config).unwrap();
+    reconfigure(directory.path(), "[store]\n", "[store]\nmax_outbox_events = 200\n");
     let markers: Vec<String> = (0..3000).map(|index| format!("m-o{index:06}")).collect();
     // Much that is no error too: bytes alone must not fill the memory.
     let noise = "[2026-11-25 00:00:00] production.INFO: nothing to see here\n".repeat(150);

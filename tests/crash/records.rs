@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::kills::{agent, prepare, status, terminate};
+use crate::kills::{agent, prepare, reconfigure, signal, status, terminate};
 use crate::receiver::Receiver;
 use crate::writer::{append, dotnet, laravel};
 
@@ -52,9 +52,7 @@ fn over_a_copytruncate_and_over_a_rename() {
 fn however_long_a_writer_waits_within_a_record() {
     let receiver = Receiver::start(1, false);
     let directory = prepare();
-    let config = fs::read_to_string(directory.path().join("errtail.toml")).unwrap();
-    let config = config.replace("[tail]\n", "[tail]\nidle_timeout_ms = 100\nunended_timeout_ms = 400\n");
-    fs::write(directory.path().join("errtail.toml"), config).unwrap();
+    reconfigure(directory.path(), "[tail]\n", "[tail]\nidle_timeout_ms = 100\nunended_timeout_ms = 400\n");
     let now = jiff::Timestamp::now().as_millisecond();
     let json = |marker: &str| {
         format!(
@@ -86,12 +84,6 @@ fn however_long_a_writer_waits_within_a_record() {
     let frames: Vec<usize> = markers.iter().map(|marker| receiver.frames(marker)).collect();
     assert_eq!(frames, [3, 2, 2, 2, 2]);
     assert_eq!(receiver.told().1, markers.len(), "parts of records were sent as records");
-}
-
-/// Signals the agent's process.
-fn signal(agent: &std::process::Child, signal: rustix::process::Signal) {
-    let id = rustix::process::Pid::from_raw(i32::try_from(agent.id()).unwrap()).unwrap();
-    rustix::process::kill_process(id, signal).unwrap();
 }
 
 #[test]
@@ -127,9 +119,7 @@ fn where_a_full_outbox_stopped_the_reading_no_record_is_cut() {
     let receiver = Receiver::start(1, false);
     receiver.refuses.store(true, Ordering::Relaxed);
     let directory = prepare();
-    let config = fs::read_to_string(directory.path().join("errtail.toml")).unwrap();
-    let config = config.replace("[store]\n", "[store]\nmax_outbox_events = 100\n");
-    fs::write(directory.path().join("errtail.toml"), config).unwrap();
+    reconfigure(directory.path(), "[store]\n", "[store]\nmax_outbox_events = 100\n");
     let mut markers = Vec::new();
     for file in ["a", "b", "c"] {
         // Each holds more than is read in one turn, which ends within a record.

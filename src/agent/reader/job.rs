@@ -4,6 +4,7 @@
 //! those at rest only so many parsers are kept. Does not read or commit.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use errtail_parsers::Options;
@@ -12,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use super::Reader;
 use crate::pipeline::Pipeline;
+use crate::policy::Policy;
 use crate::release::Releases;
 use crate::tail::{Key, Position};
 
@@ -42,6 +44,12 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// Its parser starts afresh at `position`.
+    fn resume(&mut self, policy: &Arc<Policy>, options: Options, position: Position) {
+        self.known = position.clone();
+        self.pipeline = Pipeline::resume(self.path.clone(), policy, options, position);
+    }
+
     /// Whether its parser can be dropped, and made again later.
     fn is_cold(&self) -> bool {
         self.state == JobState::Settled && self.pinned.is_none() && self.pins.is_none()
@@ -119,8 +127,7 @@ impl Reader {
         let Some(job) = self.jobs.get_mut(&key) else { return };
         let position = Position { offset, ..self.tail.end(key, &job.known) };
         job.next = offset;
-        job.known = position.clone();
-        job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options, position);
+        job.resume(&self.policy, options, position);
     }
 
     fn options(&self, path: &str) -> Options {
@@ -194,8 +201,7 @@ impl Reader {
             return self.begin_again(key, end);
         }
         if let Some(job) = self.jobs.get_mut(&key) {
-            job.known = open.clone();
-            job.pipeline = Pipeline::resume(job.path.clone(), &self.policy, options, open);
+            job.resume(&self.policy, options, open);
         }
         self.work(key, |pipeline| pipeline.push(&bytes));
     }

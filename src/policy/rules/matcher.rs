@@ -191,7 +191,7 @@ enum Pattern {
 }
 
 /// What is wrong with a regular expression, without the picture of it.
-fn in_one_line(error: &regex::Error) -> String {
+pub fn in_one_line(error: &regex::Error) -> String {
     let text = error.to_string();
     text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
