@@ -120,12 +120,7 @@ fn compressed_into_an_inode_that_another_known_file_had() {
 #[test]
 fn compressed_and_renamed_after_it_was_read_on() {
     let mut reader = Reader::with(&["app.log"], |settings| settings.poll = true);
-    reader.write("app.log", "one\n");
-    reader.read();
-    reader.kill();
-    reader.write("app.log", "two\n");
-    reader.rename("app.log", "app.log.1");
-    reader.gzip("app.log.1");
+    reader.compress_while_stopped();
     reader.start();
     reader.read();
     reader.rename("app.log.1.gz", "app.log.2.gz");
@@ -183,12 +178,7 @@ fn a_compressed_rest_that_was_read_is_left_alone() {
     let mut reader = Reader::with(&["app.log"], |settings| {
         (settings.rescan_interval_ms, settings.rotated_timeout_ms) = (10, 30);
     });
-    reader.write("app.log", "one\n");
-    reader.read();
-    reader.kill();
-    reader.write("app.log", "two\n");
-    reader.rename("app.log", "app.log.1");
-    reader.gzip("app.log.1");
+    reader.compress_while_stopped();
     reader.start();
     reader.read_for(Duration::from_millis(300));
     reader.assert_lines(&["one", "two"]);

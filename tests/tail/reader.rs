@@ -217,11 +217,21 @@ impl Reader {
         self.start();
     }
 
+    /// `app.log` holds `one`, which is read, and `two`, which is written, rotated away and compressed while nobody reads.
+    pub fn compress_while_stopped(&mut self) {
+        self.write("app.log", "one\n");
+        self.read();
+        self.kill();
+        self.write("app.log", "two\n");
+        self.rename("app.log", "app.log.1");
+        self.gzip("app.log.1");
+    }
+
     /// Asserts that exactly these lines were committed, in any order.
     #[track_caller]
-    pub fn assert_lines(&self, expected: &[&str]) {
+    pub fn assert_lines<Line: AsRef<str>>(&self, expected: &[Line]) {
         let mut lines: Vec<&str> = self.committed.lines.iter().map(String::as_str).collect();
-        let mut expected = expected.to_vec();
+        let mut expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
         lines.sort_unstable();
         expected.sort_unstable();
         assert_eq!(lines, expected);

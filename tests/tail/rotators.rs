@@ -56,7 +56,7 @@ fn logrotate_with_dates_delayed_compression_and_an_age() {
         }
         reader.restart();
         reader.read_for(Duration::from_millis(120));
-        reader.assert_lines(&expected.iter().map(String::as_str).collect::<Vec<_>>());
+        reader.assert_lines(&expected);
         assert!(reader.committed.gaps.is_empty(), "{paths} {stops}: {:?}", reader.committed.gaps);
     }
 }
@@ -94,7 +94,7 @@ fn kubelet_rotates_behind_two_links() {
         .iter()
         .flat_map(|text| [format!("{text}, before the rotation"), format!("{text}, behind it")]);
     let expected: Vec<String> = ["one".to_owned(), "five".to_owned()].into_iter().chain(lines).collect();
-    reader.assert_lines(&expected.iter().map(String::as_str).collect::<Vec<_>>());
+    reader.assert_lines(&expected);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn containerd_rotates_by_date_and_compresses() {
             }
             reader.read_for(Duration::from_millis(100));
         }
-        reader.assert_lines(&expected.iter().map(String::as_str).collect::<Vec<_>>());
+        reader.assert_lines(&expected);
     }
 }
 
@@ -208,7 +208,7 @@ fn serilog_and_laravel_begin_a_file_a_day_and_delete_the_oldest() {
             }
             reader.read_for(Duration::from_millis(60));
         }
-        reader.assert_lines(&expected.iter().map(String::as_str).collect::<Vec<_>>());
+        reader.assert_lines(&expected);
         assert!(reader.committed.gaps.is_empty(), "{:?}", reader.committed.gaps);
     }
 }

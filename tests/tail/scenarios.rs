@@ -194,12 +194,7 @@ fn renamed_compressed_and_deleted_while_running() {
 #[test]
 fn renamed_and_compressed_while_stopped() {
     let mut reader = Reader::new(&["app.log"]);
-    reader.write("app.log", "one\n");
-    reader.read();
-    reader.kill();
-    reader.write("app.log", "two\n");
-    reader.rename("app.log", "app.log.1");
-    reader.gzip("app.log.1");
+    reader.compress_while_stopped();
     reader.write("app.log", "three\n");
     reader.start();
     reader.read();
@@ -517,7 +512,7 @@ fn permission_denied_and_then_granted() {
     fs::set_permissions(reader.path("app.log"), Permissions::from_mode(0o000)).unwrap();
     reader.read();
     if fs::File::open(reader.path("app.log")).is_err() {
-        reader.assert_lines(&[]);
+        reader.assert_lines::<&str>(&[]);
     }
     fs::set_permissions(reader.path("app.log"), Permissions::from_mode(0o600)).unwrap();
     reader.read();
@@ -573,7 +568,7 @@ fn more_files_than_descriptors_are_read_in_turn() {
     reader.gzip("7.log.1");
     reader.read();
     expected.push("the last word".to_owned());
-    reader.assert_lines(&expected.iter().map(String::as_str).collect::<Vec<_>>());
+    reader.assert_lines(&expected);
 }
 
 #[test]

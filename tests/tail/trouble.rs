@@ -55,7 +55,7 @@ fn clocks_that_jump() {
             reader.rename("1.log", "1.log.1");
         }
     }
-    reader.assert_lines(&expected.iter().map(String::as_str).collect::<Vec<_>>());
+    reader.assert_lines(&expected);
 }
 
 #[test]
