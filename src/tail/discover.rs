@@ -249,7 +249,13 @@ impl Tail {
         if known.is_none() && !is_new {
             return;
         }
-        let copy_of = if known.is_none() { self.original_of(path, &head) } else { None };
+        let copy_of = match &known {
+            None => self.original_of(path, &head),
+            // What is known is that an empty file had its inode: the bytes tell more.
+            Some(known) if known.offset == 0 && known.file.head_bytes == 0 => self.likeness_of(path, &head),
+            Some(_) => None,
+        };
+        let known = known.filter(|_| copy_of.is_none());
         let is_another = |base: &PathBuf| !self.was_at(base, path, facts);
         if known.is_none() && copy_of.is_none() && base.as_ref().is_some_and(is_another) {
             self.passed.insert(place, Passed::new(facts));

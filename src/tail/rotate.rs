@@ -138,8 +138,28 @@ impl Tail {
 
     /// The file that `path`, which begins with `head`, may be a copy of: of the same kin, with the same beginning.
     pub(super) fn original_of(&self, path: &Path, head: &[u8]) -> Option<Key> {
+        self.likeness_of(path, head).or_else(|| {
+            let name = path.file_name()?.to_str()?;
+            // Where there is nothing to compare yet, the name must tell.
+            self.may_be_original(path, |original| {
+                (original.first.bytes().is_empty() || head.is_empty())
+                    && !original.away
+                    && is_rotated(name, name_of(&original.path))
+            })
+        })
+    }
+
+    /// The same, where there are bytes to compare.
+    pub(super) fn likeness_of(&self, path: &Path, head: &[u8]) -> Option<Key> {
+        self.may_be_original(path, |original| {
+            let first = original.first.bytes();
+            let length = first.len().min(head.len());
+            length > 0 && first[..length] == head[..length]
+        })
+    }
+
+    fn may_be_original(&self, path: &Path, is_like: impl Fn(&Tailed) -> bool) -> Option<Key> {
         let name = path.file_name()?.to_str()?;
-        let kin = self.kin.get(&kin(path))?;
         let family = family(path);
         let may_be = |original: &Tailed| {
             // What was rotated away is not written to the old name again.
@@ -147,21 +167,8 @@ impl Tail {
                 // One day's file is no copy of another day's.
                 && (original.family == family || is_rotated(name, name_of(&original.path)))
         };
-        let among = || kin.iter().filter_map(|key| Some((*key, self.files.get(key).filter(|file| may_be(file))?)));
-        let same = |original: &Tailed| {
-            let first = original.first.bytes();
-            let length = first.len().min(head.len());
-            length > 0 && first[..length] == head[..length]
-        };
-        // Where there is nothing to compare yet, the name must tell.
-        let named = |original: &Tailed| {
-            (original.first.bytes().is_empty() || head.is_empty())
-                && !original.away
-                && is_rotated(name, name_of(&original.path))
-        };
-        let mut found = among().find(|(_, original)| same(original));
-        found = found.or_else(|| among().find(|(_, original)| named(original)));
-        found.map(|(key, _)| key)
+        let is_it = |key: &&Key| self.files.get(key).is_some_and(|file| may_be(file) && is_like(file));
+        self.kin.get(&kin(path))?.iter().find(is_it).copied()
     }
 
     /// Whether a file that was complete took the place of `key` by a rename over it, as editors do.
