@@ -7,6 +7,7 @@
 mod access;
 mod bun;
 mod crash;
+mod engine;
 mod entry;
 mod error;
 mod evidence;
@@ -16,6 +17,7 @@ mod head;
 mod header;
 mod inspect;
 mod logfmt;
+mod pairs;
 mod pretty;
 mod run;
 pub(crate) mod stack;
@@ -69,11 +71,17 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
 }
 
 fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) -> Option<Found> {
-    let found = object(lines)
+    // A runtime's last line, or V8's, is the one of a crash above it.
+    let dies = crash::is_version(lines[hit].as_bytes()) || lines[hit].starts_with("FATAL ERROR: ");
+    let dead = dies.then(|| crash::without_trace(lines, hit)).flatten();
+    let found = dead
+        .or_else(|| crash::rejected_without_trace(lines, hit))
+        .or_else(|| object(lines))
         .or_else(|| object_behind(lines, hit))
         .or_else(|| object_below(lines, hit))
         .or_else(|| escaped(lines, hit))
         .or_else(|| pretty::tslog(lines, hit))
+        .or_else(|| pairs::trace(lines, hit))
         .or_else(|| text::trace_of(lines, hit, owns && header.is_some()))
         .or_else(|| browser::trace(lines, hit))
         .or_else(|| crash::without_trace(lines, hit))?;
@@ -94,7 +102,7 @@ fn is_warning(lines: &[&str], found: &Trace) -> bool {
     let text = lines[found.head].trim_start();
     let kind = found.exceptions[0].kind.as_str();
     let traced = kind == "Trace" || kind.ends_with("Warning");
-    let warns = text.starts_with("(node:") && text.contains("Warning: ");
+    let warns = text.starts_with("(node:");
     traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
 }
 
@@ -115,8 +123,13 @@ fn object(lines: &[&str]) -> Option<Trace> {
 fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
     let line = lines[hit].trim_end();
     // What a logger prints behind the last call is read with the trace.
-    let open = line.find("{\"").filter(|_| line.ends_with('}') && !line.trim_start().starts_with("at "))?;
-    let around: Object = serde_json::from_str(&line[open..]).ok()?;
+    if !line.ends_with('}') || line.trim_start().starts_with("at ") {
+        return None;
+    }
+    // The words may hold braces, too.
+    let opens = line.match_indices("{\"").map(|(open, _)| open).take(MAX_OPENS);
+    let (open, around) = opens.filter_map(|open| Some((open, serde_json::from_str(&line[open..]).ok()?))).next()?;
+    let around: Object = around;
     let found = entry::find(&around)?;
     let before = line[..open].trim();
     let before = (!before.is_empty()).then(|| before.to_owned());
@@ -147,6 +160,8 @@ fn object_below(lines: &[&str], hit: usize) -> Option<Trace> {
     Some(Trace { exceptions, lines: head..end, head, before, around: Some(around), ..Trace::default() })
 }
 
+/// Braces of a line at which an object is sought.
+const MAX_OPENS: usize = 4;
 /// Lines of an object above its stack.
 const OBJECT_LINES: usize = 60;
 
@@ -343,7 +358,9 @@ fn without_prefix<'a>(lines: &[&'a str], hit: usize) -> Option<Vec<Cow<'a, str>>
 
 /// `error: relation "a" does not exist`: a logger's level, or the type of an error that the line above announced.
 pub(crate) fn may_follow(line: &[u8]) -> bool {
-    let names_type = |message| std::str::from_utf8(message).is_ok_and(head::names_type);
+    let names_type = |message| {
+        std::str::from_utf8(message).is_ok_and(|text| text.contains("stack=") || head::names_type(text))
+    };
     line.strip_prefix(b"error: ").is_some_and(|message| !names_type(message))
 }
 

@@ -289,7 +289,9 @@ fn scalar(value: &Value) -> Option<String> {
 /// `name` is the logger of pino and bunyan, whose level is a number; elsewhere it may be anything.
 fn named_logger(object: &Object) -> Option<String> {
     object.get("level").filter(|level| level.is_number())?;
-    object.get("name")?.as_str().map(str::to_owned)
+    // An entry that is itself an error has the error's name.
+    let is_error = object.get("stack").is_some_and(Value::is_string);
+    object.get("name").filter(|_| !is_error)?.as_str().map(str::to_owned)
 }
 
 fn timestamp(value: &Value) -> Option<String> {

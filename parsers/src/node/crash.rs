@@ -3,7 +3,10 @@
 //! In: lines. Out: the crash's extent and mechanism. Invariant: only Node's own words are taken for a crash. Does
 //! not read the error itself.
 
+use serde_json::Value;
+
 use super::evidence;
+use super::inspect::Reader;
 use super::stack::{self, Part};
 use super::text::Trace;
 use crate::{Exception, Frames, Mechanism};
@@ -150,6 +153,8 @@ fn is_place(line: &str) -> bool {
         && !file.contains("https://")
         && (file.contains(['/', '\\', '.'])
             || file.starts_with("node:")
+            // A text that `JSON.parse` was given has no file.
+            || file == "undefined"
             || file.starts_with('<')
             || file.starts_with('['))
         && !file.contains(": ")
@@ -227,6 +232,9 @@ fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
         return Some(found);
     }
     let end = version_below(lines, version + 1).unwrap_or(version) + 1;
+    if let Some(exception) = inspected(lines, caret + 1) {
+        return Some(crash(exception, caret - 2..end, caret + 1));
+    }
     let call = |text: &&str| match stack::part(text) {
         Part::Call(frame) => Some(*frame),
         _ => None,
@@ -242,6 +250,37 @@ fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
         _ => Exception { kind: String::new(), message, frames, ..Exception::default() },
     };
     Some(crash(exception, caret - 2..end, caret + 1))
+}
+
+/// An error without calls, as those of the operating system are that nobody's code led to.
+// [Error: ENOENT: no such file or directory, open '/srv/x.csv'] { ·   errno: -2, ·   code: 'ENOENT' · }
+fn inspected(lines: &[&str], from: usize) -> Option<Exception> {
+    let line = (from..lines.len()).find(|line| !lines[*line].trim().is_empty())?;
+    super::head::at_start(lines[line].strip_prefix('[')?, false)?;
+    match Reader::new(lines, (line, 0)).value(0, 0) {
+        Value::Object(object) => super::error::chain(&object).into_iter().next(),
+        _ => None,
+    }
+}
+
+/// Node's warning of a rejection that it prints without calls: those of another record may follow.
+// (node:4711) UnhandledPromiseRejectionWarning: Error: ENOENT: no such file or directory, open '/srv/x.csv'
+pub(crate) fn rejected_without_trace(lines: &[&str], hit: usize) -> Option<Trace> {
+    let text = lines[hit].strip_prefix("(node:")?.split_once(") UnhandledPromiseRejectionWarning: ")?.1;
+    let next = lines.get(hit + 1).copied().unwrap_or("");
+    if text.starts_with("Unhandled promise rejection.") || !(next.starts_with("(node:") || next.starts_with("(Use `")) {
+        return None;
+    }
+    let exception = match super::head::at_start(text, false) {
+        Some(head) => Exception { kind: head.kind.to_owned(), message: head.message.to_owned(), ..Exception::default() },
+        None => Exception { message: text.to_owned(), ..Exception::default() },
+    };
+    let mut found = crash(exception, hit..hit + 1, hit);
+    found.mechanism = Some(Mechanism { kind: "node.unhandled_rejection".to_owned(), handled: Some(false) });
+    while lines.get(found.lines.end).is_some_and(|line| explains(line)) {
+        found.lines.end += 1;
+    }
+    Some(found)
 }
 
 /// A promise rejected with a value that is no error: Node's own error stands for it, without calls.

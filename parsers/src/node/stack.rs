@@ -114,7 +114,7 @@ pub(crate) fn parse(text: &str, message: Option<&str>) -> Stack {
 }
 
 /// The words that introduce a cause at the beginning of a line, as pino and VError print it. Libraries that put
-/// `Caused by: ` into their own stack do not cut it.
+/// `Caused by: ` into their own stack (axios, KafkaJS) do not cut it.
 const CAUSED: &str = "caused by: ";
 
 /// A text cut at the lines that introduce causes. A message may hold the words, too: a cause comes behind calls.
@@ -162,9 +162,19 @@ fn section(text: &str, message: Option<&str>) -> Stack {
             None => stack.message = head_text.to_owned(),
         }
     }
+    let kept = undoubled(&stack.message, &stack.kind).len();
+    stack.message.truncate(kept);
     read_body(&mut stack, body.unwrap_or(""));
     quoted_trace(&mut stack);
     stack
+}
+
+/// A message without the error's whole text behind it, as `${error} ${error.stack}` prints it.
+// no funds TypeError: no funds
+fn undoubled<'a>(message: &'a str, kind: &str) -> &'a str {
+    let Some((first, again)) = message.split_once(kind).filter(|(first, _)| !first.is_empty()) else { return message };
+    let first = first.trim_end_matches([' ', '-', '|', ',']);
+    if again.strip_prefix(": ").is_some_and(|again| again.trim_end() == first) { first } else { message }
 }
 
 fn head_of(line: &str, loose: bool) -> Option<Head<'_>> {
