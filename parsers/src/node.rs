@@ -35,7 +35,7 @@ use crate::assemble::Found;
 use crate::header::{Header, is_access_log};
 use crate::json::{self, Object};
 use crate::record::Record;
-use crate::{Exception, Level, Platform, browser};
+use crate::{Exception, Level, Mechanism, Platform, browser};
 use text::Trace;
 
 /// The header forms that only this language's loggers print.
@@ -65,9 +65,20 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {
         let texts: Vec<&str> = plain.iter().map(AsRef::as_ref).collect();
-        return parse_lines(&texts, hit, header, owns);
+        let mut found = parse_lines(&texts, hit, header, owns)?;
+        if is_npm(lines[hit]) {
+            found.record.mechanism = Some(Mechanism { kind: "npm".to_owned(), handled: Some(true) });
+        }
+        return Some(found);
     }
     parse_lines(lines, hit, header, owns)
+}
+
+/// Whether npm tells of itself: an application's failure is printed by the application, too.
+// npm ERR!     at f (/usr/lib/x.js:1:2) · 5 verbose stack     at f (/usr/lib/x.js:1:2)
+fn is_npm(line: &str) -> bool {
+    let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    line.starts_with("npm ") || numbered.len() < line.len() && numbered.starts_with(" verbose stack ")
 }
 
 fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) -> Option<Found> {
@@ -90,10 +101,44 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
     if header.is_none() || found.head > 1 {
         crash::announced_in_words(lines, &mut found);
     }
-    if is_warning(lines, &found) {
+    if is_warning(lines, &found) || is_test(lines, &found) {
         return None;
     }
     Some(record(lines, found, header, owns))
+}
+
+/// Lines above an error that may tell that it is a test's.
+const TITLE_LINES: usize = 4;
+/// Parts of paths of what runs tests.
+const TEST_RUNNERS: [&str; 9] = [
+    "/node_modules/mocha/",
+    "/node_modules/jest-",
+    "/node_modules/@jest/",
+    "/node_modules/jasmine-core/",
+    "/node_modules/vitest/",
+    "/node_modules/@vitest/",
+    "/node_modules/ava/",
+    "/node_modules/tap/",
+    "node:internal/test_runner/",
+];
+
+/// Whether a test failed, as its runner reports it: no failure of the application.
+//   ● Cart › totals · TypeError: x ·       at Object.<anonymous> (src/cart.test.js:11:15)
+//   1) Cart ·        totals: ·      TypeError: x ·       at Context.<anonymous> (test/cart.js:4:10)
+fn is_test(lines: &[&str], found: &Trace) -> bool {
+    let files = found.exceptions[0].frames.iter().filter_map(|frame| frame.file.as_deref());
+    let is_run = files
+        .clone()
+        .any(|file| TEST_RUNNERS.iter().any(|part| file.contains(part) || file.strip_prefix(&part[1..]).is_some()));
+    let is_title = |line: &&str| {
+        let text = line.trim_start();
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        line.len() >= text.len() + 2 && (text.starts_with("● ") || digits > 0 && text[digits..].starts_with(") "))
+    };
+    let is_titled = || {
+        inspect::indent_of(lines[found.head]) >= 4 && lines[..found.head].iter().rev().take(TITLE_LINES).any(is_title)
+    };
+    is_run || is_titled()
 }
 
 /// The stack of a process warning or of `console.trace` tells who called: no exception.
@@ -188,7 +233,10 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let adjoins = lines.iter().take(found.head).skip(1).all(belongs);
     // The entry's first line says what was done; the error stands on the next.
     let answered = || access::status(lines[0]).is_some() || lines[0].contains("Exception while executing function");
-    let repeated = || is_told(lines[0], &found.exceptions[0].message);
+    let repeated = || {
+        let message = &found.exceptions[0].message;
+        is_told(lines[0], message) || is_told_over(&lines[..found.head], message)
+    };
     let announced = !crashed && owns && found.head > 0 && (adjoins || answered() || repeated());
     let has_header = found.head == 0 || found.lines.start == 0 || announced;
     let start = if has_header { 0 } else { found.lines.start };
@@ -260,6 +308,16 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
 fn is_told(line: &str, message: &str) -> bool {
     let first = message.lines().next().unwrap_or("").trim();
     first.len() > 3 && line.contains(first)
+}
+
+/// Whether an entry's lines tell a message of several, and nothing else.
+//  · Invalid `prisma.user.create()` invocation in · /srv/users.ts:20:38 · PrismaClientKnownRequestError: · Invalid `prisma…
+fn is_told_over(lines: &[&str], message: &str) -> bool {
+    let mut told = lines.iter().map(|line| line.trim_end()).skip_while(|line| line.is_empty());
+    let mut own = message.lines().map(str::trim_end).skip_while(|line| line.is_empty());
+    let first = own.next().unwrap_or("");
+    let begins = told.next().is_some_and(|line| first.len() > 3 && line.ends_with(first));
+    begins && own.by_ref().zip(told.by_ref()).all(|(own, told)| own == told) && told.all(str::is_empty)
 }
 
 /// Whether an entry's words are but a name: the logger's, where the layout names none.
@@ -358,9 +416,8 @@ fn without_prefix<'a>(lines: &[&'a str], hit: usize) -> Option<Vec<Cow<'a, str>>
 
 /// `error: relation "a" does not exist`: a logger's level, or the type of an error that the line above announced.
 pub(crate) fn may_follow(line: &[u8]) -> bool {
-    let names_type = |message| {
-        std::str::from_utf8(message).is_ok_and(|text| text.contains("stack=") || head::names_type(text))
-    };
+    let names_type =
+        |message| std::str::from_utf8(message).is_ok_and(|text| text.contains("stack=") || head::names_type(text));
     line.strip_prefix(b"error: ").is_some_and(|message| !names_type(message))
 }
 

@@ -152,11 +152,32 @@ impl<'a> Cursor<'a> {
                     self.at += digits;
                     fraction = &self.text[from..self.at];
                 }
+            } else {
+                fraction = self.colon_fraction(minute, second);
             }
         } else {
             self.at = mark;
         }
         (hour < 24 && minute < 60 && second < 61).then_some(Clock { hour, minute, second, fraction })
+    }
+
+    /// What stands behind a third colon: milliseconds, or minute and second again, as the pattern `ss:ms` prints them.
+    // 08:50:05:123 · 08:50:05:505
+    fn colon_fraction(&mut self, minute: u32, second: u32) -> &'a str {
+        let rest = self.rest();
+        let Some(behind) = rest.strip_prefix(':') else { return "" };
+        let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+        let told = &behind[..digits];
+        if !(1..=4).contains(&digits) || behind[digits..].starts_with([':', '.']) {
+            return "";
+        }
+        let split = told.len().saturating_sub(if second < 10 { 1 } else { 2 });
+        let is_again = told[..split].parse() == Ok(minute) && told[split..].parse() == Ok(second);
+        if !is_again && digits != 3 {
+            return "";
+        }
+        self.at += 1 + digits;
+        if is_again { "" } else { told }
     }
 
     /// `AM` or `PM`, behind a blank or not.
@@ -321,9 +342,13 @@ fn day_month_name(text: &str) -> Option<Stamp> {
     let day = cursor.number(1, 2)?;
     let separator = cursor.one_of("-/ ")?;
     let month = month_name(&mut cursor)?;
+    let _ = cursor.one_of(",");
     cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
     let year = cursor.number(4, 4)?;
     let _ = cursor.one_of(",");
+    if cursor.rest().starts_with(" - ") {
+        cursor.at += 2;
+    }
     cursor.one_of(": T")?;
     let date = (year, month, day);
     let mut clock = cursor.clock()?;

@@ -290,8 +290,9 @@ fn scalar(value: &Value) -> Option<String> {
 fn named_logger(object: &Object) -> Option<String> {
     object.get("level").filter(|level| level.is_number())?;
     // An entry that is itself an error has the error's name.
-    let is_error = object.get("stack").is_some_and(Value::is_string);
-    object.get("name").filter(|_| !is_error)?.as_str().map(str::to_owned)
+    let stack = object.get("stack").and_then(Value::as_str);
+    let name = object.get("name")?.as_str()?;
+    stack.is_none_or(|stack| !stack.starts_with(name)).then(|| name.to_owned())
 }
 
 fn timestamp(value: &Value) -> Option<String> {

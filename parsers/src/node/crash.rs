@@ -71,10 +71,10 @@ fn announced(lines: &[&str], found: &mut Trace) {
 }
 
 /// A longer line tells something else.
-const ANNOUNCEMENT_BYTES: usize = 80;
+const ANNOUNCEMENT_BYTES: usize = 120;
 
 /// A global handler's own words on the line above an error, where these are no entry's.
-// Uncaught Exception: · UNHANDLED REJECTION! Shutting down...
+// Uncaught Exception: · UNHANDLED REJECTION! Shutting down... · You have triggered an unhandledRejection, you may have …
 pub(crate) fn announced_in_words(lines: &[&str], found: &mut Trace) {
     let above = found.head.checked_sub(1).and_then(|line| lines.get(line));
     let Some(words) = above.map(|line| line.trim()).filter(|words| words.len() < ANNOUNCEMENT_BYTES) else { return };
@@ -272,7 +272,9 @@ pub(crate) fn rejected_without_trace(lines: &[&str], hit: usize) -> Option<Trace
         return None;
     }
     let exception = match super::head::at_start(text, false) {
-        Some(head) => Exception { kind: head.kind.to_owned(), message: head.message.to_owned(), ..Exception::default() },
+        Some(head) => {
+            Exception { kind: head.kind.to_owned(), message: head.message.to_owned(), ..Exception::default() }
+        }
         None => Exception { message: text.to_owned(), ..Exception::default() },
     };
     let mut found = crash(exception, hit..hit + 1, hit);

@@ -24,6 +24,7 @@
 //! | `trpc.on_error` | false | a `TRPCError` of the code `INTERNAL_SERVER_ERROR`, as tRPC wraps what a procedure threw |
 //! | `graphql.resolver` | false | the error's place in a query (`path` and `locations`), as the executor of a query adds it |
 //! | `node.answered` | by it | the access log's lines beside an error without words: false with a 5xx, true with another of the same second |
+//! | `npm` | true | `npm ERR!` or `5 verbose stack` before each line: npm's own failure |
 //! | `node.exited` | false | the line behind says that the process ended with a failure |
 //! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or `console.error(error.stack)` |
 //! | `node.bare_error` | none | the same with the error's properties, as `console.error(error)` prints them |
@@ -52,6 +53,7 @@ pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
         || has("unhandled rejection")
         || has("unhandled promise rejection")
         || has("uncaught (in promise)")
+        || has("possibly unhandled")
     {
         mechanism("node.unhandled_rejection", Some(false))
     } else if has("uncaughtexception")

@@ -37,7 +37,7 @@ pub(super) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
             line + 1
         }
         false => {
-            head::at_start(own, true)?;
+            head::at_start(own, true).filter(|head| head.kind.starts_with(|c: char| c.is_ascii_uppercase()))?;
             let mut text = own.to_owned();
             let mut end = line + 1;
             while let Some(next) = lines.get(end).filter(|next| end <= hit || next.trim_start().starts_with("at ")) {
@@ -62,7 +62,8 @@ pub(super) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
 /// Where the first pair begins.
 fn first_pair(text: &str) -> usize {
     let starts = std::iter::once(0).chain(text.match_indices(' ').map(|(blank, _)| blank + 1));
-    let mut starts = starts.filter(|start| text[*start..].find('=').is_some_and(|end| is_key(&text[*start..*start + end])));
+    let mut starts =
+        starts.filter(|start| text[*start..].find('=').is_some_and(|end| is_key(&text[*start..*start + end])));
     starts.next().unwrap_or(text.len())
 }
 

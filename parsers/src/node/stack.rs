@@ -47,8 +47,17 @@ pub(crate) enum Part {
     Elided(usize),
     /// `Caused by: Error: x`, as libraries put it into their own stack.
     Caused,
+    /// `From previous event:`, or a rule: more of the same error's calls follow.
+    Earlier,
     /// Anything else.
     Other,
+}
+
+/// Dashes of a rule between calls.
+const RULE_BYTES: usize = 20;
+
+fn is_rule(text: &str) -> bool {
+    text.len() >= RULE_BYTES && text.bytes().all(|c| c == b'-')
 }
 
 /// Classifies a line of a stack; what follows the call on its line (` {`, `,`) is not looked at.
@@ -64,6 +73,10 @@ pub(crate) fn part(line: &str) -> Part {
     }
     if text.starts_with("Caused by: ") || text.starts_with("caused by: ") || text.starts_with("[cause]: ") {
         return Part::Caused;
+    }
+    // The calls that led to an asynchronous one: bluebird's, longjohn's, and mysql's.
+    if text == "From previous event:" || is_rule(text) {
+        return Part::Earlier;
     }
     Part::Other
 }
@@ -210,7 +223,7 @@ fn read_body(stack: &mut Stack, body: &str) {
                 in_message = false;
                 stack.elided = Some((count, stack.frames.len()));
             }
-            Part::Caused if !in_message => {}
+            Part::Caused | Part::Earlier if !in_message => {}
             _ if in_message && super::text::is_title(line) => {}
             _ if in_message => {
                 stack.message.push('\n');
