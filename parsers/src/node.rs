@@ -109,6 +109,8 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
 
 /// Lines above an error that may tell that it is a test's.
 const TITLE_LINES: usize = 4;
+/// Outermost calls among which a runner's are.
+const RUNNER_CALLS: usize = 4;
 /// Parts of paths of what runs tests.
 const TEST_RUNNERS: [&str; 9] = [
     "/node_modules/mocha/",
@@ -126,9 +128,9 @@ const TEST_RUNNERS: [&str; 9] = [
 //   ● Cart › totals · TypeError: x ·       at Object.<anonymous> (src/cart.test.js:11:15)
 //   1) Cart ·        totals: ·      TypeError: x ·       at Context.<anonymous> (test/cart.js:4:10)
 fn is_test(lines: &[&str], found: &Trace) -> bool {
-    let files = found.exceptions[0].frames.iter().filter_map(|frame| frame.file.as_deref());
+    let outermost = found.exceptions[0].frames.iter().rev().take(RUNNER_CALLS);
+    let mut files = outermost.filter_map(|frame| frame.file.as_deref());
     let is_run = files
-        .clone()
         .any(|file| TEST_RUNNERS.iter().any(|part| file.contains(part) || file.strip_prefix(&part[1..]).is_some()));
     let is_title = |line: &&str| {
         let text = line.trim_start();

@@ -145,7 +145,13 @@ fn place_above(lines: &[&str], head: usize) -> Option<usize> {
 /// `/srv/app/pay.js:12`, `node:events:502`, `file:///srv/app/pay.mjs:3`, `evalmachine.<anonymous>:1`.
 fn is_place(line: &str) -> bool {
     let Some((file, number)) = line.trim_end().rsplit_once(':') else { return false };
-    !number.is_empty()
+    // connect ECONNREFUSED 127.0.0.1:6379
+    let is_whole =
+        !file.contains(' ') || file.starts_with('/') || file.get(1..2) == Some(":") || file.starts_with("file:");
+    let is_address = file.bytes().all(|c| c.is_ascii_digit() || c == b'.');
+    is_whole
+        && !is_address
+        && !number.is_empty()
         && number.bytes().all(|c| c.is_ascii_digit())
         && !file.is_empty()
         && !file.starts_with(' ')

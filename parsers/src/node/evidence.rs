@@ -10,6 +10,7 @@
 //! | `node.unhandled_error_event` | false | `Unhandled error event`, as clients without a listener print it |
 //! | `winston.exceptions`, `winston.rejections` | false | `exception: true`, `rejection: true` in the entry |
 //! | `express.default_handler` | false | a bare stack with calls of Express's router |
+//! | `hono.default_handler` | false | the same with calls of Hono, whatever properties the error has |
 //! | `koa.default_handler` | false | a bare stack, indented by two, behind a blank line |
 //! | `fastify.default_handler` | false | `reqId`, `req`, `res` and `err` in one entry, the message is the error's (true below 500) |
 //! | `nest.exceptions_handler` | false | the context `ExceptionsHandler`, or `ExceptionHandler` at the start |
@@ -123,14 +124,14 @@ pub(crate) fn in_bare_stack(chain: &[Exception], is_set_off: bool) -> Option<Mec
     if is_set_off {
         return mechanism("koa.default_handler", Some(false));
     }
-    let router = ["/node_modules/express/", "/node_modules/router/"];
-    let through_express = first
-        .frames
-        .iter()
-        .filter_map(|frame| frame.file.as_deref())
-        .any(|file| router.iter().any(|part| file.contains(part)));
-    if through_express && first.properties.is_empty() {
+    let files = || first.frames.iter().filter_map(|frame| frame.file.as_deref());
+    let through = |part: &str| files().any(|file| file.contains(part));
+    // Express 5, whose router is a package of its own, prints the properties, too.
+    if first.properties.is_empty() && through("/node_modules/express/") || through("/node_modules/router/") {
         return mechanism("express.default_handler", Some(false));
+    }
+    if through("/node_modules/hono/") {
+        return mechanism("hono.default_handler", Some(false));
     }
     let kind = if first.properties.is_empty() { "node.bare_stack" } else { "node.bare_error" };
     mechanism(kind, None)

@@ -11,7 +11,9 @@ use super::inspect::matching_bracket;
 
 use super::text::{Trace, words_before};
 use crate::json::Object;
+use crate::text::Literal;
 
+static STACK: Literal = Literal::new("stack=");
 /// Lines that a message may have.
 const MESSAGE_LINES: usize = 60;
 /// Pairs of one entry.
@@ -21,8 +23,10 @@ const MAX_PAIRS: usize = 64;
 // pay failed message=no funds, stack=CardError: no funds /     at pay (/srv/pay.js:3:7) /     at run (/srv/a.js:9:2), code=402
 // uncaughtException: no funds date=…, pid=7, stack=[CardError: no funds,     at pay (/srv/pay.js:3:7),     at run (/srv/a.js:9:2)]
 pub(super) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
-    let lowest = hit.saturating_sub(MESSAGE_LINES);
-    let line = (lowest..=hit).rev().find(|line| lines[*line].contains("stack="))?;
+    let line = [hit, 0].into_iter().find(|line| STACK.find(lines[*line].as_bytes()).is_some())?;
+    if hit - line > MESSAGE_LINES {
+        return None;
+    }
     let at = lines[line].find("stack=").filter(|at| *at == 0 || lines[line][..*at].ends_with(' '))?;
     let own = &lines[line][at + "stack=".len()..];
     let mut object = Object::new();
