@@ -214,8 +214,12 @@ const OBJECT_LINES: usize = 60;
 
 /// A trace in an escaped text of one line.
 fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
-    let around = logfmt::fields(lines[hit])?;
-    let exceptions = entry::find(&around)?.exceptions;
+    let around = logfmt::fields(lines[hit]);
+    let Some((around, exceptions)) =
+        around.and_then(|around| entry::find(&around).map(|found| (around, found.exceptions)))
+    else {
+        return unquoted(lines[hit], hit);
+    };
     let found = Trace { exceptions, lines: hit..hit + 1, head: hit, ..Trace::default() };
     if around.keys().any(|key| !key.bytes().all(|c| c.is_ascii_digit())) {
         return Some(Trace { around: Some(around), ..found });
@@ -223,6 +227,20 @@ fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
     let words = lines[hit].split(['"', '\'', '`']).next().unwrap_or("").trim().trim_end_matches(':');
     let before = (!words.is_empty()).then(|| words.to_owned());
     Some(Trace { before, ..found })
+}
+
+/// A trace in a line that a shipper made of several.
+// checkout failed TypeError: x\n    at pay (/srv/pay.js:3:7) · TypeError: x     at pay (/srv/pay.js:3:7)     at run (/srv/a.js:9:2)
+fn unquoted(line: &str, hit: usize) -> Option<Trace> {
+    if !line.contains("    at ") || line.trim_start().starts_with("at ") {
+        return None;
+    }
+    let text = line.replace("\\n", "\n");
+    let text = if text.contains('\n') { text } else { text.replace("    at ", "\n    at ") };
+    let parts: Vec<&str> = text.split('\n').map(str::trim_end).collect();
+    head::find(parts[0])?;
+    let found = text::trace(&parts, 0).filter(|found| found.lines.end == parts.len() && parts.len() > 1)?;
+    Some(Trace { lines: hit..hit + 1, head: hit, ..found })
 }
 
 /// The record of a trace; `owns` says whether the region's header may be the one of a trace on a later line.
