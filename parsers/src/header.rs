@@ -51,6 +51,10 @@ pub(crate) fn begins(line: &[u8]) -> bool {
                 let blank = usize::from(line[1] == b' ');
                 let word = word(&line[1 + blank..]);
                 let after = line[1 + blank + word.len()..].trim_ascii_start();
+                // `[Error: ENOENT: no such file]` is an error as Node's consoles print one without calls.
+                if line[1 + blank + word.len()..].starts_with(b": ") && word.ends_with(b"Error") {
+                    return false;
+                }
                 after.first() == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
                     || node::begins_nest(line)
@@ -173,6 +177,7 @@ fn common(line: &str) -> Option<Header> {
         let before = rest;
         rest = rest.trim_start_matches([' ', '\t', '|']);
         rest = rest.strip_prefix("- ").filter(|_| found && header.level.is_none()).unwrap_or(rest);
+        rest = without_sign(rest).filter(|_| found && header.level.is_none()).unwrap_or(rest);
         if let Some(after) = time_part(rest, &mut header).or_else(|| level_part(rest, &mut header)) {
             found = true;
             rest = after;
@@ -201,6 +206,15 @@ fn common(line: &str) -> Option<Header> {
     header.length = line.len() - rest.len();
     header.format = format(&line[..header.length], header.level.is_some());
     Some(header)
+}
+
+/// What stands behind the sign that some put before a level.
+// ❌ ERROR: boom · ⚠️ WARN boom
+fn without_sign(text: &str) -> Option<&str> {
+    let is_sign = |c: char| !c.is_ascii() && !c.is_alphanumeric();
+    let rest = text.trim_start_matches(is_sign);
+    let word = &rest.trim_start()[..rest.trim_start().find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(0)];
+    (rest.len() < text.len() && level(word).is_some()).then(|| rest.trim_start())
 }
 
 /// The loggers that are known by their usual layout: Serilog's three letters, log4net's comma and dash.
