@@ -44,7 +44,7 @@ pub fn header(line: &str) -> Option<Header> {
 pub(crate) fn begins(line: &[u8]) -> bool {
     let Some(&first) = line.first() else { return false };
     match first {
-        b'0'..=b'9' => begins_with_time(line) || dotnet::begins(line),
+        b'0'..=b'9' => begins_with_time(line) && !php::is_trace(line) || dotnet::begins(line),
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line),
             Some(_) => {

@@ -120,8 +120,13 @@ fn frame(rest: &str) -> Option<Frame> {
         let called = called.strip_prefix(": ").unwrap_or(called);
         return Some(call(called, None, None));
     }
-    let (file, line, called) = place(rest)?;
-    Some(call(called, Some(file), Some(line)))
+    if let Some((file, line, called)) = place(rest) {
+        return Some(call(called, Some(file), Some(line)));
+    }
+    // #1 App\Cart->save() called at [/srv/app/Cart.php:33]
+    let (called, place) = rest.strip_suffix(']')?.rsplit_once(") called at [")?;
+    let (file, line) = file_and_line(place)?;
+    Some(call(&rest[..=called.len()], Some(file), Some(line)))
 }
 
 // /srv/app/tpl.php(12) : eval()'d code(1): render(Array)

@@ -1,11 +1,12 @@
-//! Yii 2, and Craft on it: `2024-03-02 10:11:12 [192.0.2.7][42][session][error][yii\base\ErrorException:8] text`.
+//! Yii 2, and Craft on it: `2024-03-02 10:11:12 [192.0.2.7][42][session][error][yii\base\ErrorException:8] text`; and
+//! Yii 1: `2014/03/02 10:11:12 [error] [exception.CHttpException.404] text`.
 //!
 //! In: an entry's first line. Out: its header, and what that tells of a record. Invariant: five brackets, the fourth
 //! a level. Does not read the exception: it is printed as PHP prints it.
 
 use crate::header::{self, Header};
 use crate::php::mechanism::{self, By};
-use crate::record::{Record, User};
+use crate::record::{Record, Request, User};
 use crate::time;
 
 const USER: &str = "user.id";
@@ -16,6 +17,9 @@ pub(super) fn header(line: &str) -> Option<Header> {
     let mut rest = line[stamp.length..].trim_start();
     if let Some(craft) = craft(rest, line, &stamp) {
         return Some(craft);
+    }
+    if let Some(old) = version_1(rest, line, &stamp) {
+        return Some(old);
     }
     let mut parts = [""; 5];
     for part in &mut parts {
@@ -35,6 +39,20 @@ pub(super) fn header(line: &str) -> Option<Header> {
         level: Some(header::level(level)?),
         format: Some("yii"),
         fields,
+        ..Header::default()
+    })
+}
+
+// 2014/03/02 10:11:12 [error] [exception.CHttpException.404] exception 'CHttpException' with message 'no such page' in …
+fn version_1(rest: &str, line: &str, stamp: &time::Stamp) -> Option<Header> {
+    let (level, rest) = rest.strip_prefix('[').filter(|_| line.as_bytes()[4] == b'/')?.split_once("] [")?;
+    let (category, message) = rest.split_once("] ").filter(|(name, _)| !name.contains([' ', '[']))?;
+    Some(Header {
+        length: line.len() - message.len(),
+        timestamp: stamp.value.clone(),
+        level: Some(header::level(level)?),
+        format: Some("yii"),
+        fields: vec![(CATEGORY.to_owned(), category.to_owned())],
         ..Header::default()
     })
 }
@@ -64,7 +82,10 @@ pub(super) fn complete(record: &mut Record, header: &Header) {
         record.user = Some(User { id: Some(id.to_owned()), username: None });
     }
     let category = field(CATEGORY).unwrap_or("");
-    let class = category.split(':').next().unwrap_or(category);
+    let class = match category.strip_prefix("exception.") {
+        Some(class) => class.split('.').next().unwrap_or(class),
+        None => category.split(':').next().unwrap_or(category),
+    };
     let handler = record.exceptions.iter().any(|exception| exception.kind == class)
         // HTTP exceptions are told with their status.
         || class.ends_with("HttpException");
@@ -72,4 +93,15 @@ pub(super) fn complete(record: &mut Record, header: &Header) {
     if !handler && !class.is_empty() {
         record.logger = Some(category.to_owned());
     }
+}
+
+// REQUEST_URI=/cart
+// HTTP_REFERER=https://shop.example/
+// ---
+/// Takes the request that version 1 tells below a trace; how many lines it has.
+pub(super) fn served(record: &mut Record, below: &[&str]) -> usize {
+    let Some(url) = below.first().and_then(|line| line.strip_prefix("REQUEST_URI=")) else { return 0 };
+    record.request = Some(Request { url: Some(url.trim_end().to_owned()), ..Request::default() });
+    let more = |line: &&&str| line.starts_with("HTTP_REFERER=") || line.trim_end() == "---";
+    1 + below[1..].iter().take(2).take_while(more).count()
 }
