@@ -172,7 +172,8 @@ fn common(line: &str) -> Option<Header> {
     for _ in 0..8 {
         let before = rest;
         rest = rest.trim_start_matches([' ', '\t', '|']);
-        rest = rest.strip_prefix("- ").filter(|_| found && header.level.is_none()).unwrap_or(rest);
+        let separated = rest.strip_prefix("- ").or_else(|| rest.strip_prefix("> "));
+        rest = separated.filter(|_| found && header.level.is_none()).unwrap_or(rest);
         if let Some(after) = time_part(rest, &mut header).or_else(|| level_part(rest, &mut header)) {
             found = true;
             rest = after;

@@ -67,10 +67,11 @@ fn native_header(line: &str) -> Option<Header> {
 /// The exceptions in these lines, if they are this language's; `lines[0]` is cut to the entry's message.
 pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
     let monolog = header.is_some_and(is_monolog);
-    if monolog
-        || lines[hit].contains(object::MARK)
-        || header.is_some() && lines[hit..].iter().any(|line| is_context(line))
-    {
+    // What looks like a context inside a message of PHP's own is quoted.
+    let uncaught = native::severity(lines[0]).is_some_and(|severity| severity.rest.starts_with("Uncaught "));
+    let context =
+        || lines[hit].contains(object::MARK) || header.is_some() && lines[hit..].iter().any(|line| is_context(line));
+    if monolog || !uncaught && context() {
         let found = entries(lines, hit, header);
         if !found.is_empty() {
             return found;

@@ -43,6 +43,11 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         Some("codeigniter") => return codeigniter::parse(lines),
         Some("cakephp") => return cakephp::parse(lines),
         Some("kohana") => return kohana::parse(lines),
+        Some("yii") => {
+            if let Some(found) = yii::php_error(lines, header?) {
+                return Some(found);
+            }
+        }
         Some("typo3") => return cms::typo3(lines[0], header?.logger.as_deref()),
         Some("tracy") => return cms::tracy(lines[0]),
         _ => {}
@@ -59,8 +64,7 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
 /// What Yii's header, and the lines below the trace, say of a record that PHP's grammar read.
 pub(super) fn complete(found: &mut Found, lines: &[&str], header: Option<&Header>) {
     if let Some(header) = header.filter(|header| found.has_header && header.format == Some("yii")) {
-        yii::complete(&mut found.record, header);
-        found.lines.end += yii::served(&mut found.record, &lines[found.lines.end..]);
+        yii::complete(found, lines, header);
     }
 }
 

@@ -16,6 +16,8 @@ use crate::header::Header;
 use crate::record::{Exception, Level, Platform, Record};
 use crate::time;
 
+/// Bytes of what a format of one's own puts before a message.
+const MAX_HEAD_BYTES: usize = 160;
 /// Lines of a message in which a trace without a title may begin.
 const UNTITLED_LINES: usize = 24;
 
@@ -213,8 +215,8 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
     if let Some(thrown) = thrown {
         take(&mut record, thrown);
         take_printed(&mut record);
-        if header.is_some_and(|header| header.format.is_none() && header.logger.is_none()) {
-            name_channel(&mut record);
+        if header.is_none_or(|header| !matches!(header.format, Some("laravel" | "monolog"))) {
+            name_header(&mut record);
         }
         mechanism::of_monolog(&mut record, laravel, &keys);
     } else if let Some(found) = error_handler(&record, parts.as_ref()).or_else(|| listener(bare(lines[0]))) {
@@ -235,26 +237,41 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
     Some((record, taken))
 }
 
-// 2024-03-02 10:11:18 [ERROR] app: no stock {"exception":"[object] (…  ·  2024-03-02 10:11:18 | ERROR | app | no stock | {…
-/// Takes the channel off a message that a format of one's own put it before: what follows is the exception's own.
-fn name_channel(record: &mut Record) {
-    let own = record.exceptions.first().map_or("", |outer| outer.message.as_str());
-    let message = record.message.as_deref().unwrap_or("");
-    let Some((channel, message)) = [": ", " | ", " - "].iter().find_map(|separator| message.split_once(separator))
-    else {
+// 2024-03-02 10:11:18 [ERROR] app: no stock {"exception":"[object] (…  ·  shop: ERROR - no stock {…  ·  2024-03-02 > ERROR > no stock {…
+/// Takes off a message what a format of one's own put before it: the exception's own message stands behind that.
+fn name_header(record: &mut Record) {
+    let own = record.exceptions.first().map_or("", |outer| outer.message.trim());
+    let message = record.message.as_deref().unwrap_or("").trim();
+    let Some(head) = message.strip_suffix(own).filter(|head| !head.is_empty() && !own.is_empty()) else { return };
+    if head.len() > MAX_HEAD_BYTES || head.contains(['\n', '{', '"']) {
         return;
-    };
-    let plain =
-        !channel.is_empty() && channel.bytes().all(|c| c.is_ascii_lowercase() || matches!(c, b'_' | b'-' | b'.'));
-    if plain && mechanism::is_same(message, own) {
-        let (channel, message) = (channel.to_owned(), message.to_owned());
-        if is_environment(&channel) {
-            record.environment = Some(channel);
-        } else {
-            record.logger = Some(channel);
-        }
-        record.message = Some(message);
     }
+    let words =
+        || head.split([' ', '\t', '|', ',', ';', ':', '[', ']', '(', ')', '<', '>']).filter(|word| *word != "-");
+    let shouted = |word: &&str| !word.is_empty() && word.bytes().all(|c| c.is_ascii_uppercase());
+    let level = words().filter(shouted).find_map(psr_level);
+    let named = |word: &&str| {
+        word.len() > 2
+            && word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'_' | b'-' | b'.'))
+    };
+    let mut channels = words().filter(named);
+    let channel = channels.next();
+    // Without a level it is one word and a separator; more are what the application says.
+    let bare = head.trim_end_matches([' ', ':', '|', '-']);
+    if level.is_none() && (channel != Some(bare) || bare.len() + 1 >= head.len()) {
+        return;
+    }
+    let starts = std::iter::once(0).chain(head.match_indices('[').map(|(at, _)| at + 1));
+    let time = starts.take(4).find_map(|at| time::at_start(&head[at..])?.value);
+    let (channel, message) = (channel.map(str::to_owned), own.to_owned());
+    record.timestamp = record.timestamp.take().or(time);
+    record.level = record.level.or(level);
+    match channel {
+        Some(channel) if is_environment(&channel) => record.environment = Some(channel),
+        channel => record.logger = channel.or(record.logger.take()),
+    }
+    record.message = Some(message);
 }
 
 /// Moves an exception into its record; one around a fatal error takes the trace that its message holds.
