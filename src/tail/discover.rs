@@ -317,7 +317,7 @@ impl Tail {
             last: None,
         };
         self.kin.entry(tailed.kin.clone()).or_default().push(key);
-        self.files.insert(key, tailed);
+        self.files.insert(key, Box::new(tailed));
         self.by_place.insert((device, inode), key);
         self.by_path.insert(path.to_owned(), key);
         key

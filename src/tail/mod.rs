@@ -88,7 +88,8 @@ pub struct Tail {
     patterns: Patterns,
     roots: Vec<PathBuf>,
     watch: Watch,
-    files: HashMap<Key, Tailed>,
+    /// Each in a place of its own: a table of thousands grows by copying what is in it.
+    files: HashMap<Key, Box<Tailed>>,
     last_key: u64,
     by_place: HashMap<Place, Key>,
     /// Paths as configured, and what symbolic links lead to.

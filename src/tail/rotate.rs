@@ -139,13 +139,13 @@ impl Tail {
         let name = path.file_name()?.to_str()?;
         let kin = self.kin.get(&kin(path))?;
         let family = family(path);
-        let may_be = |original: &&Tailed| {
+        let may_be = |original: &Tailed| {
             // What was rotated away is not written to the old name again.
             !is_rotated(name_of(&original.path), name)
                 // One day's file is no copy of another day's.
                 && (original.family == family || is_rotated(name, name_of(&original.path)))
         };
-        let among = || kin.iter().filter_map(|key| Some((*key, self.files.get(key).filter(may_be)?)));
+        let among = || kin.iter().filter_map(|key| Some((*key, self.files.get(key).filter(|file| may_be(file))?)));
         let same = |original: &Tailed| {
             let first = original.first.bytes();
             let length = first.len().min(head.len());
