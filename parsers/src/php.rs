@@ -174,6 +174,9 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
     if let Some(thrown) = nested.and_then(context::thrown).or_else(|| context::thrown_beside(object, MESSAGES)) {
         monolog::take(&mut record, thrown);
+    } else if let Some(thrown) = message.filter(|message| message.starts_with('{')).and_then(context::in_text) {
+        monolog::take(&mut record, thrown);
+        record.message = record.exceptions.first().map(|outer| outer.message.clone());
     } else if let Some((thrown, words)) = message.filter(|_| nextcloud).and_then(nextcloud::in_message) {
         monolog::take(&mut record, thrown);
         record.message = Some(words.to_owned());

@@ -31,9 +31,11 @@ pub(super) fn thrown(object: &Map<String, Value>) -> Option<Thrown> {
     thrown_beside(object, &[])
 }
 
-/// The same, without looking into the texts under the keys `skip`.
+/// The same, without looking into the texts under the keys `skip`; or the object is one itself.
 pub(super) fn thrown_beside(object: &Map<String, Value>, skip: &[&str]) -> Option<Thrown> {
-    in_object(object, MAX_DEPTH, skip)
+    // {"type":"throwable","class":"App\\NoStock","code":0,"file":"/srv/a.php","line":3,"message":"…","trace":[…]}
+    let own = ["class", "file", "message", "trace"].iter().all(|key| object.contains_key(*key));
+    own.then(|| in_normalized(object)).flatten().or_else(|| in_object(object, MAX_DEPTH, skip))
 }
 
 fn in_object(object: &Map<String, Value>, depth: usize, skip: &[&str]) -> Option<Thrown> {
@@ -59,12 +61,12 @@ fn in_value(value: &Value, depth: usize) -> Option<Thrown> {
 }
 
 /// `[object] (…)`, or an exception that was made a string, as PHP or as JSON.
-fn in_text(text: &str) -> Option<Thrown> {
+pub(super) fn in_text(text: &str) -> Option<Thrown> {
     if text.starts_with(object::MARK) {
         let (chain, unparsed) = object::chain(text)?;
         return Some(Thrown { chain, unparsed });
     }
-    if text.starts_with("{\"class\":") {
+    if text.starts_with("{\"class\":") || text.starts_with("{\"type\":\"throwable\"") {
         return in_normalized(&serde_json::from_str(text).ok()?);
     }
     if text.starts_with("{\"Exception\":") {

@@ -364,6 +364,12 @@ pub(super) fn in_message(lines: &[&str], level: Option<Level>) -> Option<Printed
     if level.is_some_and(|level| level < Level::Warning) {
         return None;
     }
+    // sync worker crashed: PHP Fatal error:  Uncaught Error: no such class in /srv/a.php:3
+    let fatal = memchr::memmem::find_iter(first.as_bytes(), b": PHP ").map(|at| at + 2);
+    let fatal = fatal.take(4).find(|at| native::severity(&first[*at..]).is_some_and(|severity| severity.fatal));
+    if let Some(printed) = fatal.and_then(|at| native::read(lines, 0, &first[at..])) {
+        return Some(printed);
+    }
     // Charge failed: App\Exceptions\Declined: no funds in /srv/a.php:3
     let mut from = 0;
     for word in first.split(' ') {
