@@ -314,8 +314,19 @@ proptest! {
     ) {
         let mut model = Model::new(poll, glob);
         for op in &ops {
-            model.apply(op);
+            println!("{op:?}"); model.apply(op);
         }
         model.check();
     }
+}
+
+/// The inode of a file that was truncated and deleted before anything was read of it goes to another one's copy.
+#[test]
+fn a_copy_gets_the_inode_of_a_file_known_to_be_empty() {
+    let mut model = Model::new(false, false);
+    let write = |lines, open| Op::Write { lines, open };
+    let read = |commit| Op::Read { commit };
+    let before = [write(17, true), read(true), write(63, true), Op::CopyTruncate, Op::Delete, read(false)];
+    before.iter().chain(&[write(5, true), read(true), Op::CopyTruncate]).for_each(|op| model.apply(op));
+    model.check();
 }
