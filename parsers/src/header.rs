@@ -44,7 +44,7 @@ pub fn header(line: &str) -> Option<Header> {
 pub(crate) fn begins(line: &[u8]) -> bool {
     let Some(&first) = line.first() else { return false };
     match first {
-        b'0'..=b'9' => begins_with_time(line) || dotnet::begins(line),
+        b'0'..=b'9' => begins_with_time(line) && !php::is_trace(line) || dotnet::begins(line),
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line),
             Some(_) => {
@@ -176,7 +176,8 @@ fn common(line: &str) -> Option<Header> {
     for _ in 0..8 {
         let before = rest;
         rest = rest.trim_start_matches([' ', '\t', '|']);
-        rest = rest.strip_prefix("- ").filter(|_| found && header.level.is_none()).unwrap_or(rest);
+        let separated = rest.strip_prefix("- ").or_else(|| rest.strip_prefix("> "));
+        rest = separated.filter(|_| found && header.level.is_none()).unwrap_or(rest);
         rest = without_sign(rest).filter(|_| found && header.level.is_none()).unwrap_or(rest);
         if let Some(after) = time_part(rest, &mut header).or_else(|| level_part(rest, &mut header)) {
             found = true;

@@ -27,6 +27,8 @@ const LITERALS: &[&str] = &[
     "Fatal Error (",
     "Uncaught ",
     "\nStack ",
+    "\nError code: ",
+    "database error ",
     "--> ",
     "  @  ",
     "\"class",

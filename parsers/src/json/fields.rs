@@ -213,7 +213,9 @@ pub(crate) fn fill(record: &mut Record, object: &Object) {
         record.message = first_text(object, &MESSAGES).map(|text| without_trace(&text).to_owned());
     }
     if record.logger.is_none() {
-        record.logger = first_text(object, &LOGGERS).or_else(|| named_logger(object));
+        // A context that was made a text is no name.
+        let named = first_text(object, &LOGGERS).filter(|name| !name.starts_with('{'));
+        record.logger = named.or_else(|| named_logger(object));
     }
     if record.environment.is_none() {
         record.environment = first_text(object, &ENVIRONMENTS);
@@ -280,7 +282,8 @@ fn first_scalar(object: &Object, paths: &[&str]) -> Option<String> {
 
 fn scalar(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        // Nextcloud writes `--` for none.
+        Value::String(text) if !text.is_empty() && text != "--" => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }

@@ -58,6 +58,17 @@ pub(super) enum By {
     Tracy,
     /// `collision.console`: artisan's renderer of what nobody caught. Unhandled.
     Collision,
+    /// `kohana.handler`: Kohana's. Unhandled.
+    Kohana,
+    /// `moodle.handler`: Moodle's default exception handler. Unhandled.
+    Moodle,
+    /// `flow.handler`: Flow's and Neos's. Unhandled.
+    Flow,
+    /// `wordpress.database`: a query that failed under WordPress, which goes on. Unknown.
+    WordPress,
+    /// `nextcloud.log`: Nextcloud's log. Unhandled where its entry script or a background job logged it, handled with an
+    /// app's own words, else unknown.
+    Nextcloud,
 }
 
 impl By {
@@ -88,6 +99,11 @@ impl By {
             By::Joomla => "joomla.handler",
             By::Tracy => "tracy.log",
             By::Collision => "collision.console",
+            By::Kohana => "kohana.handler",
+            By::Moodle => "moodle.handler",
+            By::Flow => "flow.handler",
+            By::WordPress => "wordpress.database",
+            By::Nextcloud => "nextcloud.log",
         }
     }
 }
