@@ -21,6 +21,24 @@ pub(crate) struct Stamp {
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
+/// The halves of the day before a clock, and whether it is the second: Chinese, Japanese, Korean.
+const HALVES_BEFORE: [(&str, bool); 6] =
+    [("上午", false), ("下午", true), ("午前", false), ("午後", true), ("오전", false), ("오후", true)];
+
+/// Behind a clock: Spanish, Greek, Vietnamese.
+const HALVES_BEHIND: [(&str, bool); 10] = [
+    ("a. m.", false),
+    ("p. m.", true),
+    ("a.m.", false),
+    ("p.m.", true),
+    ("a.\u{a0}m.", false),
+    ("p.\u{a0}m.", true),
+    ("πμ", false),
+    ("μμ", true),
+    ("SA", false),
+    ("CH", true),
+];
+
 thread_local! {
     /// Beginnings of texts that were asked about just now, each with its time: the same line is asked about by the
     /// grammars of many headers, one after the other.
@@ -159,8 +177,38 @@ impl<'a> Cursor<'a> {
         (hour < 24 && minute < 60 && second < 61).then_some(Clock { hour, minute, second, fraction })
     }
 
+    /// A clock behind a date: with its half of the day in front, as in East Asia, or with dots, as in Italy and Finland.
+    fn clock_of_date(&mut self) -> Option<Clock<'a>> {
+        let mark = self.at;
+        if let Some((word, afternoon)) = HALVES_BEFORE.iter().find(|(word, _)| self.rest().starts_with(word)) {
+            self.at += word.len();
+            let _ = self.one_of(" ");
+            let mut clock = self.clock()?;
+            clock.hour = clock.hour % 12 + if *afternoon { 12 } else { 0 };
+            return Some(clock);
+        }
+        if let Some(clock) = self.clock() {
+            return Some(clock);
+        }
+        self.at = mark;
+        let hour = self.number(2, 2)?;
+        self.one_of(".")?;
+        let minute = self.number(2, 2)?;
+        self.one_of(".")?;
+        let second = self.number(2, 2)?;
+        let ended = !self.rest().starts_with(|c: char| c.is_ascii_digit() || c == '.');
+        (ended && hour < 24 && minute < 60 && second < 61).then_some(Clock { hour, minute, second, fraction: "" })
+    }
+
     /// `AM` or `PM`, behind a blank or not.
     fn half_day(&mut self, clock: &mut Clock<'_>) {
+        if self.rest().starts_with(' ')
+            && let Some((word, afternoon)) = HALVES_BEHIND.iter().find(|(word, _)| self.rest()[1..].starts_with(word))
+        {
+            self.at += 1 + word.len();
+            clock.hour = clock.hour % 12 + if *afternoon { 12 } else { 0 };
+            return;
+        }
         let rest = self.rest();
         let trimmed = rest.trim_start_matches([' ', '\u{202f}', '\u{a0}']);
         let Some((word, after)) = trimmed.split_at_checked(2) else { return };
@@ -284,7 +332,7 @@ fn year_first(text: &str) -> Option<Stamp> {
         cursor.at += 2;
     }
     let _ = cursor.one_of(" ");
-    let mut clock = cursor.clock()?;
+    let mut clock = cursor.clock_of_date()?;
     cursor.half_day(&mut clock);
     let zone = cursor.zone(date, &clock);
     cursor.finish(date, &clock, &zone)
@@ -342,7 +390,7 @@ fn day_month_year(text: &str) -> Option<Stamp> {
     let year = cursor.number(4, 4)?;
     let _ = cursor.one_of(",");
     cursor.one_of(" T")?;
-    let mut clock = cursor.clock()?;
+    let mut clock = cursor.clock_of_date()?;
     cursor.half_day(&mut clock);
     // Slashes are American unless the numbers say otherwise.
     let (month, day) = if separator == '/' && first <= 12 { (first, second) } else { (second, first) };
