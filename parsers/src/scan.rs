@@ -207,6 +207,8 @@ const NEEDLES: &[&str] = &[
     "(): ",
     ") at ",
     ".js v",
+    "\nError c",
+    "base err",
 ];
 
 /// The same in a code page that is not UTF-8.

@@ -21,6 +21,32 @@ pub(crate) struct Stamp {
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
+/// The halves of the day before a clock, and whether it is the second: Chinese, Japanese, Korean, and English in Hong Kong.
+const HALVES_BEFORE: [(&str, bool); 8] = [
+    ("上午", false),
+    ("下午", true),
+    ("午前", false),
+    ("午後", true),
+    ("오전", false),
+    ("오후", true),
+    ("AM ", false),
+    ("PM ", true),
+];
+
+/// Behind a clock: Spanish, Greek, Vietnamese.
+const HALVES_BEHIND: [(&str, bool); 10] = [
+    ("a. m.", false),
+    ("p. m.", true),
+    ("a.m.", false),
+    ("p.m.", true),
+    ("a.\u{a0}m.", false),
+    ("p.\u{a0}m.", true),
+    ("πμ", false),
+    ("μμ", true),
+    ("SA", false),
+    ("CH", true),
+];
+
 thread_local! {
     /// Beginnings of texts that were asked about just now, each with its time: the same line is asked about by the
     /// grammars of many headers, one after the other.
@@ -187,35 +213,40 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `hh.mm.ss`, as Danish, Finnish and Indonesian write it behind a date.
-    fn dotted_clock(&mut self) -> Option<Clock<'a>> {
-        let (hour, _, minute) = (self.number(1, 2)?, self.one_of(".")?, self.number(2, 2)?);
-        let (_, second) = (self.one_of(".")?, self.number(2, 2)?);
-        (hour < 24 && minute < 60 && second < 61).then_some(Clock { hour, minute, second, fraction: "" })
-    }
-
-    /// Whether it is afternoon, where a locale says so before the clock.
-    // 오후 8:50:05 · 下午8:50:05 · PM 8:50:05
-    fn half_day_before(&mut self) -> Option<bool> {
-        const WORDS: [(&str, bool); 8] = [
-            ("오전", false),
-            ("오후", true),
-            ("上午", false),
-            ("下午", true),
-            ("午前", false),
-            ("午後", true),
-            ("AM ", false),
-            ("PM ", true),
-        ];
+    /// A clock behind a date: with its half of the day in front, as in East Asia, or with dots, as in Italy and Finland.
+    // 오후 8:50:05 · 下午8:50:05 · PM 8:50:05 · 8.50.05
+    fn clock_of_date(&mut self) -> Option<Clock<'a>> {
+        let mark = self.at;
         let rest = self.rest();
         let text = rest.trim_start_matches([' ', '\u{2009}', '\u{202f}']);
-        let (word, afternoon) = WORDS.into_iter().find(|(word, _)| text.starts_with(word))?;
-        self.at += rest.len() - text[word.len()..].trim_start().len();
-        Some(afternoon)
+        if let Some((word, afternoon)) = HALVES_BEFORE.iter().find(|(word, _)| text.starts_with(word)) {
+            self.at += rest.len() - text[word.len()..].trim_start().len();
+            let mut clock = self.clock()?;
+            clock.hour = clock.hour % 12 + if *afternoon { 12 } else { 0 };
+            return Some(clock);
+        }
+        if let Some(clock) = self.clock() {
+            return Some(clock);
+        }
+        self.at = mark;
+        let hour = self.number(1, 2)?;
+        self.one_of(".")?;
+        let minute = self.number(2, 2)?;
+        self.one_of(".")?;
+        let second = self.number(2, 2)?;
+        let ended = !self.rest().starts_with(|c: char| c.is_ascii_digit() || c == '.');
+        (ended && hour < 24 && minute < 60 && second < 61).then_some(Clock { hour, minute, second, fraction: "" })
     }
 
     /// `AM` or `PM`, behind a blank or not.
     fn half_day(&mut self, clock: &mut Clock<'_>) {
+        if self.rest().starts_with(' ')
+            && let Some((word, afternoon)) = HALVES_BEHIND.iter().find(|(word, _)| self.rest()[1..].starts_with(word))
+        {
+            self.at += 1 + word.len();
+            clock.hour = clock.hour % 12 + if *afternoon { 12 } else { 0 };
+            return;
+        }
         let rest = self.rest();
         let trimmed = rest.trim_start_matches([' ', '\u{202f}', '\u{a0}']);
         // Canada's `p.m.`
@@ -344,16 +375,12 @@ fn year_first(text: &str) -> Option<Stamp> {
     if separator == '.' {
         let _ = cursor.one_of(".");
     }
-    let half = cursor.half_day_before();
     if cursor.one_of("T_ ").is_none() && cursor.rest().starts_with(", ") {
         cursor.at += 2;
     }
     let _ = cursor.one_of(" ");
-    let mut clock = cursor.clock()?;
-    match half {
-        Some(afternoon) => clock.hour = clock.hour % 12 + if afternoon { 12 } else { 0 },
-        None => cursor.half_day(&mut clock),
-    }
+    let mut clock = cursor.clock_of_date()?;
+    cursor.half_day(&mut clock);
     let zone = cursor.zone(date, &clock);
     cursor.finish(date, &clock, &zone)
 }
@@ -417,14 +444,7 @@ fn day_month_year(text: &str) -> Option<Stamp> {
     let year = cursor.number(4, 4)?;
     let is_listed = cursor.one_of(if separator == '.' { ",." } else { "," }) == Some(',');
     cursor.one_of(" T")?;
-    let mark = cursor.at;
-    let mut clock = match cursor.clock() {
-        Some(clock) => clock,
-        None => {
-            cursor.at = mark;
-            cursor.dotted_clock()?
-        }
-    };
+    let mut clock = cursor.clock_of_date()?;
     let behind = cursor.rest().trim_start_matches([' ', '\u{202f}']);
     cursor.half_day(&mut clock);
     // Slashes are American unless the numbers say otherwise, or JavaScript's locales: of those that put a comma behind the
