@@ -87,6 +87,7 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
     let dead = dies.then(|| crash::without_trace(lines, hit)).flatten();
     let found = dead
         .or_else(|| crash::rejected_without_trace(lines, hit))
+        .or_else(|| text::without_calls(lines, hit))
         .or_else(|| object(lines))
         .or_else(|| object_behind(lines, hit))
         .or_else(|| object_below(lines, hit))
