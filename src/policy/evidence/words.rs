@@ -32,6 +32,8 @@ impl Words {
         self.last_resort.extend_from_slice(&other.last_resort);
         self.deals_with.extend_from_slice(&other.deals_with);
         self.says_nothing.extend_from_slice(&other.says_nothing);
+        // `erro` is a part of `error`: the longer words are taken out first.
+        self.says_nothing.sort_by_key(|words| std::cmp::Reverse(words.len()));
     }
 
     /// The first word of `own` that is said of what nobody caught.
