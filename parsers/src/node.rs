@@ -149,7 +149,7 @@ fn is_test(lines: &[&str], found: &Trace) -> bool {
 fn is_warning(lines: &[&str], found: &Trace) -> bool {
     let text = lines[found.head].trim_start();
     let kind = found.exceptions[0].kind.as_str();
-    let traced = kind == "Trace" || kind.ends_with("Warning");
+    let traced = matches!(kind, "Trace" | "DeprecationError") || kind.ends_with("Warning");
     let warns = text.starts_with("(node:");
     traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
 }

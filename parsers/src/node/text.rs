@@ -71,7 +71,11 @@ pub(crate) fn without_calls(lines: &[&str], hit: usize) -> Option<Trace> {
     let ends = line.trim_end().ends_with([']', '}']) || line.trim_end().ends_with("] {");
     head::at_start(&line[at + 1..], false).filter(|head| ends && !head.message.is_empty())?;
     let mut reader = Reader::new(lines, (hit, at));
-    let Value::Object(error) = reader.value(0, 0) else { return None };
+    let Value::Object(mut error) = reader.value(0, 0) else { return None };
+    // { [Error: connect ECONNREFUSED] ·   code: 'ECONNREFUSED', ·   syscall: 'connect' }
+    if line[..at].trim_end().ends_with('{') {
+        error.extend(reader.entries(1));
+    }
     let (last, rest) = reader.place();
     let is_last = lines.get(last).is_none_or(|line| line.get(rest..).unwrap_or("").trim().is_empty());
     let exceptions = is_last.then(|| error::chain(&error))?;
