@@ -132,7 +132,8 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
     let mut found = Vec::new();
     for (number, indices) in entries.iter().enumerate() {
         let mut texts: Vec<&str> = indices.iter().map(|index| lines[*index]).collect();
-        if number > 0 && !texts.iter().any(|line| line.contains(object::MARK)) {
+        let traced = |line: &&str| line.contains(object::MARK) || line.starts_with("#0 ");
+        if number > 0 && !texts.iter().any(traced) {
             continue;
         }
         let own = if number > 0 { monolog::header(texts[0]) } else { behind.clone() };

@@ -385,6 +385,12 @@ pub(super) fn in_message(lines: &[&str], level: Option<Level>) -> Option<Printed
         from += word.len() + 1;
     }
     let trace = lines.iter().take(UNTITLED_LINES).position(|line| line.starts_with("#0 "))?;
+    // 500 - no stock @ /cart
+    // exception 'App\NoStock' with message 'no stock' in /srv/a.php:3
+    let begins = (1..trace).find(|at| lines[*at].starts_with("exception '") || native::is_named(lines[*at]));
+    if let Some(printed) = begins.and_then(|at| native::read(lines, at, lines[at])) {
+        return Some(printed);
+    }
     untitled::parse(lines, trace)
 }
 
@@ -401,6 +407,12 @@ pub(super) fn from_message(record: &mut Record, printed: Printed, first: &str, l
         (false, true) => By::MonologException,
         (false, false) => By::MonologLog,
     };
+    // What a handler says around the exception's own message tells nothing of who caught it.
+    let own = outer.map_or("", |outer| outer.message.as_str());
+    let before = first.find(own).filter(|_| !own.is_empty()).map(|at| &first[..at]);
+    let around = before.is_some_and(|before| !before.contains(": "));
+    let by = if around && laravel { By::LaravelHandler } else { by };
+    let whole = whole || around;
     let (by, handled) = match printed.how {
         How::Uncaught => (By::PhpUncaught, Some(false)),
         How::Fatal => (By::PhpFatal, Some(false)),
