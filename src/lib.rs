@@ -8,7 +8,6 @@ pub mod cli;
 pub mod config;
 pub mod deliver;
 pub mod event;
-pub mod facts;
 pub mod format;
 pub mod issue;
 pub mod metrics;
@@ -20,8 +19,6 @@ pub mod scrub;
 pub mod source;
 pub mod state_dir;
 pub mod store;
-#[cfg_attr(unix, path = "unix.rs")]
-#[cfg_attr(windows, path = "windows.rs")]
 pub mod system;
 pub mod tail;
 pub mod web;

@@ -3,10 +3,11 @@
 //! In: whole lines. Out: the first line that holds one of the literals that every trace contains.
 //! Invariant: one pass over the bytes, at memory speed; no allocation. Does not decide: a candidate may be nothing.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
 use aho_corasick::packed::{Config, Searcher};
+use aho_corasick::{AhoCorasick, Match};
 
 /// Each exception that the grammars know holds at least one of these. Two blanks before `at ` cover .NET, Node, Java and
 /// their escaped forms in JSON.
@@ -89,86 +90,8 @@ const PLACE_BYTES: usize = 256;
 /// Wrappers that escape the lines which they hold, and so the literals above, hold one of these on every line.
 const WRAPPERS: &[&str] = &["\"__REALTIME_TIMESTAMP\""];
 
-/// What is sought: parts of the literals, one of which stands in each of them.
-///
-/// At most 32, of three bytes at least, for so many the vector search takes 32 bytes at a time; with more it takes 16.
-/// Each should be rare in ordinary lines, for around it the literals are compared. Where one does not cost more, it
-/// stands for several. Every eighth shares its place in the vectors: the order is one that mixes up little.
-const NEEDLES: &[&str] = &[
-    ".cs:",
-    "DLED EX",
-    "  at ",
-    "\n at ",
-    "TIMES",
-    "@x\":\"",
-    "\nat ",
-    "003E ",
-    ".js",
-    "ATAL E",
-    "emory.",
-    "\\tat",
-    "aught ",
-    "rminat",
-    "\tat ",
-    "tion\":\"",
-    "\"clas",
-    " @ ",
-    " code]",
-    BLANKS,
-    "09at ",
-    "nhandled",
-    "--> ",
-    "tack",
-    "(at ",
-    "#0 ",
-    "ect] (",
-    "ror",
-    "bundle:",
-    "@http",
-    ") at ",
-];
-
-/// Of the needles, the one that begins calls in translations. It is sought at the end of blanks.
-const BLANKS: &str = "   ";
-
-/// What stands around a needle.
-struct Literal {
-    text: &'static [u8],
-    /// Bytes of it before the needle.
-    before: usize,
-    of_place: bool,
-    of_wrapper: bool,
-}
-
-/// The needles as vectors, where the machine has them, else as an automaton; and the literals that hold each.
-struct Finder {
-    packed: Option<Searcher>,
-    automaton: Option<AhoCorasick>,
-    literals: Vec<Vec<Literal>>,
-}
-
-static FINDER: LazyLock<Finder> = LazyLock::new(|| {
-    let packed = Config::new().builder().extend(NEEDLES).build();
-    let automaton = if packed.is_none() { AhoCorasick::new(NEEDLES).ok() } else { None };
-    Finder { packed, automaton, literals: NEEDLES.iter().map(|needle| holders(needle)).collect() }
-});
-
-/// The literals that hold a needle.
-fn holders(needle: &str) -> Vec<Literal> {
-    let texts = LITERALS.iter().map(|text| text.as_bytes()).chain(ENCODED.iter().copied());
-    let traces = texts.map(|text| (text, false));
-    let wrappers = WRAPPERS.iter().map(|text| (text.as_bytes(), true));
-    let literal = |(text, of_wrapper): (&'static [u8], bool)| {
-        let before = memchr::memmem::find(text, needle.as_bytes())?;
-        let of_place = PLACES.iter().any(|place| place.as_bytes() == text);
-        Some(Literal { text, before, of_place, of_wrapper })
-    };
-    traces.chain(wrappers).filter_map(literal).collect()
-}
-
 /// Words of which one stands on each line that tells of a process's death without a trace. They are common in prose,
-/// too: a line that holds one is looked at by itself before it counts. Searched apart, as the vectors hold no more; each
-/// begins with letters that are rare together, which is what the search is fast by.
+/// too: a line that holds one is looked at by itself before it counts.
 const DEATHS: &[&str] = &[
     "Kill",
     "egmentation fault",
@@ -203,15 +126,142 @@ const DEATHS: &[&str] = &[
 // exited on signal 11 · exit signal Segmentation fault (11) · via signal [SIGABRT]
 const SIGNAL: &str = " signal";
 
-/// The same for `DEATHS`.
-static DEATH_FINDER: LazyLock<(Option<Searcher>, Option<AhoCorasick>)> = LazyLock::new(|| {
-    let packed = Config::new().builder().extend(DEATHS).build();
-    let automaton = if packed.is_none() { AhoCorasick::new(DEATHS).ok() } else { None };
-    (packed, automaton)
+/// What is sought: parts of the literals, one of which stands in each of them.
+///
+/// Vectors hold the first three bytes of each, in 16 groups, of which each 16th needle is one: a place of a text is looked
+/// at where each of its three bytes could be, by either half, that of a needle of one group, and the needles of that group
+/// are compared; around one that is found, its literals. Each is cut so that it is rare in ordinary lines, and the order is
+/// one (found by exchanging two at a time) by which few places of ordinary lines look like needles: three in a thousand,
+/// where an order by chance has fifteen in a hundred. More needles may be added at the end.
+const NEEDLES: &[&str] = &[
+    "ck:",
+    "signal",
+    "9at ",
+    "Fatal ",
+    "  @  ",
+    " σ",
+    "  v",
+    "  bij ",
+    "++abi: ",
+    "ouble fr",
+    "於 ",
+    "object] ",
+    "ב-",
+    "lass",
+    "在 ",
+    ".cs:",
+    "f memory",
+    "#0 ",
+    "\nStack ",
+    "場所 ",
+    "  en ",
+    "03E ",
+    "--> ",
+    "  bei ",
+    "nhandled",
+    "buffer o",
+    "rrupted ",
+    "oint tra",
+    "\"Excepti",
+    "FATAL ER",
+    "egmentat",
+    "xited, c",
+    "l error",
+    "SIG",
+    "(at ",
+    "\n at ",
+    "  ko",
+    " عند ",
+    "  in ",
+    "  at ",
+    "ncaught ",
+    "CEPTION",
+    "Assertio",
+    "zend_mm_",
+    "\"stack",
+    "@http",
+    "bundle:",
+    "x\":\"",
+    "called",
+    "à ",
+    "TIME",
+    "\nat ",
+    "s error",
+    " в ",
+    "  w ",
+    "  a köv",
+    ".js:",
+    "CLR",
+    "arse err",
+    "ocess te",
+    "치: ",
+    "oating p",
+    "de]",
+    "* stack ",
+    "gal inst",
+    "Kill",
+    "\tat ",
+    "\\tat ",
+    "  em ",
+    "orType\":",
+    "(): ",
+    ") at ",
+    ".js v",
+    "\nError c",
+    "base err",
+];
+
+/// The same in a code page that is not UTF-8.
+const ENCODED_NEEDLES: &[&[u8]] = &[b" \xD4\xDA"];
+
+/// What a literal's place says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Trace,
+    /// It may be a script's name in a call.
+    Place,
+    Death,
+    Wrapper,
+}
+
+/// What stands around a needle.
+struct Literal {
+    text: &'static [u8],
+    /// Bytes of it before the needle.
+    before: usize,
+    role: Role,
+}
+
+/// The needles as vectors, where the machine has them, else as an automaton; and the literals that hold each.
+struct Finder {
+    packed: Option<Searcher>,
+    automaton: Option<AhoCorasick>,
+    literals: Vec<Vec<Literal>>,
+}
+
+static FINDER: LazyLock<Finder> = LazyLock::new(|| {
+    let needles = || NEEDLES.iter().map(|text| text.as_bytes()).chain(ENCODED_NEEDLES.iter().copied());
+    let packed = Config::new().heuristic_pattern_limits(false).builder().extend(needles()).build();
+    let automaton = if packed.is_none() { AhoCorasick::new(needles()).ok() } else { None };
+    Finder { packed, automaton, literals: needles().map(holders).collect() }
 });
 
-/// Bytes that are searched for the ones and then for the others, while the cache holds them.
-const BLOCK_BYTES: usize = 16 * 1024;
+/// The literals that hold a needle.
+fn holders(needle: &[u8]) -> Vec<Literal> {
+    let literal = |(text, role): (&'static [u8], Role)| {
+        let before = memchr::memmem::find(text, needle)?;
+        Some(Literal { text, before, role })
+    };
+    literals().filter_map(literal).collect()
+}
+
+/// All that is sought, as bytes.
+fn literals() -> impl Iterator<Item = (&'static [u8], Role)> {
+    let of = |texts: &'static [&'static str], role| texts.iter().map(move |text| (text.as_bytes(), role));
+    let trace = |text: &&'static str| (text.as_bytes(), if PLACES.contains(text) { Role::Place } else { Role::Trace });
+    let encoded = ENCODED.iter().map(|text| (*text, Role::Trace));
+    LITERALS.iter().map(trace).chain(encoded).chain(of(WRAPPERS, Role::Wrapper)).chain(of(DEATHS, Role::Death))
+}
 
 /// Where a literal stands.
 pub(crate) struct Hit {
@@ -224,73 +274,46 @@ pub(crate) struct Hit {
 /// The first literal in `bytes`, which begin with a line: so a literal that leads its line may stand there, too.
 /// `counts` says whether a line with a word of a death is one.
 pub(crate) fn find(bytes: &[u8], counts: impl Fn(&[u8]) -> bool) -> Option<Hit> {
-    let mut at = 0;
-    while at < bytes.len() {
-        // Whole lines.
-        let near = bytes.len().min(at + BLOCK_BYTES);
-        let within = memchr::memrchr(b'\n', &bytes[at..near]).map(|found| at + found + 1);
-        let beyond = || memchr::memchr(b'\n', &bytes[near..]).map_or(bytes.len(), |found| near + found + 1);
-        let end = if near == bytes.len() { near } else { within.unwrap_or_else(beyond) };
-        let block = &bytes[at..end];
-        let trace = find_trace(block);
-        let before = trace.as_ref().map_or(block.len(), |hit| hit.start);
-        if let Some(hit) = find_death(&block[..before], block, &counts).or(trace) {
-            return Some(Hit { start: at + hit.start, end: at + hit.end, ..hit });
-        }
-        at = end;
-    }
-    None
-}
-
-/// The first word of a death in `bytes`, the beginning of `block`, on a line that counts.
-fn find_death(bytes: &[u8], block: &[u8], counts: &impl Fn(&[u8]) -> bool) -> Option<Hit> {
-    let (packed, automaton) = &*DEATH_FINDER;
-    let mut from = 0;
-    while from < bytes.len() {
-        let hit = match packed {
-            Some(packed) => packed.find_in(bytes, (from..bytes.len()).into()),
-            None => automaton.as_ref()?.find(aho_corasick::Input::new(bytes).range(from..)),
-        }?;
-        let is_signal = DEATHS.get(hit.pattern().as_usize()) == Some(&SIGNAL);
-        let named = matches!(block.get(hit.end()..), Some([b' ', b'0'..=b'9' | b'A'..=b'Z' | b'[', ..]));
-        if is_signal && !named {
-            from = hit.end();
-            continue;
-        }
-        let start = memchr::memrchr(b'\n', &bytes[..hit.start()]).map_or(0, |found| found + 1);
-        let end = memchr::memchr(b'\n', &block[hit.end()..]).map_or(block.len(), |found| hit.end() + found);
-        if counts(&block[start..end]) {
-            return Some(Hit { start: hit.start(), end: hit.end(), of_wrapper: false });
-        }
-        // Another word on the same line tells no more.
-        from = end;
-    }
-    None
-}
-
-/// The first literal of a trace in `bytes`, which begin with a line.
-fn find_trace(bytes: &[u8]) -> Option<Hit> {
     let leads = |literal: &&&str| literal.strip_prefix('\n').is_some_and(|text| bytes.starts_with(text.as_bytes()));
     if let Some(literal) = LITERALS.iter().find(leads) {
         return Some(Hit { start: 0, end: literal.len() - 1, of_wrapper: false });
     }
     let mut from = 0;
+    // The end of the last line whose word of a death did not count: another word on it tells no more.
+    let mut refused = 0;
     loop {
-        let hit = match &FINDER.packed {
-            Some(packed) => packed.find_in(bytes, (from..bytes.len()).into()),
-            None => FINDER.automaton.as_ref()?.find(aho_corasick::Input::new(bytes).range(from..)),
-        }?;
-        let needle = hit.pattern().as_usize();
-        let mut at = hit.start();
-        if NEEDLES.get(needle) == Some(&BLANKS) {
-            at += bytes[hit.end()..].iter().take_while(|byte| **byte == b' ').count();
-        }
-        let literals = FINDER.literals.get(needle)?;
-        if let Some(hit) = literals.iter().find_map(|literal| literal.around(bytes, at)) {
-            return Some(hit);
+        let needle = FINDER.find(bytes, from)?;
+        for literal in FINDER.literals.get(needle.pattern().as_usize())? {
+            let Some(hit) = literal.around(bytes, needle.start()) else { continue };
+            if literal.role != Role::Death {
+                return Some(hit);
+            }
+            if hit.start >= refused {
+                let line = line_around(bytes, &hit);
+                if counts(&bytes[line.clone()]) {
+                    return Some(hit);
+                }
+                refused = line.end;
+            }
         }
         // Another needle may begin within this one.
-        from = at + 1;
+        from = needle.start() + 1;
+    }
+}
+
+/// The line that a hit stands in, without its line break.
+fn line_around(bytes: &[u8], hit: &Hit) -> Range<usize> {
+    let start = memchr::memrchr(b'\n', &bytes[..hit.start]).map_or(0, |found| found + 1);
+    start..memchr::memchr(b'\n', &bytes[hit.end..]).map_or(bytes.len(), |found| hit.end + found)
+}
+
+impl Finder {
+    /// The first needle in `bytes` from `from` on.
+    fn find(&self, bytes: &[u8], from: usize) -> Option<Match> {
+        match &self.packed {
+            Some(packed) => packed.find_in(bytes, (from..bytes.len()).into()),
+            None => self.automaton.as_ref()?.find(aho_corasick::Input::new(bytes).range(from..)),
+        }
     }
 }
 
@@ -298,12 +321,23 @@ impl Literal {
     /// This literal, if it stands around the needle at `at`, and counts there.
     fn around(&self, bytes: &[u8], at: usize) -> Option<Hit> {
         let start = at.checked_sub(self.before)?;
-        if !bytes[start..].starts_with(self.text) || self.of_place && !is_called(bytes, start) {
+        if !bytes[start..].starts_with(self.text) {
             return None;
         }
         let end = start + self.text.len();
-        Some(Hit { start: start + usize::from(bytes[start] == b'\n'), end, of_wrapper: self.of_wrapper })
+        let counts = match self.role {
+            Role::Place => is_called(bytes, start),
+            Role::Death => self.text != SIGNAL.as_bytes() || is_named(&bytes[end..]),
+            Role::Trace | Role::Wrapper => true,
+        };
+        let of_wrapper = self.role == Role::Wrapper;
+        counts.then(|| Hit { start: start + usize::from(bytes[start] == b'\n'), end, of_wrapper })
     }
+}
+
+/// Whether what stands behind the word names a signal, by number or name.
+fn is_named(behind: &[u8]) -> bool {
+    matches!(behind, [b' ', b'0'..=b'9' | b'A'..=b'Z' | b'[', ..])
 }
 
 /// Whether a script's name that ends at `end` stands behind the `@` of a call.
@@ -316,34 +350,42 @@ fn is_called(bytes: &[u8], end: usize) -> bool {
 mod tests {
     use super::*;
 
+    /// Where the first literal stands, if no death counts.
+    fn found(bytes: &[u8]) -> Option<usize> {
+        find(bytes, |_| false).map(|hit| hit.start)
+    }
+
     #[test]
     fn needles_fit_the_vector_search_and_stand_in_each_literal() {
-        assert!(NEEDLES.len() <= 32 && NEEDLES.iter().all(|needle| needle.len() >= 3));
+        let needles: Vec<&[u8]> = NEEDLES.iter().map(|text| text.as_bytes()).chain(ENCODED_NEEDLES.to_vec()).collect();
+        for (index, needle) in needles.iter().enumerate() {
+            // Of two that begin at one place, only the first is found.
+            assert!(
+                needles.iter().skip(index + 1).all(|other| !other.starts_with(needle) && !needle.starts_with(other))
+            );
+            assert!(needle.len() >= 3 && !holders(needle).is_empty(), "{}", String::from_utf8_lossy(needle));
+        }
         #[cfg(target_arch = "x86_64")]
         assert!(FINDER.packed.is_some());
-        let texts = LITERALS.iter().chain(WRAPPERS).map(|text| text.as_bytes());
-        for text in texts.chain(ENCODED.iter().copied()) {
-            let line = [b"12 x) ", &b"/"[..], text, b"\n"].concat();
-            let line = if text.starts_with(b".js") || text.starts_with(b"bundle") {
-                [b"f@", &line[7..]].concat()
-            } else {
-                line
-            };
-            let hit = find_trace(&line);
+        for (text, role) in literals() {
+            let before: &[u8] = if role == Role::Place { b"12 f@" } else { b"12 x) /" };
+            let behind: &[u8] = if text == SIGNAL.as_bytes() { b" 11\n" } else { b"\n" };
+            let line = [before, text, behind].concat();
+            let hit = find(&line, |_| true);
             assert!(hit.is_some_and(|hit| hit.end <= line.len()), "{}", String::from_utf8_lossy(text));
         }
     }
 
     #[test]
     fn blanks_are_looked_at_by_their_end() {
-        for (line, found) in [
+        for (line, start) in [
             (&b"x        bei Shop.Go()\n"[..], Some(6)),
             (b"x       wer\n", None),
             (b"x    at f\n", Some(3)),
             (b"x    @  y\n", Some(3)),
             (b"         \n", None),
         ] {
-            assert_eq!(find_trace(line).map(|hit| hit.start), found, "{}", String::from_utf8_lossy(line));
+            assert_eq!(found(line), start, "{}", String::from_utf8_lossy(line));
         }
     }
 
@@ -352,21 +394,21 @@ mod tests {
         let log = b"got a signal\nmore\nKilled\n   at x()\n";
         assert_eq!(find(log, |line| line == b"Killed").map(|hit| hit.start), Some(18));
         assert_eq!(find(log, |_| false).map(|hit| hit.start), Some(26));
-        let far = [&b"x".repeat(3 * BLOCK_BYTES)[..], b"\n", log].concat();
-        assert_eq!(find(&far, |line| line == b"Killed").map(|hit| hit.start), Some(3 * BLOCK_BYTES + 19));
-        assert!(DEATHS.iter().all(|literal| literal.len() >= 4));
+        let asked = std::cell::Cell::new(0);
+        let one = b"Kill Kill signal 9 Kill\nKilled";
+        assert!(find(one, |_| asked.replace(asked.get() + 1) > 1).is_none() && asked.get() == 2);
     }
 
     #[test]
     fn lines_that_lead() {
-        assert_eq!(find_trace(b"#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(0));
-        assert_eq!(find_trace(b"x\n#0 /srv/a.php(3): f()\n").map(|hit| hit.start), Some(2));
+        assert_eq!(found(b"#0 /srv/a.php(3): f()\n"), Some(0));
+        assert_eq!(found(b"x\n#0 /srv/a.php(3): f()\n"), Some(2));
         assert!(find(b"2026-11-23 INFO nothing to see\n", |_| true).is_none());
     }
 
     #[test]
     fn scripts_count_behind_an_at_sign() {
-        assert!(find_trace(b"src/pay.js:3 ready\na@b\n{\"caller\":\"pay.js:3:7\"}\n").is_none());
-        assert_eq!(find_trace(b"src/pay.js:3 ready\npay@/srv/pay.js:3:7\n").map(|hit| hit.start), Some(31));
+        assert!(found(b"src/pay.js:3 ready\na@b\n{\"caller\":\"pay.js:3:7\"}\n").is_none());
+        assert_eq!(found(b"src/pay.js:3 ready\npay@/srv/pay.js:3:7\n"), Some(31));
     }
 }

@@ -15,8 +15,7 @@ use super::rest;
 use super::tailed::{Edge, Handle, Tailed};
 use super::walk::Walk;
 use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail};
-use crate::facts::{Facts, Kind};
-use crate::system;
+use crate::system::{self, Facts, Kind};
 
 /// What stands at a path.
 #[derive(Clone)]

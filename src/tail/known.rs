@@ -12,8 +12,7 @@ use std::time::{Duration, SystemTime};
 use super::names::{beginnings, made_of, may_hold_rest, name_of, stem};
 use super::rest::{self, Packing};
 use super::{Cause, Checkpoint, Gap, Step, Tail};
-use crate::facts::{Facts, Place};
-use crate::system;
+use crate::system::{self, Facts, Place};
 
 /// So many first bytes tell a file apart of which nothing is settled yet.
 const MIN_HEAD_BYTES: u32 = 16;

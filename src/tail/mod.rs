@@ -34,8 +34,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::facts::Place;
-use crate::system;
+use crate::system::{self, Place};
 use known::Passed;
 use pattern::Patterns;
 use pipe::Pipe;

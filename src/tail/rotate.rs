@@ -12,8 +12,7 @@ use super::names::{family, is_marked_inside, is_rotated, kin, made_of, may_hold_
 use super::rest;
 use super::tailed::{Edge, FIRST_BYTES, Handle, Tailed, before};
 use super::{AWAY_INTERVAL, Cause, Gap, Key, Step, Tail, hash};
-use crate::facts::{Facts, Kind, Place};
-use crate::system;
+use crate::system::{self, Facts, Kind, Place};
 
 /// Bytes of a copy and its original that are compared at a time.
 const COMPARED_BYTES: usize = 64 * 1024;

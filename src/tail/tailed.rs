@@ -12,8 +12,7 @@ use std::time::Instant;
 
 use super::rest::{self, Packing};
 use super::{Checkpoint, FileId, Key, Ledger, Position, hash};
-use crate::facts::{Facts, Place};
-use crate::system;
+use crate::system::{self, Facts, Place};
 
 /// So many bytes are compared before the place of reading,
 pub(super) const EDGE_BYTES: usize = 64;

@@ -8,8 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Tail;
-use crate::facts::{Kind, Place};
-use crate::system;
+use crate::system::{self, Kind, Place};
 
 /// Directories entered in one walk.
 const MAX_DIRECTORIES: usize = 100_000;

@@ -292,7 +292,10 @@ fn scalar(value: &Value) -> Option<String> {
 /// `name` is the logger of pino and bunyan, whose level is a number; elsewhere it may be anything.
 fn named_logger(object: &Object) -> Option<String> {
     object.get("level").filter(|level| level.is_number())?;
-    object.get("name")?.as_str().map(str::to_owned)
+    // An entry that is itself an error has the error's name.
+    let stack = object.get("stack").and_then(Value::as_str);
+    let name = object.get("name")?.as_str()?;
+    stack.is_none_or(|stack| !stack.starts_with(name)).then(|| name.to_owned())
 }
 
 fn timestamp(value: &Value) -> Option<String> {

@@ -1,10 +1,21 @@
-//! What a system says of a file, whichever system it is.
+//! What systems do each in its own way: places of files, opening them, limits, signals, private files.
 //!
-//! In: what `system` found out. Out: facts. Invariant: as they were at one moment. Asks for nothing itself.
+//! In: paths, open files. Out: facts, in terms that all systems share. Invariant: one file a system, `system/unix.rs` and
+//! `system/windows.rs`, with the same functions; nothing else in the program asks which system it runs on.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+pub use unix::*;
+#[cfg(windows)]
+pub use windows::*;
 
 use std::fs::FileType;
 use std::io;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Device and inode; on Windows the volume and the file's index on it.
 pub type Place = (u64, u64);
@@ -29,8 +40,8 @@ pub struct Facts {
 }
 
 /// Nanoseconds since 1970.
-pub fn nanos(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+fn nanos(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
@@ -48,8 +59,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of what has this type.
-    pub fn of(kind: FileType) -> Kind {
+    fn of(kind: FileType) -> Kind {
         if kind.is_file() {
             Kind::File
         } else if kind.is_dir() {
@@ -65,7 +75,7 @@ impl Kind {
 impl Facts {
     /// # Errors
     /// It is no regular file, or not the one at `place`.
-    pub fn is_the_file_at(&self, place: Place) -> io::Result<()> {
+    fn is_the_file_at(&self, place: Place) -> io::Result<()> {
         if self.kind != Kind::File {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }

@@ -1,8 +1,8 @@
 //! What is Windows alone: volume and file index, opens that share reading, writing and deletion, console events.
 //!
 //! In: paths, open files. Out: facts. Invariant: what is opened is a regular file and the one that was looked at, and
-//! whoever writes, renames or deletes it is not hindered. `unix.rs` has the same functions; of the two, one is the
-//! module `system`. Does not know of the service manager: a wrapper that sends console events ends the agent cleanly.
+//! whoever writes, renames or deletes it is not hindered. `unix.rs` has the same functions. Does not know of the service
+//! manager: a wrapper that sends console events ends the agent cleanly.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -14,7 +14,7 @@ use tokio::signal::windows::{
 };
 use winapi_util::{HandleRef, file};
 
-use crate::facts::{Facts, Kind, Place, nanos};
+use super::{Facts, Kind, Place, nanos};
 
 /// `FILE_FLAG_BACKUP_SEMANTICS` of `CreateFileW`: a directory can be opened.
 const BACKUP_SEMANTICS: u32 = 0x0200_0000;

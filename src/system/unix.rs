@@ -2,7 +2,7 @@
 //! signals, private files.
 //!
 //! In: paths, open files. Out: facts. Invariant: what is opened is a regular file and the one that was looked at.
-//! `windows.rs` has the same functions; of the two, one is the module `system`.
+//! `windows.rs` has the same functions.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
@@ -16,7 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::Resource;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::facts::{Facts, Kind, Place, nanos};
+use super::{Facts, Kind, Place, nanos};
 
 /// What is said of the file to which `path` leads.
 pub fn facts(path: &Path) -> io::Result<Facts> {
