@@ -58,6 +58,8 @@ pub(super) enum By {
     Tracy,
     /// `collision.console`: artisan's renderer of what nobody caught. Unhandled.
     Collision,
+    /// `bref.invoke`: Bref, what the function threw. Unhandled.
+    Bref,
     /// `kohana.handler`: Kohana's. Unhandled.
     Kohana,
     /// `moodle.handler`: Moodle's default exception handler. Unhandled.
@@ -99,6 +101,7 @@ impl By {
             By::Joomla => "joomla.handler",
             By::Tracy => "tracy.log",
             By::Collision => "collision.console",
+            By::Bref => "bref.invoke",
             By::Kohana => "kohana.handler",
             By::Moodle => "moodle.handler",
             By::Flow => "flow.handler",

@@ -13,7 +13,7 @@ use super::native::{self, How, Printed};
 use super::object;
 use super::untitled;
 use crate::header::Header;
-use crate::record::{Exception, Level, Platform, Record};
+use crate::record::{Exception, Level, Platform, Record, Request};
 use crate::time;
 
 /// Bytes of what a format of one's own puts before a message.
@@ -387,11 +387,22 @@ pub(super) fn in_message(lines: &[&str], level: Option<Level>) -> Option<Printed
     let trace = lines.iter().take(UNTITLED_LINES).position(|line| line.starts_with("#0 "))?;
     // 500 - no stock @ /cart
     // exception 'App\NoStock' with message 'no stock' in /srv/a.php:3
-    let begins = (1..trace).find(|at| lines[*at].starts_with("exception '") || native::is_named(lines[*at]));
+    let named = |line: &str| line.split([':', ' ']).next().is_some_and(untitled::is_sure);
+    let begins = (1..trace).find(|at| lines[*at].starts_with("exception '") || named(lines[*at]));
     if let Some(printed) = begins.and_then(|at| native::read(lines, at, lines[at])) {
         return Some(printed);
     }
     untitled::parse(lines, trace)
+}
+
+// 192.0.2.7 GET shop.example/cart
+/// The request that is all that an entry's first line tells.
+fn served(first: &str) -> Option<Request> {
+    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    let words: Vec<&str> = first.trim_end().split(' ').take(4).collect();
+    let [.., method, url] = words.as_slice() else { return None };
+    let whole = words.len() < 4 && METHODS.contains(method) && url.contains('/');
+    whole.then(|| Request { method: Some((*method).to_owned()), url: Some((*url).to_owned()), status: None })
 }
 
 /// Fills a record whose exception was logged as text.
@@ -412,7 +423,9 @@ pub(super) fn from_message(record: &mut Record, printed: Printed, first: &str, l
     let before = first.find(own).filter(|_| !own.is_empty()).map(|at| &first[..at]);
     let around = before.is_some_and(|before| !before.contains(": "));
     let by = if around && laravel { By::LaravelHandler } else { by };
-    let whole = whole || around;
+    let served = served(first);
+    let whole = whole || around || served.is_some();
+    let by = if served.is_some() && laravel { By::LaravelHandler } else { by };
     let (by, handled) = match printed.how {
         How::Uncaught => (By::PhpUncaught, Some(false)),
         How::Fatal => (By::PhpFatal, Some(false)),
@@ -422,7 +435,7 @@ pub(super) fn from_message(record: &mut Record, printed: Printed, first: &str, l
     mechanism::found(record, by, handled);
     let end = first.find(" in /").or_else(|| first.find(object::MARK)).unwrap_or(first.len());
     record.message = Some(first[..end].trim_end().to_owned());
-    record.request = printed.request;
+    record.request = printed.request.or(served);
     record.unparsed = printed.unparsed;
     record.exceptions = printed.chain;
 }
