@@ -230,6 +230,15 @@ fn is_laravel(exceptions: &[Exception]) -> bool {
         .any(|exception| framework(&exception.file) || exception.frames.iter().any(|frame| framework(&frame.file)))
 }
 
+/// Whether a trace is of a Laravel whose handler logs an exception's message and hands the exception on as context: its
+/// text in the message is then what the application logged. Told by calls without their arguments, which PHP leaves out
+/// since 7.4; the handler that logs the text is older.
+pub(super) fn is_modern_laravel(exceptions: &[Exception]) -> bool {
+    let mut calls = exceptions.iter().flat_map(|exception| exception.frames.iter());
+    let bare = calls.all(|frame| frame.raw.is_none() || frame.function.as_deref() == Some("{main}"));
+    bare && exceptions.iter().any(|exception| exception.frames.len() > 2) && is_laravel(exceptions)
+}
+
 /// Inside what an exception was thrown, told by the framework's frames.
 fn place_of(outer: &Exception) -> By {
     let inside =

@@ -429,6 +429,7 @@ pub(super) fn from_message(record: &mut Record, printed: Printed, first: &str, l
     let (by, handled) = match printed.how {
         How::Uncaught => (By::PhpUncaught, Some(false)),
         How::Fatal => (By::PhpFatal, Some(false)),
+        How::Text if whole && laravel && mechanism::is_modern_laravel(&printed.chain) => (By::LaravelLog, Some(true)),
         How::Text if whole => (by, None),
         How::Text => (by, Some(true)),
     };
