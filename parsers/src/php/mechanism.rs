@@ -149,6 +149,9 @@ const SYMFONY: [(&str, By, bool); 9] = [
     ("Fatal Compile Error: ", By::SymfonyUncaught, false),
 ];
 
+/// What stands behind the message of what Symfony's listener logged in its first years.
+pub(super) const OLD_SYMFONY: &str = " (uncaught exception) at ";
+
 /// Finds the mechanism of a record that Monolog wrote. `laravel` says whether its header is Laravel's, `keys` are its
 /// context's.
 pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
@@ -162,6 +165,9 @@ pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
         && (record.level >= Some(Level::Error) || record.level.is_none())
     {
         return found(record, *kind, Some(false));
+    }
+    if message.contains(OLD_SYMFONY) {
+        return found(record, By::SymfonyUncaught, Some(false));
     }
     if is_error_handler(message) {
         return found(record, By::MonologErrorHandler, Some(false));
@@ -201,7 +207,7 @@ pub(super) fn is_deprecation(record: &Record) -> bool {
 // Uncaught Exception RuntimeException: "no stock" at /srv/a.php line 3
 // Fatal Error (E_ERROR): Allowed memory size of 134217728 bytes exhausted
 fn is_error_handler(message: &str) -> bool {
-    message.starts_with("Uncaught Exception ") || message.starts_with("Fatal Error (E_")
+    ["Uncaught Exception ", "Fatal Error (E_", "Fatal error: "].iter().any(|words| message.starts_with(words))
 }
 
 /// Whether the entry's message is the exception's own; a formatter may have made its line breaks blanks.

@@ -326,7 +326,15 @@ fn bare(line: &str) -> &str {
 
 /// What Symfony's and Monolog's handlers say of an exception that no context holds.
 // Uncaught PHP Exception RuntimeException: "no stock" at /srv/src/Shop.php line 12
+// PDOException: SQLSTATE[HY000] [2002] Connection refused (uncaught exception) at /srv/src/Db.php line 36
 fn listener(message: &str) -> Option<Exception> {
+    if let Some((told, place)) = message.split_once(mechanism::OLD_SYMFONY) {
+        let (kind, own) = told.split_once(": ").filter(|(kind, _)| untitled::is_class(kind))?;
+        let (file, line) = place.rsplit_once(" line ")?;
+        let line = Some(line.trim_end().parse().ok()?);
+        let (kind, own, file) = (kind.to_owned(), own.to_owned(), Some(file.to_owned()));
+        return Some(Exception { kind, message: own, file, line, ..Exception::default() });
+    }
     let words = ["Uncaught PHP Exception ", "Uncaught Exception "];
     let text = words.iter().find_map(|words| message.strip_prefix(words))?;
     let (kind, rest) = text.split_once(": \"")?;
@@ -341,12 +349,14 @@ fn listener(message: &str) -> Option<Exception> {
     })
 }
 
-/// The exception of a `Fatal Error (E_…): …` entry.
+/// The exception of a `Fatal Error (E_…): …` entry, or of the `Fatal error: …` of Symfony's first years.
 pub(super) fn fatal(message: &str, context: &Map<String, Value>) -> Option<Exception> {
-    let (kind, _) = message.strip_prefix("Fatal Error (")?.split_once("): ")?;
+    let named = message.strip_prefix("Fatal Error (").and_then(|rest| rest.split_once("): "));
+    let old = || message.strip_prefix("Fatal error: ").filter(|_| context.contains_key("file"));
+    let (kind, own) = named.map(|(kind, _)| (kind, message)).or_else(|| Some(("Fatal error", old()?)))?;
     Some(Exception {
         kind: kind.to_owned(),
-        message: message.to_owned(),
+        message: own.to_owned(),
         file: context.get("file").and_then(Value::as_str).map(str::to_owned),
         line: context.get("line").and_then(Value::as_u64).and_then(|line| u32::try_from(line).ok()),
         ..Exception::default()

@@ -10,7 +10,7 @@
 //! ```
 
 use super::frame;
-use super::framework::is_class;
+pub(super) use super::framework::is_class;
 use super::native::{How, Printed, ends};
 use crate::record::Exception;
 
