@@ -51,7 +51,14 @@ impl Tail {
         for sibling in siblings(target.as_ref().unwrap_or(&path)) {
             self.visit(&sibling);
         }
-        let step = self.settle(key).unwrap_or(Step::Ended(key));
+        let is_copied = self.files.values().any(|file| file.copy_of == Some(key));
+        let step = if is_copied {
+            self.settle(key)
+        } else {
+            // The copy may have been compressed before anyone saw it.
+            self.seek_rest(key).map(|to| Step::Moved { from: key, to })
+        };
+        let step = step.unwrap_or(Step::Ended(key));
         let Some(file) = self.files.get_mut(&key) else { return step };
         file.replaced = true;
         let handle = file.handle.take();
@@ -225,25 +232,35 @@ impl Tail {
             self.opened(key, handle);
             return true;
         }
+        let (offset, unread) = (file.read, file.unread());
+        let moved = self.seek_rest(key).map(|to| Step::Moved { from: key, to });
+        if let (None, Some(unread)) = (&moved, unread) {
+            self.lose(Gap { path, offset, bytes: Some(unread), cause: Cause::Vanished });
+        }
+        let step = moved.or_else(|| self.settle(key)).unwrap_or(Step::Ended(key));
+        self.steps.push_back(step);
+        false
+    }
+
+    /// What holds what `key` held, and more, beside it: it goes on from there.
+    fn seek_rest(&mut self, key: Key) -> Option<Key> {
+        let file = self.files.get(&key)?;
+        let (path, last_key) = (file.real().clone(), self.last_key);
         let mut sought = file.last.clone().unwrap_or_default();
         (sought.file, sought.path, sought.offset) = (file.id, path.clone(), file.read);
         (sought.edge, sought.edge_bytes) = (hash(file.edge.bytes()), file.edge.bytes().len() as u32);
-        let (unread, last_key) = (file.unread(), self.last_key);
-        self.sought.push(sought.clone());
+        let (id, offset) = (sought.file, sought.offset);
+        self.sought.push(sought);
         for sibling in siblings(&path) {
             self.visit(&sibling);
         }
-        if self.sought.iter().any(|other| other.file == sought.file) {
-            self.sought.retain(|other| other.file != sought.file);
-            if let Some(unread) = unread {
-                self.lose(Gap { path, offset: sought.offset, bytes: Some(unread), cause: Cause::Vanished });
-            }
-            let step = self.settle(key).unwrap_or(Step::Ended(key));
-            self.steps.push_back(step);
-        } else {
-            self.steps.push_back(Step::Moved { from: key, to: Key(last_key + 1) });
+        let count = self.sought.len();
+        self.sought.retain(|other| other.file != id);
+        if self.sought.len() < count {
+            return None;
         }
-        false
+        let goes_on = |key: &Key| self.files.get(key).is_some_and(|file| file.start.offset == offset);
+        (last_key + 1..=self.last_key).map(Key).find(goes_on)
     }
 }
 
