@@ -11,6 +11,7 @@
 //! "}
 //! ```
 
+mod bref;
 mod context;
 mod fatal;
 mod frame;
@@ -29,6 +30,8 @@ use serde_json::Value;
 pub(crate) use framework::{is_cause, is_trace};
 pub(crate) use weave::{Place, Step, Weave, concerns};
 
+use mechanism::By;
+
 use crate::assemble::Found;
 use crate::header::Header;
 use crate::json::Object;
@@ -37,7 +40,10 @@ use crate::time;
 
 /// The header forms that only this language's loggers print.
 pub(crate) fn header(line: &str) -> Option<Header> {
-    monolog::header(line).or_else(|| framework::header(line)).or_else(|| native_header(line))
+    monolog::header(line)
+        .or_else(|| framework::header(line))
+        .or_else(|| native_header(line))
+        .or_else(|| bref::header(line))
 }
 
 // [23-Nov-2026 07:40:00 Asia/Jakarta] PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3
@@ -132,7 +138,8 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
     let mut found = Vec::new();
     for (number, indices) in entries.iter().enumerate() {
         let mut texts: Vec<&str> = indices.iter().map(|index| lines[*index]).collect();
-        if number > 0 && !texts.iter().any(|line| line.contains(object::MARK)) {
+        let traced = |line: &&str| line.contains(object::MARK) || line.starts_with("#0 ");
+        if number > 0 && !texts.iter().any(traced) {
             continue;
         }
         let own = if number > 0 { monolog::header(texts[0]) } else { behind.clone() };
@@ -163,7 +170,7 @@ const CHANNELS: &[&str] = &["channel", "_channel", "facility", "_facility"];
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let nested = object.get("context").or_else(|| object.get("@fields"));
-    let unpacked = nested.and_then(Value::as_str).and_then(|text| packed(text));
+    let unpacked = nested.and_then(Value::as_str).and_then(packed);
     let nested = unpacked.as_ref().or_else(|| nested.and_then(Value::as_object));
     let message = MESSAGES.iter().find_map(|key| object.get(*key)?.as_str());
     let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
@@ -177,6 +184,9 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
     } else if let Some(thrown) = message.filter(|message| message.starts_with('{')).and_then(context::in_text) {
         monolog::take(&mut record, thrown);
         record.message = record.exceptions.first().map(|outer| outer.message.clone());
+    } else if let Some(chain) = bref::chain(object) {
+        record.exceptions = chain;
+        mechanism::found(&mut record, By::Bref, Some(false));
     } else if let Some((thrown, words)) = message.filter(|_| nextcloud).and_then(nextcloud::in_message) {
         monolog::take(&mut record, thrown);
         record.message = Some(words.to_owned());

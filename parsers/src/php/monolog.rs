@@ -13,7 +13,7 @@ use super::native::{self, How, Printed};
 use super::object;
 use super::untitled;
 use crate::header::Header;
-use crate::record::{Exception, Level, Platform, Record};
+use crate::record::{Exception, Level, Platform, Record, Request};
 use crate::time;
 
 /// Bytes of what a format of one's own puts before a message.
@@ -326,7 +326,15 @@ fn bare(line: &str) -> &str {
 
 /// What Symfony's and Monolog's handlers say of an exception that no context holds.
 // Uncaught PHP Exception RuntimeException: "no stock" at /srv/src/Shop.php line 12
+// PDOException: SQLSTATE[HY000] [2002] Connection refused (uncaught exception) at /srv/src/Db.php line 36
 fn listener(message: &str) -> Option<Exception> {
+    if let Some((told, place)) = message.split_once(mechanism::OLD_SYMFONY) {
+        let (kind, own) = told.split_once(": ").filter(|(kind, _)| untitled::is_class(kind))?;
+        let (file, line) = place.rsplit_once(" line ")?;
+        let line = Some(line.trim_end().parse().ok()?);
+        let (kind, own, file) = (kind.to_owned(), own.to_owned(), Some(file.to_owned()));
+        return Some(Exception { kind, message: own, file, line, ..Exception::default() });
+    }
     let words = ["Uncaught PHP Exception ", "Uncaught Exception "];
     let text = words.iter().find_map(|words| message.strip_prefix(words))?;
     let (kind, rest) = text.split_once(": \"")?;
@@ -341,12 +349,14 @@ fn listener(message: &str) -> Option<Exception> {
     })
 }
 
-/// The exception of a `Fatal Error (E_…): …` entry.
+/// The exception of a `Fatal Error (E_…): …` entry, or of the `Fatal error: …` of Symfony's first years.
 pub(super) fn fatal(message: &str, context: &Map<String, Value>) -> Option<Exception> {
-    let (kind, _) = message.strip_prefix("Fatal Error (")?.split_once("): ")?;
+    let named = message.strip_prefix("Fatal Error (").and_then(|rest| rest.split_once("): "));
+    let old = || message.strip_prefix("Fatal error: ").filter(|_| context.contains_key("file"));
+    let (kind, own) = named.map(|(kind, _)| (kind, message)).or_else(|| Some(("Fatal error", old()?)))?;
     Some(Exception {
         kind: kind.to_owned(),
-        message: message.to_owned(),
+        message: own.to_owned(),
         file: context.get("file").and_then(Value::as_str).map(str::to_owned),
         line: context.get("line").and_then(Value::as_u64).and_then(|line| u32::try_from(line).ok()),
         ..Exception::default()
@@ -385,7 +395,24 @@ pub(super) fn in_message(lines: &[&str], level: Option<Level>) -> Option<Printed
         from += word.len() + 1;
     }
     let trace = lines.iter().take(UNTITLED_LINES).position(|line| line.starts_with("#0 "))?;
+    // 500 - no stock @ /cart
+    // exception 'App\NoStock' with message 'no stock' in /srv/a.php:3
+    let named = |line: &str| line.split([':', ' ']).next().is_some_and(untitled::is_sure);
+    let begins = (1..trace).find(|at| lines[*at].starts_with("exception '") || named(lines[*at]));
+    if let Some(printed) = begins.and_then(|at| native::read(lines, at, lines[at])) {
+        return Some(printed);
+    }
     untitled::parse(lines, trace)
+}
+
+// 192.0.2.7 GET shop.example/cart
+/// The request that is all that an entry's first line tells.
+fn served(first: &str) -> Option<Request> {
+    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    let words: Vec<&str> = first.trim_end().split(' ').take(4).collect();
+    let [.., method, url] = words.as_slice() else { return None };
+    let whole = words.len() < 4 && METHODS.contains(method) && url.contains('/');
+    whole.then(|| Request { method: Some((*method).to_owned()), url: Some((*url).to_owned()), status: None })
 }
 
 /// Fills a record whose exception was logged as text.
@@ -401,16 +428,25 @@ pub(super) fn from_message(record: &mut Record, printed: Printed, first: &str, l
         (false, true) => By::MonologException,
         (false, false) => By::MonologLog,
     };
+    // What a handler says around the exception's own message tells nothing of who caught it.
+    let own = outer.map_or("", |outer| outer.message.as_str());
+    let before = first.find(own).filter(|_| !own.is_empty()).map(|at| &first[..at]);
+    let around = before.is_some_and(|before| !before.contains(": "));
+    let by = if around && laravel { By::LaravelHandler } else { by };
+    let served = served(first);
+    let whole = whole || around || served.is_some();
+    let by = if served.is_some() && laravel { By::LaravelHandler } else { by };
     let (by, handled) = match printed.how {
         How::Uncaught => (By::PhpUncaught, Some(false)),
         How::Fatal => (By::PhpFatal, Some(false)),
+        How::Text if whole && laravel && mechanism::is_modern_laravel(&printed.chain) => (By::LaravelLog, Some(true)),
         How::Text if whole => (by, None),
         How::Text => (by, Some(true)),
     };
     mechanism::found(record, by, handled);
     let end = first.find(" in /").or_else(|| first.find(object::MARK)).unwrap_or(first.len());
     record.message = Some(first[..end].trim_end().to_owned());
-    record.request = printed.request;
+    record.request = printed.request.or(served);
     record.unparsed = printed.unparsed;
     record.exceptions = printed.chain;
 }

@@ -12,8 +12,8 @@ use super::fatal;
 use super::object::{MAX_CHAIN, previous_of};
 use crate::header;
 use crate::record::{Exception, Level, Request};
-use block::{block, is_named};
-pub(super) use block::{ends, has_place};
+use block::block;
+pub(super) use block::{ends, has_place, is_named};
 
 /// What PHP printed.
 #[derive(Debug, Default)]

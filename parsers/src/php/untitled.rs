@@ -10,7 +10,7 @@
 //! ```
 
 use super::frame;
-use super::framework::is_class;
+pub(super) use super::framework::is_class;
 use super::native::{How, Printed, ends};
 use crate::record::Exception;
 
@@ -86,7 +86,7 @@ fn named(text: &str) -> Option<(&str, Option<&str>, &str)> {
 }
 
 /// Whether a word can only be the name of an exception's class.
-fn is_sure(word: &str) -> bool {
+pub(super) fn is_sure(word: &str) -> bool {
     let own = ["Exception", "Error"].iter().any(|end| word.len() > end.len() && word.ends_with(end));
     is_class(word) && (own || word.contains('\\') || matches!(word, "Exception" | "Error"))
 }
