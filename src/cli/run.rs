@@ -248,10 +248,8 @@ fn sum_up(store: &Store) {
 /// The agent's own log, on standard error: as much as `ERRTAIL_LOG` asks for, else from `info` on.
 fn start_log() -> Result<(), Box<dyn Error>> {
     let filter = match env::var("ERRTAIL_LOG") {
-        Ok(levels) if !levels.is_empty() => levels.parse::<Targets>().map_err(|error| {
-            format!(
-                "ERRTAIL_LOG={levels}: {error}; write a level (`warn`), or levels of rooms (`info,errtail::tail=debug`)"
-            )
+        Ok(levels) if !levels.is_empty() => log_levels(&levels).ok_or_else(|| {
+            format!("ERRTAIL_LOG={levels}: write a level (`warn`), or levels of rooms (`info,errtail::tail=debug`)")
         })?,
         _ => Targets::new().with_default(LevelFilter::INFO),
     };
