@@ -74,6 +74,11 @@ fn usage_and_configuration_are_status_2() {
     let output = errtail(&["run", "--once", &log]).env("SENTRY_DSN", "sentry.example.com/1").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(complaint(&output).contains("the DSN is not one"), "{}", complaint(&output));
+    for levels in ["errtail=loud", "wran"] {
+        let output = errtail(&["run", "--once", &log]).env("ERRTAIL_LOG", levels).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(complaint(&output).contains(&format!("ERRTAIL_LOG={levels}: write a level")), "{}", complaint(&output));
+    }
 }
 
 #[test]

@@ -34,6 +34,8 @@ use crate::tail::{From, Tail};
 
 /// Arguments of `errtail run`.
 #[derive(clap::Args)]
+#[command(after_help = "What the agent says of itself goes to standard error; ERRTAIL_LOG=warn or \
+                        ERRTAIL_LOG=info,errtail::tail=debug sets how much.")]
 pub(super) struct Arguments {
     /// Files, directories and globs, in place of the configuration's; `-` reads standard input
     #[arg(value_name = "PATH")]
@@ -78,8 +80,8 @@ fn parse_time(text: &str) -> Result<SignedDuration, String> {
 
 /// Runs `errtail run`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    start_log();
-    let Prepared { parts, store, sender, counters, crashes: _crashes } = match prepare(arguments) {
+    let prepared = start_log().and_then(|()| prepare(arguments));
+    let Prepared { parts, store, sender, counters, crashes: _crashes } = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return super::usage_error(error.as_ref()),
     };
@@ -243,12 +245,26 @@ fn sum_up(store: &Store) {
     super::say(format_args!("{} issues, {events} occurrences, in {}", issues.len(), store.path().display()));
 }
 
-/// The agent's own log, on standard error.
-fn start_log() {
-    let configured = env::var("ERRTAIL_LOG").ok().and_then(|levels| levels.parse::<Targets>().ok());
-    let filter = configured.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+/// The agent's own log, on standard error: as much as `ERRTAIL_LOG` asks for, else from `info` on.
+fn start_log() -> Result<(), Box<dyn Error>> {
+    let filter = match env::var("ERRTAIL_LOG") {
+        Ok(levels) if !levels.is_empty() => log_levels(&levels).ok_or_else(|| {
+            format!("ERRTAIL_LOG={levels}: write a level (`warn`), or levels of rooms (`info,errtail::tail=debug`)")
+        })?,
+        _ => Targets::new().with_default(LevelFilter::INFO),
+    };
     let log = tracing_subscriber::fmt::layer().with_writer(Mutex::new(io::stderr()));
     let started = tracing_subscriber::registry().with(log).with(filter).try_init();
     // Only a second one could fail.
     drop(started);
+    Ok(())
+}
+
+/// A word that is no level would be taken for a room, and nothing else be logged.
+fn log_levels(text: &str) -> Option<Targets> {
+    let is_known = |part: &str| {
+        let part = part.trim();
+        part.contains('=') || part.starts_with("errtail") || part.parse::<LevelFilter>().is_ok()
+    };
+    text.split(',').all(is_known).then(|| text.parse().ok()).flatten()
 }
