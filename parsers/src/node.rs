@@ -5,6 +5,7 @@
 //! work is linear in the region. Does not read the common fields of a header or an object.
 
 mod access;
+mod aside;
 mod bun;
 mod crash;
 mod engine;
@@ -66,19 +67,12 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
     if let Some(plain) = unprefixed {
         let texts: Vec<&str> = plain.iter().map(AsRef::as_ref).collect();
         let mut found = parse_lines(&texts, hit, header, owns)?;
-        if is_npm(lines[hit]) {
+        if aside::is_npm(lines[hit]) {
             found.record.mechanism = Some(Mechanism { kind: "npm".to_owned(), handled: Some(true) });
         }
         return Some(found);
     }
     parse_lines(lines, hit, header, owns)
-}
-
-/// Whether npm tells of itself: an application's failure is printed by the application, too.
-// npm ERR!     at f (/usr/lib/x.js:1:2) · 5 verbose stack     at f (/usr/lib/x.js:1:2)
-fn is_npm(line: &str) -> bool {
-    let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
-    line.starts_with("npm ") || numbered.len() < line.len() && numbered.starts_with(" verbose stack ")
 }
 
 fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) -> Option<Found> {
@@ -102,56 +96,10 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
     if header.is_none() || found.head > 1 {
         crash::announced_in_words(lines, &mut found);
     }
-    if is_warning(lines, &found) || is_test(lines, &found) {
+    if aside::is_warning(lines, &found) || aside::is_test(lines, &found) {
         return None;
     }
     Some(record(lines, found, header, owns))
-}
-
-/// Lines above an error that may tell that it is a test's.
-const TITLE_LINES: usize = 4;
-/// Outermost calls among which a runner's are.
-const RUNNER_CALLS: usize = 4;
-/// Parts of paths of what runs tests.
-const TEST_RUNNERS: [&str; 9] = [
-    "/node_modules/mocha/",
-    "/node_modules/jest-",
-    "/node_modules/@jest/",
-    "/node_modules/jasmine-core/",
-    "/node_modules/vitest/",
-    "/node_modules/@vitest/",
-    "/node_modules/ava/",
-    "/node_modules/tap/",
-    "node:internal/test_runner/",
-];
-
-/// Whether a test failed, as its runner reports it: no failure of the application.
-//   ● Cart › totals · TypeError: x ·       at Object.<anonymous> (src/cart.test.js:11:15)
-//   1) Cart ·        totals: ·      TypeError: x ·       at Context.<anonymous> (test/cart.js:4:10)
-fn is_test(lines: &[&str], found: &Trace) -> bool {
-    let outermost = found.exceptions[0].frames.iter().rev().take(RUNNER_CALLS);
-    let mut files = outermost.filter_map(|frame| frame.file.as_deref());
-    let is_run = files
-        .any(|file| TEST_RUNNERS.iter().any(|part| file.contains(part) || file.strip_prefix(&part[1..]).is_some()));
-    let is_title = |line: &&str| {
-        let text = line.trim_start();
-        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        line.len() >= text.len() + 2 && (text.starts_with("● ") || digits > 0 && text[digits..].starts_with(") "))
-    };
-    let is_titled = || {
-        inspect::indent_of(lines[found.head]) >= 4 && lines[..found.head].iter().rev().take(TITLE_LINES).any(is_title)
-    };
-    is_run || is_titled()
-}
-
-/// The stack of a process warning or of `console.trace` tells who called: no exception.
-// Trace: who calls audit() · (node:31330) [DEP0005] DeprecationWarning: Buffer() is deprecated
-fn is_warning(lines: &[&str], found: &Trace) -> bool {
-    let text = lines[found.head].trim_start();
-    let kind = found.exceptions[0].kind.as_str();
-    let traced = matches!(kind, "Trace" | "DeprecationError") || kind.ends_with("Warning");
-    let warns = text.starts_with("(node:");
-    traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
 }
 
 /// An inspected object that is the whole entry, as winston's prettyPrint prints it.
@@ -254,10 +202,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let adjoins = lines.iter().take(found.head).skip(1).all(belongs);
     // The entry's first line says what was done; the error stands on the next.
     let answered = || access::status(lines[0]).is_some() || lines[0].contains("Exception while executing function");
-    let repeated = || {
-        let message = &found.exceptions[0].message;
-        is_told(lines[0], message) || is_told_over(&lines[..found.head], message)
-    };
+    let repeated = || is_told(&lines[..found.head], &found.exceptions[0].message);
     let announced = !crashed && owns && found.head > 0 && (adjoins || answered() || repeated());
     let has_header = found.head == 0 || found.lines.start == 0 || announced;
     let start = if has_header { 0 } else { found.lines.start };
@@ -325,10 +270,11 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     Found { record, lines: start..found.lines.end, has_header }
 }
 
-/// Whether an entry's first line tells a message's first one, so that the error below is the entry's.
-fn is_told(line: &str, message: &str) -> bool {
+/// Whether an entry's first line tells a message's first one, or its lines the whole message, so that the error below is
+/// the entry's.
+fn is_told(above: &[&str], message: &str) -> bool {
     let first = message.lines().next().unwrap_or("").trim();
-    first.len() > 3 && line.contains(first)
+    first.len() > 3 && above.first().is_some_and(|line| line.contains(first)) || is_told_over(above, message)
 }
 
 /// Whether an entry's lines tell a message of several, and nothing else.
