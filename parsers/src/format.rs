@@ -188,6 +188,11 @@ impl Formats {
         Formats(formats.into_iter().collect())
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether an entry begins with `line`.
     pub(crate) fn begins(&self, line: &[u8]) -> bool {
         self.0.iter().any(|format| format.begins(line))

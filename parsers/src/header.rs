@@ -30,7 +30,7 @@ pub struct Header {
 pub fn header(line: &str) -> Option<Header> {
     // 2026-11-23 08:00:02,104 DEBG 'shop' stderr output:
     // supervisord's own line above a program's output.
-    if ["' stdout output:", "' stderr output:"].iter().any(|end| line.ends_with(end)) {
+    if ["' stdout output:", "' stderr output:"].iter().any(|end| line.ends_with(end)) || is_inspected(line.as_bytes()) {
         return None;
     }
     php::header(line)
@@ -51,8 +51,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
                 let blank = usize::from(line[1] == b' ');
                 let word = word(&line[1 + blank..]);
                 let after = line[1 + blank + word.len()..].trim_ascii_start();
-                // `[Error: ENOENT: no such file]` is an error as Node's consoles print one without calls.
-                if line[1 + blank + word.len()..].starts_with(b": ") && word.ends_with(b"Error") {
+                if is_inspected(line) {
                     return false;
                 }
                 after.first() == Some(&b']') && level_of(word).is_some()
@@ -88,6 +87,14 @@ pub(crate) fn begins(line: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a line begins an error as Node's consoles print one without calls.
+// [Error: ENOENT: no such file or directory, open '/srv/x.csv'] {
+fn is_inspected(line: &[u8]) -> bool {
+    let Some(inner) = line.strip_prefix(b"[") else { return false };
+    let name = inner.iter().take(40).take_while(|c| c.is_ascii_alphanumeric()).count();
+    inner[name..].starts_with(b": ") && inner[..name].ends_with(b"Error")
 }
 
 /// A time, or an address as access logs begin with.

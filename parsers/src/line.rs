@@ -71,6 +71,15 @@ fn begins_frame(trimmed: &[u8]) -> bool {
     AT.iter().any(|at| at.as_bytes()[0] == first && trimmed.starts_with(at.as_bytes()))
 }
 
+/// Whether a line looks like a call in a trace, as most lines of most traces do.
+pub(crate) fn is_call(line: &[u8]) -> bool {
+    let trimmed = line.trim_ascii_start();
+    match trimmed {
+        [b'#', digit, ..] => digit.is_ascii_digit(),
+        _ => trimmed.starts_with(b"at ") || trimmed.len() < line.len() && begins_frame(trimmed),
+    }
+}
+
 /// Whether a text can only be a stack frame as runtimes print them, with its own indentation.
 pub(crate) fn is_frame(text: &[u8]) -> bool {
     let trimmed = text.trim_ascii_start();

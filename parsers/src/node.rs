@@ -87,6 +87,7 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
     let dead = dies.then(|| crash::without_trace(lines, hit)).flatten();
     let found = dead
         .or_else(|| crash::rejected_without_trace(lines, hit))
+        .or_else(|| text::without_calls(lines, hit))
         .or_else(|| object(lines))
         .or_else(|| object_behind(lines, hit))
         .or_else(|| object_below(lines, hit))
@@ -148,7 +149,7 @@ fn is_test(lines: &[&str], found: &Trace) -> bool {
 fn is_warning(lines: &[&str], found: &Trace) -> bool {
     let text = lines[found.head].trim_start();
     let kind = found.exceptions[0].kind.as_str();
-    let traced = kind == "Trace" || kind.ends_with("Warning");
+    let traced = matches!(kind, "Trace" | "DeprecationError") || kind.ends_with("Warning");
     let warns = text.starts_with("(node:");
     traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
 }

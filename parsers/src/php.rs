@@ -28,7 +28,7 @@ mod weave;
 use serde_json::Value;
 
 pub(crate) use framework::{is_cause, is_trace};
-pub(crate) use weave::{Step, Weave, concerns};
+pub(crate) use weave::{Place, Step, Weave, concerns};
 
 use mechanism::By;
 

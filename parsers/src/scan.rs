@@ -72,6 +72,7 @@ const LITERALS: &[&str] = &[
     "bundle:",
     "\nat ",
     "\nNode.js v",
+    "[Error: ",
     "node --trace-uncaught ",
     "FATAL ERROR: ",
     "error stack:",
@@ -207,6 +208,7 @@ const NEEDLES: &[&str] = &[
     "(): ",
     ") at ",
     ".js v",
+    "[Error: ",
     "\nError c",
     "base err",
 ];

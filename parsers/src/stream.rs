@@ -5,6 +5,7 @@
 
 mod plain;
 mod region;
+mod run;
 mod window;
 mod wrapped;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::evidence;
 use super::inspect::Reader;
 use super::stack::{self, Part};
-use super::text::Trace;
+use super::text::{Trace, words_before};
 use crate::{Exception, Frames, Mechanism};
 
 /// The type of V8's own death.
@@ -24,6 +24,15 @@ pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
         found.mechanism = Some(Mechanism { kind: kind.to_owned(), handled: Some(false) });
         found.lines.start = place;
         add_place(lines[place], found);
+    }
+    // save failed /srv/src/cart.ts:7 · source line · caret: the stack itself begins so with the source maps of Node 12 to 16.
+    if found.mechanism.is_none()
+        && found.before.is_none()
+        && let Some((line, at)) = place_behind_words(lines, found.lines.start)
+    {
+        found.before = words_before(&lines[line][..at]);
+        found.lines.start = line;
+        found.head = line;
     }
     // Node explains its warning of a rejection on the lines below.
     while lines.get(found.lines.end).is_some_and(|line| explains(line)) {
@@ -140,6 +149,15 @@ fn place_above(lines: &[&str], head: usize) -> Option<usize> {
     }
     let place = line.checked_sub(2)?;
     is_place(lines[place]).then_some(place)
+}
+
+/// The same behind an entry's words, and where in the line it begins.
+fn place_behind_words(lines: &[&str], head: usize) -> Option<(usize, usize)> {
+    let caret = head.checked_sub(1).filter(|line| !lines[*line].trim().is_empty()).or(head.checked_sub(2))?;
+    let points = lines[caret].trim().bytes().all(|c| c == b'^') && lines[caret].contains('^');
+    let line = caret.checked_sub(2).filter(|_| points)?;
+    let at = lines[line].rfind(" /").map(|blank| blank + 1)?;
+    is_place(&lines[line][at..]).then_some((line, at))
 }
 
 /// `/srv/app/pay.js:12`, `node:events:502`, `file:///srv/app/pay.mjs:3`, `evalmachine.<anonymous>:1`.

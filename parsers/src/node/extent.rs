@@ -29,7 +29,7 @@ const ABOVE_LINES: usize = 60;
 const ANSWER_LINES: u8 = 3;
 
 /// The extent of one region.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
     /// A call was seen: how deep the error's text stands that it belongs to.
     base: Option<usize>,
@@ -72,6 +72,11 @@ impl Extent {
     /// Whether properties are being printed, of which there may be any number.
     pub(crate) fn is_open(&self) -> bool {
         self.open || self.object
+    }
+
+    /// Whether no call of JavaScript was seen.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.base.is_none()
     }
 
     /// Takes a line that tells what followed, right behind the trace; none where the line is none.

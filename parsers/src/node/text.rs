@@ -63,6 +63,29 @@ pub(crate) fn trace_of(lines: &[&str], hit: usize, opens: bool) -> Option<Trace>
     Some(found)
 }
 
+/// An error without calls, as those of the operating system are that nobody's code led to.
+// read failed [Error: ENOENT: no such file or directory, open '/srv/x.csv'] { ·   errno: -2, ·   code: 'ENOENT' · }
+pub(crate) fn without_calls(lines: &[&str], hit: usize) -> Option<Trace> {
+    let line = lines[hit];
+    let at = line.find("[Error: ").filter(|_| !line.starts_with([' ', '\t']))?;
+    let ends = line.trim_end().ends_with([']', '}']) || line.trim_end().ends_with("] {");
+    head::at_start(&line[at + 1..], false).filter(|head| ends && !head.message.is_empty())?;
+    let mut reader = Reader::new(lines, (hit, at));
+    let Value::Object(mut error) = reader.value(0, 0) else { return None };
+    // { [Error: connect ECONNREFUSED] ·   code: 'ECONNREFUSED', ·   syscall: 'connect' }
+    if line[..at].trim_end().ends_with('{') {
+        error.extend(reader.entries(1));
+    }
+    let (last, rest) = reader.place();
+    let is_last = lines.get(last).is_none_or(|line| line.get(rest..).unwrap_or("").trim().is_empty());
+    let exceptions = is_last.then(|| error::chain(&error))?;
+    let before = words_before(&line[..at]);
+    let mut found =
+        Trace { exceptions, lines: hit..behind(lines, (last, rest)), head: hit, before, ..Trace::default() };
+    crash::surroundings(lines, &mut found);
+    Some(found)
+}
+
 impl Trace {
     /// The trace of a stack that was read from `lines`; its text begins at byte `at` of the first.
     pub(crate) fn of_stack(stack: Stack, lines: &[&str], range: Range<usize>, at: usize) -> Trace {

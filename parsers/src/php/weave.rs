@@ -34,6 +34,10 @@ pub(crate) struct Weave {
     uncaught: bool,
 }
 
+/// What lines of calls change while one entry at most is open: its part, and the number of its next frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(Option<(Part, u32)>);
+
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     id: usize,
@@ -65,10 +69,36 @@ pub(crate) enum Step {
     End,
 }
 
+impl Place {
+    /// Whether an entry is open.
+    pub(crate) fn is_open(self) -> bool {
+        self.0.is_some()
+    }
+}
+
 impl Weave {
     /// The entry that the line just taken belongs to, from 0.
     pub(super) fn entry(&self) -> usize {
         self.current
+    }
+
+    /// What the next lines of calls will change, and all that they depend on; none where they depend on more.
+    pub(crate) fn place(&self) -> Option<Place> {
+        match self.open.as_slice() {
+            _ if self.uncaught => None,
+            [] => Some(Place(None)),
+            [entry] if entry.id == self.current && entry.id + 1 == self.begun => {
+                Some(Place(Some((entry.part, entry.next))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Goes on behind lines of calls that led from this place to `place`.
+    pub(crate) fn go_to(&mut self, place: Place) {
+        if let (Some(entry), Some((part, next))) = (self.open.first_mut(), place.0) {
+            (entry.part, entry.next) = (part, next);
+        }
     }
 
     /// Takes the next line. The first one is an entry's first.
@@ -82,7 +112,9 @@ impl Weave {
         if let Some(message) = monolog_message(line) {
             return self.header(line, message);
         }
-        if opens(line) {
+        // Most calls hold no quote.
+        let is_quoted = memchr::memchr(b'"', line).is_some();
+        if is_quoted && opens(line) {
             // The message had lines before it.
             return self.push(self.current);
         }
@@ -90,7 +122,7 @@ impl Weave {
             return Step::Idle;
         }
         let text = line.trim_ascii_start();
-        if ends_text(line) {
+        if is_quoted && ends_text(line) {
             return self.close(line);
         }
         if text.starts_with(b"#")

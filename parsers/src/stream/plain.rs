@@ -5,6 +5,7 @@
 //! end is copied; lines and regions above the record limit lose their middle. Does not know any language's grammar.
 
 use super::region::{Extent, Open};
+use super::run;
 use super::window::{Window, line_end};
 use crate::line::{self, Kind};
 use crate::text::{self, trim_break};
@@ -303,6 +304,8 @@ impl Plain {
         let mut at = line_end(bytes, open.hit);
         let anywhere = unwrap::may_stand_anywhere(&bytes[at.min(bytes.len())..]);
         while at < bytes.len() {
+            // No line of a run shows one.
+            at += run::length(&bytes[at..]);
             let stop = line_end(bytes, at);
             let line = trim_break(&bytes[at..stop]);
             if (anywhere || !unwrap::is_bare(line))

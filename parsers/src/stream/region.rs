@@ -1,8 +1,10 @@
 //! The lines that one exception may take: from an entry's first line to the line that shows its end.
 //!
-//! In: whole lines, as they come. Out: where the region ends. Invariants: each line is looked at once, and whole; a
-//! region above the record limit loses whole lines of its middle. Does not parse: a region may hold nothing.
+//! In: whole lines, as they come. Out: where the region ends. Invariants: each line is looked at once, and whole, unless it
+//! is one of a run of calls that was looked at before; a region above the record limit loses whole lines of its middle. Does
+//! not parse: a region may hold nothing.
 
+use super::run::{self, Run, State};
 use super::window::{Window, line_end};
 use crate::line::{self, Kind};
 use crate::text::{self, trim_break};
@@ -95,22 +97,83 @@ impl Open {
         if self.try_at == 0 {
             return Extent::Ends(self.cursor);
         }
-        while self.cursor < *limit {
-            if self.lines >= self.try_at {
-                return Extent::Long(self.cursor);
+        // The calls right before the cursor.
+        let mut run: Option<Run> = None;
+        let extent = loop {
+            if self.cursor >= *limit {
+                break Extent::Unknown;
             }
-            let end = line_end(&window.bytes[..*limit], self.cursor);
-            let cut = window.shorten(self.cursor, end, options.max_record_bytes);
+            if self.lines >= self.try_at {
+                break Extent::Long(self.cursor);
+            }
+            let before = self.state(options);
+            if run.is_none() && before.is_some_and(|state| self.pass(&window.bytes[..*limit], state, options)) {
+                continue;
+            }
+            let (start, lines) = (self.cursor, self.lines);
+            let end = line_end(&window.bytes[..*limit], start);
+            let cut = window.shorten(start, end, options.max_record_bytes);
             *limit -= cut;
             let end = end - cut;
             self.looked = end;
-            let text = text::clean(trim_break(&window.bytes[self.cursor..end]));
+            let line = &window.bytes[start..end];
+            let is_call = line::is_call(line);
+            let text = text::clean(trim_break(line));
             if let Some(extent) = self.step(&window.bytes[self.start..self.hit], &text, end, &options.formats) {
-                return extent;
+                break extent;
             }
+            let is_own = is_call && self.is_own(&text);
             *limit -= self.bound(window, options.max_record_bytes);
+            let after = self.state(options).filter(|_| is_own && end - self.start <= options.max_record_bytes / 2);
+            run = match before.zip(after) {
+                Some((before, after)) => {
+                    let begun = run.unwrap_or(Run { start, end, before, after, lines: 0 });
+                    Some(Run { end, after, lines: begun.lines + self.lines - lines, ..begun })
+                }
+                None => run.and_then(|run| {
+                    run::keep(run, &window.bytes);
+                    None
+                }),
+            };
+        };
+        if let Some(run) = run {
+            run::keep(run, &window.bytes);
         }
-        Extent::Unknown
+        extent
+    }
+
+    /// What the next lines of calls depend on and change; none where they depend on more.
+    fn state(&self, options: &Options) -> Option<State> {
+        let alone = self.breaks.is_none() && self.asides == 0 && options.formats.is_empty();
+        let entry = match &self.weave {
+            Some(weave) => Some(weave.place()?),
+            None => None,
+        };
+        alone.then_some(State { entry, calls: self.calls, crash: self.crash })
+    }
+
+    /// Passes the run of calls at the cursor, if one is known that ends before any limit.
+    fn pass(&mut self, bytes: &[u8], state: State, options: &Options) -> bool {
+        let Some(run) = run::known(bytes, self.cursor, state) else { return false };
+        if run.end - self.start > options.max_record_bytes / 2 || self.lines + run.lines > self.try_at {
+            return false;
+        }
+        self.cursor = run.end;
+        self.looked = run.end;
+        self.head = run.end;
+        self.lines += run.lines;
+        self.quiet = 0;
+        self.calls = run.after.calls;
+        if let Some((weave, place)) = self.weave.as_mut().zip(run.after.entry) {
+            weave.go_to(place);
+        }
+        true
+    }
+
+    /// Whether what the call `text`, just taken, told depends on its region's state alone, not on the lines above.
+    fn is_own(&self, text: &[u8]) -> bool {
+        let followed = self.weave.as_ref().and_then(php::Weave::place).is_some_and(php::Place::is_open);
+        self.quiet == 0 && (followed || self.calls.is_idle() || text.trim_ascii_start().starts_with(b"at "))
     }
 
     /// It was parsed, and may go on.
