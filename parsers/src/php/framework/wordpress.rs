@@ -1,21 +1,42 @@
-//! WordPress: a query that the database refused, which no code throws: `WordPress database error … for query …`.
+//! WordPress: a query that the database refused, which no code throws: `WordPress database error … for query …`; and
+//! the fatal errors that WooCommerce logs with their calls in JSON behind them.
 //!
-//! In: the lines of a region, and the one with the words. Out: an error of that name with the calls that WordPress
-//! names. Invariant: the words begin the entry's message. Does not read what PHP prints of WordPress.
+//! In: the lines of a region, and the one with the words. Out: the error with its calls. Invariant: the words begin the
+//! entry's message. Does not read what PHP prints of WordPress.
+
+use serde_json::Value;
 
 use super::{exception, found};
 use crate::assemble::Found;
 use crate::frames::Frames;
 use crate::php::frame;
 use crate::php::mechanism::By;
+use crate::php::native;
 use crate::record::{Frame, Level};
 
 const WORDS: &str = "WordPress database error";
 /// Lines that a query may have.
 const QUERY_LINES: usize = 60;
 
-// WordPress database error Table 'blog.wp_stats' doesn't exist for query SELECT id FROM wp_stats made by require('wp-blog-header.php'), WP->main
 pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Found> {
+    database(lines, hit).or_else(|| commerce(lines[hit], hit))
+}
+
+// Uncaught Error: no such function in /srv/pay.php:12 CONTEXT: {"error":{"type":1,…},"backtrace":["","#0 /srv/hook.php(324): pay()","#1 {main}"]}
+fn commerce(line: &str, hit: usize) -> Option<Found> {
+    let (text, context) = line.split_once(" CONTEXT: ").filter(|(text, _)| text.starts_with("Uncaught "))?;
+    let mut chain = native::read(&[text], 0, text)?.chain;
+    let context: Value = serde_json::from_str(context.trim_end()).ok()?;
+    let calls = context.get("backtrace").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let lines = calls.iter().filter_map(Value::as_str).filter(|line| line.starts_with('#'));
+    chain.first_mut()?.frames = frame::frames(lines).frames;
+    let mut found = found(chain, hit..hit + 1, By::PhpUncaught, Some(false))?;
+    found.record.format = "wordpress".to_owned();
+    Some(found)
+}
+
+// WordPress database error Table 'blog.wp_stats' doesn't exist for query SELECT id FROM wp_stats made by require('wp-blog-header.php'), WP->main
+fn database(lines: &[&str], hit: usize) -> Option<Found> {
     let text = lines[hit].strip_prefix(WORDS)?.trim_start_matches([':', ' ']);
     let mut whole = text.to_owned();
     let mut end = hit + 1;

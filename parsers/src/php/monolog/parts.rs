@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use super::super::context::{self, Thrown};
-use super::mechanism;
 use crate::json::value;
+use crate::php::context::{self, Thrown};
+use crate::php::mechanism;
 
 /// What a format of one's own may put between message, context and extra, beside blanks.
 const SEPARATORS: [char; 8] = [' ', '\t', '|', '-', ',', ';', '~', '>'];
