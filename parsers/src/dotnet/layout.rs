@@ -5,6 +5,7 @@
 
 use super::{otel, windows};
 use crate::header::{self, Header};
+use crate::text::decode;
 use crate::time;
 
 /// The header of one of these layouts.
@@ -20,17 +21,13 @@ pub(super) fn header(line: &str) -> Option<Header> {
 pub(super) fn begins(line: &[u8]) -> bool {
     let head = &line[..line.len().min(120)];
     match head.first() {
-        Some(b'[') => head.get(1).is_some_and(u8::is_ascii_alphabetic) && level_and_source(&lossy(head)).is_some(),
-        Some(b'0'..=b'9') => thread_first(&lossy(head)).is_some(),
-        Some(b'M') => head.starts_with(b"ManagedPoolThread #") && thread_first(&lossy(head)).is_some(),
-        Some(b'E' | b'W' | b'I' | b'C') => windows::begins(head) || event_viewer(&lossy(head)).is_some(),
+        Some(b'[') => head.get(1).is_some_and(u8::is_ascii_alphabetic) && level_and_source(&decode(head)).is_some(),
+        Some(b'0'..=b'9') => thread_first(&decode(head)).is_some(),
+        Some(b'M') => head.starts_with(b"ManagedPoolThread #") && thread_first(&decode(head)).is_some(),
+        Some(b'E' | b'W' | b'I' | b'C') => windows::begins(head) || event_viewer(&decode(head)).is_some(),
         Some(b'L') => otel::begins(head),
         _ => false,
     }
-}
-
-fn lossy(head: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(head)
 }
 
 // [ERROR][11/20/2026 08:15:09.123Z][Thread 0012][akka://harbor/user/berths/$a] message
