@@ -58,6 +58,7 @@ use crate::assemble::Found;
 use crate::header::{self, Header};
 use crate::json::Object;
 use crate::record::{Exception, Frame, Level, Platform, Record};
+use crate::text;
 
 pub(crate) use entry::{begins, header};
 pub(crate) use xml::begins as begins_xml;
@@ -129,7 +130,7 @@ pub(crate) fn announces(line: &[u8]) -> bool {
 
 /// Whether an entry's first line may stand between the lines of a crash: information, and no exception in it.
 pub(crate) fn is_aside(line: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(&line[..line.len().min(1000)]);
+    let text = text::decode(&line[..line.len().min(1000)]);
     let level = header::header(&text).and_then(|header| header.level);
     level.is_some_and(|level| level < Level::Warning) && !text.contains("xception")
 }

@@ -36,7 +36,7 @@ use crate::assemble::Found;
 use crate::header::Header;
 use crate::json::Object;
 use crate::record::{Level, Platform, Record};
-use crate::time;
+use crate::{text, time};
 
 /// The header forms that only this language's loggers print.
 pub(crate) fn header(line: &str) -> Option<Header> {
@@ -320,7 +320,7 @@ pub(crate) fn is_xdebug(line: &[u8]) -> bool {
 
 /// Whether a line is the first of a Monolog entry.
 pub(crate) fn begins_entry(line: &[u8]) -> bool {
-    line.starts_with(b"[") && monolog::header(&String::from_utf8_lossy(&line[..line.len().min(192)])).is_some()
+    line.starts_with(b"[") && monolog::header(&text::decode(&line[..line.len().min(192)])).is_some()
 }
 
 /// Whether a line can only be the last one of a record.

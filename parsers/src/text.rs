@@ -75,7 +75,7 @@ pub(crate) fn lossy_head(line: &[u8], bytes: usize) -> Cow<'_, str> {
 }
 
 /// The same as `String::from_utf8_lossy`, several times as fast where there is nothing to replace.
-fn decode(text: &[u8]) -> Cow<'_, str> {
+pub(crate) fn decode(text: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
 }
 

@@ -7,6 +7,7 @@ mod servers;
 
 use super::{otel, windows};
 use crate::header::{self, Header};
+use crate::text::decode;
 use crate::time;
 
 /// The header of one of these layouts.
@@ -31,23 +32,19 @@ pub(super) fn begins(line: &[u8]) -> bool {
     match head.first() {
         Some(b'[') => match head.get(1) {
             Some(b'A'..=b'Z' | b'a'..=b'z') => {
-                let head = lossy(head);
+                let head = decode(head);
                 let named = level_and_source(&head).or_else(|| servers::level_and_clock(&head));
                 named.or_else(|| servers::event_store(&head)).is_some()
             }
-            Some(b' ' | b'0'..=b'9') => servers::event_store(&lossy(head)).is_some(),
+            Some(b' ' | b'0'..=b'9') => servers::event_store(&decode(head)).is_some(),
             _ => false,
         },
-        Some(b'0'..=b'9') => thread_first(&lossy(head)).is_some(),
-        Some(b'M') => head.starts_with(b"ManagedPoolThread #") && thread_first(&lossy(head)).is_some(),
-        Some(b'E' | b'W' | b'I' | b'C') => windows::begins(head) || event_viewer(&lossy(head)).is_some(),
+        Some(b'0'..=b'9') => thread_first(&decode(head)).is_some(),
+        Some(b'M') => head.starts_with(b"ManagedPoolThread #") && thread_first(&decode(head)).is_some(),
+        Some(b'E' | b'W' | b'I' | b'C') => windows::begins(head) || event_viewer(&decode(head)).is_some(),
         Some(b'L') => otel::begins(head) || head.starts_with(LOG_ENTRY.as_bytes()),
         _ => false,
     }
-}
-
-fn lossy(head: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(head)
 }
 
 // [ERROR][11/20/2026 08:15:09.123Z][Thread 0012][akka://harbor/user/berths/$a] message

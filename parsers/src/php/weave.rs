@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::text::Literal;
+use crate::text::{self, Literal};
 
 use super::{closes_context, monolog, native};
 
@@ -161,7 +161,7 @@ impl Weave {
 
     fn first(&mut self, line: &[u8]) -> Step {
         self.begun = 1;
-        let text = String::from_utf8_lossy(line);
+        let text = text::decode(line);
         let length = super::native_header(&text).map_or(0, |header| header.length);
         let severity = native::severity(&text[length..]).filter(|severity| severity.rest.starts_with("Uncaught "));
         if severity.is_some() {
@@ -174,7 +174,7 @@ impl Weave {
 
     /// A message of many lines, to the trace below it.
     fn in_uncaught(&mut self, line: &[u8]) -> Step {
-        let text = String::from_utf8_lossy(line);
+        let text = text::decode(line);
         if native::severity(&text).is_some() || line.starts_with(b"[") && monolog_or_php(&text) {
             self.uncaught = false;
             return Step::Idle;
@@ -327,7 +327,8 @@ fn numbered(text: &[u8]) -> Option<(u32, bool)> {
 
 /// The message of a Monolog entry's first line.
 fn monolog_message(line: &[u8]) -> Option<&[u8]> {
-    if !line.starts_with(b"[") {
+    // Most lines that begin so are an exception's own.
+    if !line.starts_with(b"[") || line.starts_with(b"[stacktrace]") || line.starts_with(b"[previous exception]") {
         return None;
     }
     let length = monolog::header(head(line).as_ref())?.length;
@@ -335,7 +336,7 @@ fn monolog_message(line: &[u8]) -> Option<&[u8]> {
 }
 
 fn head(line: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(&line[..line.len().min(192)])
+    text::decode(&line[..line.len().min(192)])
 }
 
 fn monolog_or_php(text: &str) -> bool {
