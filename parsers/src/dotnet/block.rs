@@ -272,7 +272,7 @@ fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
     // A type's and a message's label may stand right above the frames, and the source's below them.
     let field = |line: &&str| label(line).map(|label| label.field);
     if field(&lines[anchor]) != Some(Field::Stack) {
-        let above: Vec<_> = lines[..anchor].iter().rev().take(3).map(|line| field(line)).collect();
+        let above: Vec<_> = lines[..anchor].iter().rev().take(3).map(field).collect();
         match above.as_slice() {
             [Some(Field::Message), Some(Field::Kind), ..] => return Some(anchor - 2),
             [Some(Field::Other), Some(Field::Message), Some(Field::Kind)] => return Some(anchor - 3),
