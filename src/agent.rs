@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout};
@@ -22,6 +21,7 @@ use crate::format::Tables;
 use crate::policy::Policy;
 use crate::release::Marker;
 use crate::store::{ClientReport, Outcome, Outgoing, Store};
+use crate::system;
 use crate::tail::{Settings, Tail};
 use delivery::Delivery;
 use reader::{Control, Reader};
@@ -87,7 +87,7 @@ where
         told(batch, committed);
     });
 
-    let mut signals = Signals::new()?;
+    let mut signals = system::Signals::new()?;
     let (done, mut read) = oneshot::channel();
     let reader = Reader::new(parts, Arc::clone(&store), Arc::clone(&control));
     thread::Builder::new().name("reader".to_owned()).spawn(move || {
@@ -136,24 +136,5 @@ where
     match send {
         Some(send) => delivery.run(send).await,
         None => std::future::pending().await,
-    }
-}
-
-/// What asks the agent to end.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Signals> {
-        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

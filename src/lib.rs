@@ -19,5 +19,6 @@ pub mod scrub;
 pub mod source;
 pub mod state_dir;
 pub mod store;
+pub mod system;
 pub mod tail;
 pub mod web;

@@ -5,10 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::system;
+
 /// The state directory: what is configured, else systemd's `$STATE_DIRECTORY`, else `/var/lib/errtail` for root,
 /// else `$XDG_STATE_HOME/errtail`, else `~/.local/state/errtail`.
 pub fn resolve(configured: Option<&Path>) -> PathBuf {
-    choose(configured, is_root(), |name| std::env::var_os(name).map(PathBuf::from))
+    choose(configured, system::is_root(), |name| std::env::var_os(name).map(PathBuf::from))
 }
 
 fn choose(configured: Option<&Path>, root: bool, get: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
@@ -25,18 +27,6 @@ fn choose(configured: Option<&Path>, root: bool, get: impl Fn(&str) -> Option<Pa
     }
     let home = || get("HOME").or_else(|| get("USERPROFILE")).unwrap_or_default().join(".local/state");
     get("XDG_STATE_HOME").unwrap_or_else(home).join("errtail")
-}
-
-/// Whether this process runs as root: its own entry below `/proc` is its user's.
-#[cfg(unix)]
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
-}
-
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    false
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the line: a room imports only rooms above it in this table.
-const ROOMS: [(&str, &str); 19] = [
+const ROOMS: [(&str, &str); 20] = [
     ("metrics", ""),
     ("format", ""),
-    ("state_dir", "fs"),
+    ("system", "fs"),
+    ("state_dir", ""),
     ("tail", "fs clock"),
     ("policy", ""),
     ("scrub", ""),

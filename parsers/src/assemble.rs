@@ -37,7 +37,7 @@ pub(crate) fn parse(region: &Region<'_>, formats: &Formats) -> Vec<(Record, Rang
     let entry = formats.entry(&region.lines[0]);
     let objects = if entry.is_none() { json::parse(region) } else { Vec::new() };
     if !objects.is_empty() {
-        return objects.into_iter().map(|found| (found.record, found.lines)).collect();
+        return objects.into_iter().map(|found| behind_header(found, region)).collect();
     }
     let header = entry.as_ref().map(|entry| entry.header.clone()).or_else(|| header(&region.lines[0]));
     let mut texts: Vec<&str> = region.lines.iter().map(AsRef::as_ref).collect();
@@ -63,6 +63,14 @@ pub(crate) fn parse(region: &Region<'_>, formats: &Formats) -> Vec<(Record, Rang
         (record, lines)
     };
     found.into_iter().map(with_header).collect()
+}
+
+/// An object, with what the header before it says and the object does not.
+// 2026-11-23 08:50:05 +00:00: {"level":"error","message":"boom","stack":"Error: boom\n    at …"}
+fn behind_header(found: Found, region: &Region<'_>) -> (Record, Range<usize>) {
+    let line = region.lines.get(found.lines.start).map_or("", AsRef::as_ref);
+    let header = header(line).filter(|_| !line.starts_with('{'));
+    fill(found, header.as_ref())
 }
 
 /// The runtime's version, which stands at the end of Node's crashes, and above those that Windows logs of .NET.

@@ -115,7 +115,11 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         entry::unquote(&mut record);
     }
     record.fields.extend(fields);
-    let from = if has_header { 0 } else { start.first };
+    let mut from = if has_header { 0 } else { start.first };
+    if !has_header && !crash && from > 0 {
+        record.timestamp = block::time_of_rule(lines[from - 1]);
+        from -= usize::from(record.timestamp.is_some());
+    }
     Some(Found { record, lines: from..trace.end.max(start.line + 1), has_header })
 }
 

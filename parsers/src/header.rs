@@ -30,7 +30,7 @@ pub struct Header {
 pub fn header(line: &str) -> Option<Header> {
     // 2026-11-23 08:00:02,104 DEBG 'shop' stderr output:
     // supervisord's own line above a program's output.
-    if ["' stdout output:", "' stderr output:"].iter().any(|end| line.ends_with(end)) {
+    if ["' stdout output:", "' stderr output:"].iter().any(|end| line.ends_with(end)) || is_inspected(line.as_bytes()) {
         return None;
     }
     php::header(line)
@@ -44,13 +44,16 @@ pub fn header(line: &str) -> Option<Header> {
 pub(crate) fn begins(line: &[u8]) -> bool {
     let Some(&first) = line.first() else { return false };
     match first {
-        b'0'..=b'9' => begins_with_time(line) || dotnet::begins(line),
+        b'0'..=b'9' => begins_with_time(line) && !php::is_trace(line) || dotnet::begins(line),
         b'[' => match line.get(1) {
-            Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line),
+            Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line) || dotnet::begins(line),
             Some(_) => {
                 let blank = usize::from(line[1] == b' ');
                 let word = word(&line[1 + blank..]);
                 let after = line[1 + blank + word.len()..].trim_ascii_start();
+                if is_inspected(line) {
+                    return false;
+                }
                 after.first() == Some(&b']') && level_of(word).is_some()
                     || begins_with_time(&line[1..])
                     || node::begins_nest(line)
@@ -60,7 +63,8 @@ pub(crate) fn begins(line: &[u8]) -> bool {
             None => false,
         },
         b'{' => line.starts_with(b"{\"") || line == b"{",
-        b' ' => node::begins_indented(line),
+        // Umbraco's files have a blank before each time.
+        b' ' => node::begins_indented(line) || line[1..].starts_with(b"20") && begins_with_time(&line[1..]),
         b'<' => {
             let priority = line[1..].iter().position(|c| *c == b'>');
             priority.is_some_and(|end| end > 0 && end < 4 && line[1..=end].iter().all(u8::is_ascii_digit))
@@ -83,6 +87,14 @@ pub(crate) fn begins(line: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a line begins an error as Node's consoles print one without calls.
+// [Error: ENOENT: no such file or directory, open '/srv/x.csv'] {
+fn is_inspected(line: &[u8]) -> bool {
+    let Some(inner) = line.strip_prefix(b"[") else { return false };
+    let name = inner.iter().take(40).take_while(|c| c.is_ascii_alphanumeric()).count();
+    inner[name..].starts_with(b": ") && inner[..name].ends_with(b"Error")
 }
 
 /// A time, or an address as access logs begin with.
@@ -172,7 +184,9 @@ fn common(line: &str) -> Option<Header> {
     for _ in 0..8 {
         let before = rest;
         rest = rest.trim_start_matches([' ', '\t', '|']);
-        rest = rest.strip_prefix("- ").filter(|_| found && header.level.is_none()).unwrap_or(rest);
+        let separated = rest.strip_prefix("- ").or_else(|| rest.strip_prefix("> "));
+        rest = separated.filter(|_| found && header.level.is_none()).unwrap_or(rest);
+        rest = without_sign(rest).filter(|_| found && header.level.is_none()).unwrap_or(rest);
         if let Some(after) = time_part(rest, &mut header).or_else(|| level_part(rest, &mut header)) {
             found = true;
             rest = after;
@@ -201,6 +215,15 @@ fn common(line: &str) -> Option<Header> {
     header.length = line.len() - rest.len();
     header.format = format(&line[..header.length], header.level.is_some());
     Some(header)
+}
+
+/// What stands behind the sign that some put before a level.
+// ❌ ERROR: boom · ⚠️ WARN boom
+fn without_sign(text: &str) -> Option<&str> {
+    let is_sign = |c: char| !c.is_ascii() && !c.is_alphanumeric();
+    let rest = text.trim_start_matches(is_sign);
+    let word = &rest.trim_start()[..rest.trim_start().find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(0)];
+    (rest.len() < text.len() && level(word).is_some()).then(|| rest.trim_start())
 }
 
 /// The loggers that are known by their usual layout: Serilog's three letters, log4net's comma and dash.
@@ -232,12 +255,26 @@ fn time_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         {
             header.level = Some(level);
             after = rest;
+        } else if let Some((level, logger, rest)) = level_and_logger(after) {
+            header.level = Some(level);
+            header.logger = Some(logger.to_owned());
+            after = rest;
         } else {
             after = after.strip_prefix(']')?;
         }
     }
     header.timestamp = stamp.value;
     Some(after.strip_prefix(": ").unwrap_or(after))
+}
+
+// [21:53:08 ERR Harbor.Docking.Crane] message
+/// What stands behind the time in Serilog's console with the logger, and behind its bracket.
+fn level_and_logger(text: &str) -> Option<(Level, &str, &str)> {
+    let (inside, rest) = text.strip_prefix(' ')?.split_once(']')?;
+    let (word, logger) = inside.split_once(' ')?;
+    let logger = logger.trim();
+    let plain = logger.len() <= 80 && logger.chars().all(|c| c.is_alphanumeric() || "._+`- ".contains(c));
+    (plain && !logger.is_empty()).then_some((level(word)?, logger, rest))
 }
 
 fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
@@ -274,10 +311,12 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     Some(after.strip_prefix(':').unwrap_or(after))
 }
 
-/// `4711 ERROR`: a process before a level.
+/// `4711 ERROR`: a process before a level; `4711 12 ERROR`: and a thread.
 fn process_part(text: &str) -> Option<&str> {
     let digits = text.bytes().take(8).take_while(u8::is_ascii_digit).count();
     let rest = text[digits..].strip_prefix(' ').filter(|_| (1..8).contains(&digits))?;
+    let thread = rest.trim_start_matches(' ').trim_start_matches(|c: char| c.is_ascii_digit());
+    let rest = if thread.starts_with(' ') && !rest.starts_with(thread) { &thread[1..] } else { rest };
     let word = rest.trim_start_matches(['[', ' ']);
     let word = &word[..word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len())];
     level(word).map(|_| rest)
@@ -300,6 +339,9 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let plain = word.len() <= 40 && !word.contains(['"', '\'', '{']);
     // A thread's name may hold blanks, and log4net's empty context is `[(null)]`; a sentence in brackets is a message.
     let named = || {
+        if word.rsplit_once('/').is_some_and(|(_, name)| level(name).is_some()) {
+            return true;
+        }
         let next = after.trim_start();
         let word = &next[..next.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(next.len())];
         let logger = || next.split_once(" - ").is_some_and(|(name, _)| is_category(name));
@@ -307,6 +349,13 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     };
     if !plain || word != "(null)" && word.contains([' ', '(']) && !named() {
         return None;
+    }
+    // `[Main Thread/ERROR]`
+    if let Some((_, name)) = word.rsplit_once('/').filter(|_| header.level.is_none() && close == ']')
+        && let Some(level) = level(name)
+    {
+        header.level = Some(level);
+        return Some(after);
     }
     if header.logger.is_none() && (is_category(word) || close == ']' && header.level.is_some() && is_label(word)) {
         header.logger = Some(word.to_owned());

@@ -7,6 +7,7 @@
 mod access;
 mod bun;
 mod crash;
+mod engine;
 mod entry;
 mod error;
 mod evidence;
@@ -16,6 +17,7 @@ mod head;
 mod header;
 mod inspect;
 mod logfmt;
+mod pairs;
 mod pretty;
 mod run;
 pub(crate) mod stack;
@@ -33,7 +35,7 @@ use crate::assemble::Found;
 use crate::header::{Header, is_access_log};
 use crate::json::{self, Object};
 use crate::record::Record;
-use crate::{Exception, Level, Platform, browser};
+use crate::{Exception, Level, Mechanism, Platform, browser};
 use text::Trace;
 
 /// The header forms that only this language's loggers print.
@@ -63,17 +65,35 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {
         let texts: Vec<&str> = plain.iter().map(AsRef::as_ref).collect();
-        return parse_lines(&texts, hit, header, owns);
+        let mut found = parse_lines(&texts, hit, header, owns)?;
+        if is_npm(lines[hit]) {
+            found.record.mechanism = Some(Mechanism { kind: "npm".to_owned(), handled: Some(true) });
+        }
+        return Some(found);
     }
     parse_lines(lines, hit, header, owns)
 }
 
+/// Whether npm tells of itself: an application's failure is printed by the application, too.
+// npm ERR!     at f (/usr/lib/x.js:1:2) · 5 verbose stack     at f (/usr/lib/x.js:1:2)
+fn is_npm(line: &str) -> bool {
+    let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    line.starts_with("npm ") || numbered.len() < line.len() && numbered.starts_with(" verbose stack ")
+}
+
 fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) -> Option<Found> {
-    let found = object(lines)
+    // A runtime's last line, or V8's, is the one of a crash above it.
+    let dies = crash::is_version(lines[hit].as_bytes()) || lines[hit].starts_with("FATAL ERROR: ");
+    let dead = dies.then(|| crash::without_trace(lines, hit)).flatten();
+    let found = dead
+        .or_else(|| crash::rejected_without_trace(lines, hit))
+        .or_else(|| text::without_calls(lines, hit))
+        .or_else(|| object(lines))
         .or_else(|| object_behind(lines, hit))
         .or_else(|| object_below(lines, hit))
         .or_else(|| escaped(lines, hit))
         .or_else(|| pretty::tslog(lines, hit))
+        .or_else(|| pairs::trace(lines, hit))
         .or_else(|| text::trace_of(lines, hit, owns && header.is_some()))
         .or_else(|| browser::trace(lines, hit))
         .or_else(|| crash::without_trace(lines, hit))?;
@@ -82,10 +102,46 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
     if header.is_none() || found.head > 1 {
         crash::announced_in_words(lines, &mut found);
     }
-    if is_warning(lines, &found) {
+    if is_warning(lines, &found) || is_test(lines, &found) {
         return None;
     }
     Some(record(lines, found, header, owns))
+}
+
+/// Lines above an error that may tell that it is a test's.
+const TITLE_LINES: usize = 4;
+/// Outermost calls among which a runner's are.
+const RUNNER_CALLS: usize = 4;
+/// Parts of paths of what runs tests.
+const TEST_RUNNERS: [&str; 9] = [
+    "/node_modules/mocha/",
+    "/node_modules/jest-",
+    "/node_modules/@jest/",
+    "/node_modules/jasmine-core/",
+    "/node_modules/vitest/",
+    "/node_modules/@vitest/",
+    "/node_modules/ava/",
+    "/node_modules/tap/",
+    "node:internal/test_runner/",
+];
+
+/// Whether a test failed, as its runner reports it: no failure of the application.
+//   ● Cart › totals · TypeError: x ·       at Object.<anonymous> (src/cart.test.js:11:15)
+//   1) Cart ·        totals: ·      TypeError: x ·       at Context.<anonymous> (test/cart.js:4:10)
+fn is_test(lines: &[&str], found: &Trace) -> bool {
+    let outermost = found.exceptions[0].frames.iter().rev().take(RUNNER_CALLS);
+    let mut files = outermost.filter_map(|frame| frame.file.as_deref());
+    let is_run = files
+        .any(|file| TEST_RUNNERS.iter().any(|part| file.contains(part) || file.strip_prefix(&part[1..]).is_some()));
+    let is_title = |line: &&str| {
+        let text = line.trim_start();
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        line.len() >= text.len() + 2 && (text.starts_with("● ") || digits > 0 && text[digits..].starts_with(") "))
+    };
+    let is_titled = || {
+        inspect::indent_of(lines[found.head]) >= 4 && lines[..found.head].iter().rev().take(TITLE_LINES).any(is_title)
+    };
+    is_run || is_titled()
 }
 
 /// The stack of a process warning or of `console.trace` tells who called: no exception.
@@ -93,8 +149,8 @@ fn parse_lines(lines: &[&str], hit: usize, header: Option<&Header>, owns: bool) 
 fn is_warning(lines: &[&str], found: &Trace) -> bool {
     let text = lines[found.head].trim_start();
     let kind = found.exceptions[0].kind.as_str();
-    let traced = kind == "Trace" || kind.ends_with("Warning");
-    let warns = text.starts_with("(node:") && text.contains("Warning: ");
+    let traced = matches!(kind, "Trace" | "DeprecationError") || kind.ends_with("Warning");
+    let warns = text.starts_with("(node:");
     traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
 }
 
@@ -115,8 +171,13 @@ fn object(lines: &[&str]) -> Option<Trace> {
 fn object_behind(lines: &[&str], hit: usize) -> Option<Trace> {
     let line = lines[hit].trim_end();
     // What a logger prints behind the last call is read with the trace.
-    let open = line.find("{\"").filter(|_| line.ends_with('}') && !line.trim_start().starts_with("at "))?;
-    let around: Object = serde_json::from_str(&line[open..]).ok()?;
+    if !line.ends_with('}') || line.trim_start().starts_with("at ") {
+        return None;
+    }
+    // The words may hold braces, too.
+    let opens = line.match_indices("{\"").map(|(open, _)| open).take(MAX_OPENS);
+    let (open, around) = opens.filter_map(|open| Some((open, serde_json::from_str(&line[open..]).ok()?))).next()?;
+    let around: Object = around;
     let found = entry::find(&around)?;
     let before = line[..open].trim();
     let before = (!before.is_empty()).then(|| before.to_owned());
@@ -147,13 +208,19 @@ fn object_below(lines: &[&str], hit: usize) -> Option<Trace> {
     Some(Trace { exceptions, lines: head..end, head, before, around: Some(around), ..Trace::default() })
 }
 
+/// Braces of a line at which an object is sought.
+const MAX_OPENS: usize = 4;
 /// Lines of an object above its stack.
 const OBJECT_LINES: usize = 60;
 
 /// A trace in an escaped text of one line.
 fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
-    let around = logfmt::fields(lines[hit])?;
-    let exceptions = entry::find(&around)?.exceptions;
+    let around = logfmt::fields(lines[hit]);
+    let Some((around, exceptions)) =
+        around.and_then(|around| entry::find(&around).map(|found| (around, found.exceptions)))
+    else {
+        return unquoted(lines[hit], hit);
+    };
     let found = Trace { exceptions, lines: hit..hit + 1, head: hit, ..Trace::default() };
     if around.keys().any(|key| !key.bytes().all(|c| c.is_ascii_digit())) {
         return Some(Trace { around: Some(around), ..found });
@@ -161,6 +228,20 @@ fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
     let words = lines[hit].split(['"', '\'', '`']).next().unwrap_or("").trim().trim_end_matches(':');
     let before = (!words.is_empty()).then(|| words.to_owned());
     Some(Trace { before, ..found })
+}
+
+/// A trace in a line that a shipper made of several.
+// checkout failed TypeError: x\n    at pay (/srv/pay.js:3:7) · TypeError: x     at pay (/srv/pay.js:3:7)     at run (/srv/a.js:9:2)
+fn unquoted(line: &str, hit: usize) -> Option<Trace> {
+    if !line.contains("    at ") || line.trim_start().starts_with("at ") {
+        return None;
+    }
+    let text = line.replace("\\n", "\n");
+    let text = if text.contains('\n') { text } else { text.replace("    at ", "\n    at ") };
+    let parts: Vec<&str> = text.split('\n').map(str::trim_end).collect();
+    head::find(parts[0])?;
+    let found = text::trace(&parts, 0).filter(|found| found.lines.end == parts.len() && parts.len() > 1)?;
+    Some(Trace { lines: hit..hit + 1, head: hit, ..found })
 }
 
 /// The record of a trace; `owns` says whether the region's header may be the one of a trace on a later line.
@@ -173,7 +254,10 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let adjoins = lines.iter().take(found.head).skip(1).all(belongs);
     // The entry's first line says what was done; the error stands on the next.
     let answered = || access::status(lines[0]).is_some() || lines[0].contains("Exception while executing function");
-    let repeated = || is_told(lines[0], &found.exceptions[0].message);
+    let repeated = || {
+        let message = &found.exceptions[0].message;
+        is_told(lines[0], message) || is_told_over(&lines[..found.head], message)
+    };
     let announced = !crashed && owns && found.head > 0 && (adjoins || answered() || repeated());
     let has_header = found.head == 0 || found.lines.start == 0 || announced;
     let start = if has_header { 0 } else { found.lines.start };
@@ -245,6 +329,16 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
 fn is_told(line: &str, message: &str) -> bool {
     let first = message.lines().next().unwrap_or("").trim();
     first.len() > 3 && line.contains(first)
+}
+
+/// Whether an entry's lines tell a message of several, and nothing else.
+//  · Invalid `prisma.user.create()` invocation in · /srv/users.ts:20:38 · PrismaClientKnownRequestError: · Invalid `prisma…
+fn is_told_over(lines: &[&str], message: &str) -> bool {
+    let mut told = lines.iter().map(|line| line.trim_end()).skip_while(|line| line.is_empty());
+    let mut own = message.lines().map(str::trim_end).skip_while(|line| line.is_empty());
+    let first = own.next().unwrap_or("");
+    let begins = told.next().is_some_and(|line| first.len() > 3 && line.ends_with(first));
+    begins && own.by_ref().zip(told.by_ref()).all(|(own, told)| own == told) && told.all(str::is_empty)
 }
 
 /// Whether an entry's words are but a name: the logger's, where the layout names none.
@@ -343,7 +437,8 @@ fn without_prefix<'a>(lines: &[&'a str], hit: usize) -> Option<Vec<Cow<'a, str>>
 
 /// `error: relation "a" does not exist`: a logger's level, or the type of an error that the line above announced.
 pub(crate) fn may_follow(line: &[u8]) -> bool {
-    let names_type = |message| std::str::from_utf8(message).is_ok_and(head::names_type);
+    let names_type =
+        |message| std::str::from_utf8(message).is_ok_and(|text| text.contains("stack=") || head::names_type(text));
     line.strip_prefix(b"error: ").is_some_and(|message| !names_type(message))
 }
 

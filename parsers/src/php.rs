@@ -11,6 +11,7 @@
 //! "}
 //! ```
 
+mod bref;
 mod context;
 mod fatal;
 mod frame;
@@ -18,6 +19,7 @@ mod framework;
 mod mechanism;
 mod monolog;
 mod native;
+mod nextcloud;
 mod object;
 mod printed;
 mod untitled;
@@ -25,8 +27,10 @@ mod weave;
 
 use serde_json::Value;
 
-pub(crate) use framework::is_cause;
+pub(crate) use framework::{is_cause, is_trace};
 pub(crate) use weave::{Place, Step, Weave, concerns};
+
+use mechanism::By;
 
 use crate::assemble::Found;
 use crate::header::Header;
@@ -36,7 +40,10 @@ use crate::{text, time};
 
 /// The header forms that only this language's loggers print.
 pub(crate) fn header(line: &str) -> Option<Header> {
-    monolog::header(line).or_else(|| framework::header(line)).or_else(|| native_header(line))
+    monolog::header(line)
+        .or_else(|| framework::header(line))
+        .or_else(|| native_header(line))
+        .or_else(|| bref::header(line))
 }
 
 // [23-Nov-2026 07:40:00 Asia/Jakarta] PHP Fatal error:  Uncaught Exception: boom in /srv/a.php:3
@@ -66,10 +73,11 @@ fn native_header(line: &str) -> Option<Header> {
 /// The exceptions in these lines, if they are this language's; `lines[0]` is cut to the entry's message.
 pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<Found> {
     let monolog = header.is_some_and(is_monolog);
-    if monolog
-        || lines[hit].contains(object::MARK)
-        || header.is_some() && lines[hit..].iter().any(|line| is_context(line))
-    {
+    // What looks like a context inside a message of PHP's own is quoted.
+    let uncaught = native::severity(lines[0]).is_some_and(|severity| severity.rest.starts_with("Uncaught "));
+    let context =
+        || lines[hit].contains(object::MARK) || header.is_some() && lines[hit..].iter().any(|line| is_context(line));
+    if monolog || !uncaught && context() {
         let found = entries(lines, hit, header);
         if !found.is_empty() {
             return found;
@@ -82,7 +90,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
         return vec![found];
     }
     let mut found = printed::parse(lines, hit, header);
-    found.iter_mut().for_each(|found| framework::complete(found, header));
+    found.iter_mut().for_each(|found| framework::complete(found, lines, header));
     found
 }
 
@@ -130,7 +138,8 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
     let mut found = Vec::new();
     for (number, indices) in entries.iter().enumerate() {
         let mut texts: Vec<&str> = indices.iter().map(|index| lines[*index]).collect();
-        if number > 0 && !texts.iter().any(|line| line.contains(object::MARK)) {
+        let traced = |line: &&str| line.contains(object::MARK) || line.starts_with("#0 ");
+        if number > 0 && !texts.iter().any(traced) {
             continue;
         }
         let own = if number > 0 { monolog::header(texts[0]) } else { behind.clone() };
@@ -160,15 +169,27 @@ const CHANNELS: &[&str] = &["channel", "_channel", "facility", "_facility"];
 
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
-    let nested = object.get("context").or_else(|| object.get("@fields")).and_then(Value::as_object);
+    let nested = object.get("context").or_else(|| object.get("@fields"));
+    let unpacked = nested.and_then(Value::as_str).and_then(packed);
+    let nested = unpacked.as_ref().or_else(|| nested.and_then(Value::as_object));
     let message = MESSAGES.iter().find_map(|key| object.get(*key)?.as_str());
     let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
     record.level = level(object).or_else(|| level(nested?));
     record.timestamp = old_datetime(object);
+    let nextcloud = nextcloud::is_entry(object);
     let printed =
         || message.and_then(|message| monolog::in_message(&message.lines().collect::<Vec<_>>(), record.level));
     if let Some(thrown) = nested.and_then(context::thrown).or_else(|| context::thrown_beside(object, MESSAGES)) {
         monolog::take(&mut record, thrown);
+    } else if let Some(thrown) = message.filter(|message| message.starts_with('{')).and_then(context::in_text) {
+        monolog::take(&mut record, thrown);
+        record.message = record.exceptions.first().map(|outer| outer.message.clone());
+    } else if let Some(chain) = bref::chain(object) {
+        record.exceptions = chain;
+        mechanism::found(&mut record, By::Bref, Some(false));
+    } else if let Some((thrown, words)) = message.filter(|_| nextcloud).and_then(nextcloud::in_message) {
+        monolog::take(&mut record, thrown);
+        record.message = Some(words.to_owned());
     } else if let Some(printed) = printed() {
         // What PHP itself printed went through another's log: that one's level says nothing of it.
         if printed.how != native::How::Text && !object.contains_key("level_name") {
@@ -198,7 +219,16 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         mechanism::of_monolog(&mut record, monolog::is_environment(channel), &keys);
     }
     record.format = json_format(object, &record).to_owned();
+    if nextcloud {
+        nextcloud::judge(&mut record, object);
+    }
     (!mechanism::is_deprecation(&record)).then_some(record)
+}
+
+// "context":"{\"userId\":7,\"exception\":{\"class\":\"App\\\\NoStock\",…
+/// An object that a formatter of scalars made a text.
+fn packed(text: &str) -> Option<Object> {
+    serde_json::from_str(text).ok().filter(|_| text.starts_with("{\""))
 }
 
 /// Monolog's numbers.
@@ -218,7 +248,7 @@ const NEXTCLOUD_LEVELS: [Level; 5] = [Level::Debug, Level::Info, Level::Warning,
 
 fn level(object: &Object) -> Option<Level> {
     let level = object.get("level_name").or_else(|| object.get("level"))?;
-    if object.contains_key("reqId") && object.contains_key("app") {
+    if nextcloud::is_entry(object) {
         return NEXTCLOUD_LEVELS.get(usize::try_from(level.as_u64()?).ok()?).copied();
     }
     // Graylog counts as syslog does.

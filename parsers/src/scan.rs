@@ -27,6 +27,8 @@ const LITERALS: &[&str] = &[
     "Fatal Error (",
     "Uncaught ",
     "\nStack ",
+    "\nError code: ",
+    "database error ",
     "--> ",
     "  @  ",
     "\"class",
@@ -70,6 +72,7 @@ const LITERALS: &[&str] = &[
     "bundle:",
     "\nat ",
     "\nNode.js v",
+    "[Error: ",
     "node --trace-uncaught ",
     "FATAL ERROR: ",
     "error stack:",
@@ -205,6 +208,9 @@ const NEEDLES: &[&str] = &[
     "(): ",
     ") at ",
     ".js v",
+    "[Error: ",
+    "\nError c",
+    "base err",
 ];
 
 /// The same in a code page that is not UTF-8.

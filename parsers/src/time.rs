@@ -21,6 +21,32 @@ pub(crate) struct Stamp {
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
+/// The halves of the day before a clock, and whether it is the second: Chinese, Japanese, Korean, and English in Hong Kong.
+const HALVES_BEFORE: [(&str, bool); 8] = [
+    ("上午", false),
+    ("下午", true),
+    ("午前", false),
+    ("午後", true),
+    ("오전", false),
+    ("오후", true),
+    ("AM ", false),
+    ("PM ", true),
+];
+
+/// Behind a clock: Spanish, Greek, Vietnamese.
+const HALVES_BEHIND: [(&str, bool); 10] = [
+    ("a. m.", false),
+    ("p. m.", true),
+    ("a.m.", false),
+    ("p.m.", true),
+    ("a.\u{a0}m.", false),
+    ("p.\u{a0}m.", true),
+    ("πμ", false),
+    ("μμ", true),
+    ("SA", false),
+    ("CH", true),
+];
+
 thread_local! {
     /// Beginnings of texts that were asked about just now, each with its time: the same line is asked about by the
     /// grammars of many headers, one after the other.
@@ -152,6 +178,8 @@ impl<'a> Cursor<'a> {
                     self.at += digits;
                     fraction = &self.text[from..self.at];
                 }
+            } else {
+                fraction = self.colon_fraction(minute, second);
             }
         } else {
             self.at = mark;
@@ -159,18 +187,79 @@ impl<'a> Cursor<'a> {
         (hour < 24 && minute < 60 && second < 61).then_some(Clock { hour, minute, second, fraction })
     }
 
+    /// What stands behind a third colon: milliseconds, or minute and second again, as the pattern `ss:ms` prints them.
+    // 08:50:05:123 · 08:50:05:505
+    fn colon_fraction(&mut self, minute: u32, second: u32) -> &'a str {
+        let rest = self.rest();
+        let Some(behind) = rest.strip_prefix(':') else { return "" };
+        let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+        let told = &behind[..digits];
+        if !(1..=4).contains(&digits) || behind[digits..].starts_with([':', '.']) {
+            return "";
+        }
+        let split = told.len().saturating_sub(if second < 10 { 1 } else { 2 });
+        let is_again = told[..split].parse() == Ok(minute) && told[split..].parse() == Ok(second);
+        if !is_again && digits != 3 {
+            return "";
+        }
+        self.at += 1 + digits;
+        if is_again { "" } else { told }
+    }
+
+    /// The blank that some locales put behind a date's dots.
+    fn dot_blank(&mut self, separator: char) {
+        if separator == '.' {
+            let _ = self.one_of(" ");
+        }
+    }
+
+    /// A clock behind a date: with its half of the day in front, as in East Asia, or with dots, as in Italy and Finland.
+    // 오후 8:50:05 · 下午8:50:05 · PM 8:50:05 · 8.50.05
+    fn clock_of_date(&mut self) -> Option<Clock<'a>> {
+        let mark = self.at;
+        let rest = self.rest();
+        let text = rest.trim_start_matches([' ', '\u{2009}', '\u{202f}']);
+        if let Some((word, afternoon)) = HALVES_BEFORE.iter().find(|(word, _)| text.starts_with(word)) {
+            self.at += rest.len() - text[word.len()..].trim_start().len();
+            let mut clock = self.clock()?;
+            clock.hour = clock.hour % 12 + if *afternoon { 12 } else { 0 };
+            return Some(clock);
+        }
+        if let Some(clock) = self.clock() {
+            return Some(clock);
+        }
+        self.at = mark;
+        let hour = self.number(1, 2)?;
+        self.one_of(".")?;
+        let minute = self.number(2, 2)?;
+        self.one_of(".")?;
+        let second = self.number(2, 2)?;
+        let ended = !self.rest().starts_with(|c: char| c.is_ascii_digit() || c == '.');
+        (ended && hour < 24 && minute < 60 && second < 61).then_some(Clock { hour, minute, second, fraction: "" })
+    }
+
     /// `AM` or `PM`, behind a blank or not.
     fn half_day(&mut self, clock: &mut Clock<'_>) {
+        if self.rest().starts_with(' ')
+            && let Some((word, afternoon)) = HALVES_BEHIND.iter().find(|(word, _)| self.rest()[1..].starts_with(word))
+        {
+            self.at += 1 + word.len();
+            clock.hour = clock.hour % 12 + if *afternoon { 12 } else { 0 };
+            return;
+        }
         let rest = self.rest();
         let trimmed = rest.trim_start_matches([' ', '\u{202f}', '\u{a0}']);
-        let Some((word, after)) = trimmed.split_at_checked(2) else { return };
+        // Canada's `p.m.`
+        let dotted = trimmed.get(..4).filter(|word| word.ends_with(".m."));
+        let length = dotted.map_or(2, str::len);
+        let Some((word, after)) = trimmed.split_at_checked(length) else { return };
         // A zone's name may begin so: `America/Bogota`.
         if after.starts_with(char::is_alphanumeric) {
             return;
         }
-        let afternoon = word.eq_ignore_ascii_case("pm");
-        if afternoon || word.eq_ignore_ascii_case("am") {
-            self.at += rest.len() - trimmed.len() + 2;
+        let afternoon = word.eq_ignore_ascii_case("pm") || word == "p.m.";
+        if afternoon || word.eq_ignore_ascii_case("am") || word == "a.m." {
+            self.at += rest.len() - trimmed.len() + length;
             clock.hour = clock.hour % 12 + if afternoon { 12 } else { 0 };
         }
     }
@@ -271,20 +360,26 @@ fn named_offset(zone: &str, (year, month, day): (u32, u32, u32), clock: &Clock<'
     Some(format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))
 }
 
+// 2026. 11. 23. 오후 8:50:05 · 2026/11/23 下午8:50:05
 // 2026-11-23 08:50:05 · 2026-11-23T08:50:05.702006+00:00 · 2026/11/23 08:50:05 · 2026-11-23 21:51:35,387 · 2026:11:23 08:50:05
 fn year_first(text: &str) -> Option<Stamp> {
     let mut cursor = Cursor::new(text);
     let year = cursor.number(4, 4)?;
     let separator = cursor.one_of("-/.:")?;
+    cursor.dot_blank(separator);
     let month = cursor.number(1, 2)?;
     cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
+    cursor.dot_blank(separator);
     let day = cursor.number(1, 2)?;
     let date = (year, month, day);
+    if separator == '.' {
+        let _ = cursor.one_of(".");
+    }
     if cursor.one_of("T_ ").is_none() && cursor.rest().starts_with(", ") {
         cursor.at += 2;
     }
     let _ = cursor.one_of(" ");
-    let mut clock = cursor.clock()?;
+    let mut clock = cursor.clock_of_date()?;
     cursor.half_day(&mut clock);
     let zone = cursor.zone(date, &clock);
     cursor.finish(date, &clock, &zone)
@@ -321,9 +416,13 @@ fn day_month_name(text: &str) -> Option<Stamp> {
     let day = cursor.number(1, 2)?;
     let separator = cursor.one_of("-/ ")?;
     let month = month_name(&mut cursor)?;
+    let _ = cursor.one_of(",");
     cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
     let year = cursor.number(4, 4)?;
     let _ = cursor.one_of(",");
+    if cursor.rest().starts_with(" - ") {
+        cursor.at += 2;
+    }
     cursor.one_of(": T")?;
     let date = (year, month, day);
     let mut clock = cursor.clock()?;
@@ -332,20 +431,26 @@ fn day_month_name(text: &str) -> Option<Stamp> {
     cursor.finish(date, &clock, &zone)
 }
 
-// 4/21/2015 10:46:47 AM · 23.11.2026 21:53:35 · 11/23/2026, 10:00:00 AM · 23-11-2026 21:53:35
+// 4/21/2015 10:46:47 AM · 23.11.2026 21:53:35 · 11/23/2026, 10:00:00 AM · 23-11-2026 21:53:35 · 23/11/2026, 10:00:00
+// 23. 11. 2026 21:53:35 · 23.11.2026. 21:53:35 · 23.11.2026, 21.53.35
 fn day_month_year(text: &str) -> Option<Stamp> {
     let mut cursor = Cursor::new(text);
     let first = cursor.number(1, 2)?;
     let separator = cursor.one_of("/.-")?;
+    cursor.dot_blank(separator);
     let second = cursor.number(1, 2)?;
     cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
+    cursor.dot_blank(separator);
     let year = cursor.number(4, 4)?;
-    let _ = cursor.one_of(",");
+    let is_listed = cursor.one_of(if separator == '.' { ",." } else { "," }) == Some(',');
     cursor.one_of(" T")?;
-    let mut clock = cursor.clock()?;
+    let mut clock = cursor.clock_of_date()?;
+    let behind = cursor.rest().trim_start_matches([' ', '\u{202f}']);
     cursor.half_day(&mut clock);
-    // Slashes are American unless the numbers say otherwise.
-    let (month, day) = if separator == '/' && first <= 12 { (first, second) } else { (second, first) };
+    // Slashes are American unless the numbers say otherwise, or JavaScript's locales: of those that put a comma behind the
+    // date, the American ones write AM or PM.
+    let is_american = separator == '/' && (!is_listed || behind.starts_with(['A', 'P']) || second > 12);
+    let (month, day) = if is_american && first <= 12 { (first, second) } else { (second, first) };
     let date = (year, month, day);
     let zone = cursor.zone(date, &clock);
     cursor.finish(date, &clock, &zone)
@@ -496,6 +601,20 @@ mod tests {
             ("Mon Nov 23 07:40:00.123456 2026] [php", Some("2026-11-23T07:40:00.123456"), 31),
             ("Nov 23 08:50:00 host", None, 15),
             ("21:53:17 info", None, 8),
+            ("23/11/2026, 08:50:05 x", Some("2026-11-23T08:50:05"), 20),
+            ("05/08/2026, 13:06:51 x", Some("2026-08-05T13:06:51"), 20),
+            ("05/08/2026, 1:06:51 PM x", Some("2026-05-08T13:06:51"), 22),
+            ("05/08/2026, 1:06:51 pm x", Some("2026-08-05T13:06:51"), 22),
+            ("05/08/2026 13:06:51 x", Some("2026-05-08T13:06:51"), 19),
+            ("8. 5. 2026 13:06:51 x", Some("2026-05-08T13:06:51"), 19),
+            ("8.05.2026. 13:06:51 x", Some("2026-05-08T13:06:51"), 19),
+            ("8.5.2026, 13.06.51 x", Some("2026-05-08T13:06:51"), 18),
+            ("2026. 5. 8. 오후 1:06:51 x", Some("2026-05-08T13:06:51"), 26),
+            ("2026/5/8 下午1:06:51 x", Some("2026-05-08T13:06:51"), 22),
+            ("2026-05-08, 1:06:51 p.m. x", Some("2026-05-08T13:06:51"), 24),
+            ("2026-05-08 22:30:16:3016 x", Some("2026-05-08T22:30:16"), 24),
+            ("2026-05-08 22:30:16:042 x", Some("2026-05-08T22:30:16.042"), 23),
+            ("03 Nov, 2026 - 22:28:12:2812 x", Some("2026-11-03T22:28:12"), 28),
         ] {
             let stamp = at_start(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((stamp.value.as_deref(), stamp.length), (value, length), "{text}");

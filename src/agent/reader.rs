@@ -82,7 +82,8 @@ pub struct Reader {
     release_marker: Option<Marker>,
     /// The releases that the files name, where they name any.
     releases: HashMap<Key, Releases>,
-    jobs: HashMap<Key, Job>,
+    /// Each in a place of its own: a table of thousands grows by copying what is in it.
+    jobs: HashMap<Key, Box<Job>>,
     /// When to look whether a job has gone quiet; each job is in it at most once.
     quiet: BinaryHeap<Reverse<(Instant, Key)>>,
     /// Quiet jobs, the longest quiet one first.
@@ -219,8 +220,9 @@ impl Reader {
             }
             Step::Moved { from, to } => {
                 self.moved.remove(&from);
-                if let Some(job) = self.jobs.remove(&from) {
-                    self.jobs.insert(to, Job { watched: false, ..job });
+                if let Some(mut job) = self.jobs.remove(&from) {
+                    job.watched = false;
+                    self.jobs.insert(to, job);
                     self.watch(to);
                 }
                 if let Some(releases) = self.releases.remove(&from) {

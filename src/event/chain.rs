@@ -18,7 +18,7 @@ const MAX_CHAIN: usize = 50;
 pub(super) fn exceptions(record: &Record, handled: Option<bool>, context: &Context<'_>) -> Vec<Exception> {
     let script = matches!(record.platform, Platform::Node | Platform::Javascript);
     let most = if script { MAX_NODE_CHAIN } else { MAX_CHAIN };
-    let order = depth_first(&record.exceptions, most);
+    let order = depth_first(&record.exceptions, most, script);
     let ids = order.len() > 1 && !matches!(record.platform, Platform::Php | Platform::Ruby);
     let traces = frames::of_chain(record, context);
     let mut made: Vec<Exception> = Vec::with_capacity(order.len());
@@ -53,11 +53,14 @@ pub(super) fn exceptions(record: &Record, handled: Option<bool>, context: &Conte
     made
 }
 
-/// Indices of the chain, each exception before its causes, causes in their order; those beyond `most` are left out.
-fn depth_first(exceptions: &[parsers::Exception], most: usize) -> Vec<usize> {
+/// Indices of the chain, each exception before its causes, causes in their order; those beyond `most` are left out, and
+/// those that the SDK of a `script` does not follow: it knows `cause` and `errors`, but not what libraries add.
+fn depth_first(exceptions: &[parsers::Exception], most: usize, script: bool) -> Vec<usize> {
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); exceptions.len()];
     for index in 1..exceptions.len() {
-        if let Some((parent, _)) = parent(exceptions, index) {
+        if let Some((parent, source)) = parent(exceptions, index)
+            && (!script || source == "cause" || source.ends_with(']'))
+        {
             children[parent].push(index);
         }
     }
@@ -106,6 +109,7 @@ fn kind(platform: Platform, exception: &parsers::Exception) -> (Option<&str>, &s
     match (platform, kind.rsplit_once('.')) {
         (Platform::Java, Some((package, class))) => (Some(package), class),
         (Platform::Php, _) => (None, php::fatal(exception).map_or(kind, |(kind, _)| kind)),
+        (Platform::Node, _) => (None, node::name(exception)),
         _ => (None, kind),
     }
 }
@@ -118,7 +122,7 @@ fn value(record: &Record, index: usize) -> Option<String> {
         Platform::Php => php::fatal(exception).map_or_else(|| exception.message.clone(), |(_, value)| value),
         _ => exception.message.clone(),
     };
-    (!message.is_empty()).then_some(message)
+    (!message.is_empty() || record.platform == Platform::Node).then_some(message)
 }
 
 fn data(platform: Platform, exception: &parsers::Exception) -> Map<String, Value> {

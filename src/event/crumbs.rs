@@ -106,9 +106,15 @@ fn without_colours(line: &str) -> Cow<'_, str> {
 
 // 2026-11-23 07:40:00 INFO Shop.Cart - added
 fn plain(line: &str, head: &Header, zone: &TimeZone) -> Option<Breadcrumb> {
+    // As sentry-laravel names what Laravel's log says: `log.warning`.
+    let laravel = head.level.filter(|_| head.format == Some("laravel") && head.logger.is_none());
+    let category = match laravel {
+        Some(level) => format!("log.{}", format!("{level:?}").to_ascii_lowercase()),
+        None => head.logger.clone().unwrap_or_else(|| "log".to_owned()),
+    };
     Some(Breadcrumb {
         timestamp: head.timestamp.as_deref().and_then(|text| time::parse(text, zone)).map(time::seconds),
-        category: limits::line(head.logger.as_deref().unwrap_or("log"), limits::NAME_CHARS),
+        category: limits::line(&category, limits::NAME_CHARS),
         level: head.level.map_or("info", level_of),
         message: line.get(head.length..).unwrap_or("").trim().to_owned(),
     })
@@ -247,7 +253,7 @@ mod tests {
             [
                 ("info", "Shop.Cart".to_owned(), "added 3\nsecond line".to_owned()),
                 ("info", "log".to_owned(), "GET /orders 200".to_owned()),
-                ("error", "log".to_owned(), "no stock".to_owned()),
+                ("error", "log.error".to_owned(), "no stock".to_owned()),
                 ("info", "log".to_owned(), "Order 7 in {City}".to_owned()),
                 ("error", "api".to_owned(), "slow".to_owned())
             ]

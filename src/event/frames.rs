@@ -20,6 +20,7 @@ pub(super) fn of_chain(record: &Record, context: &Context<'_>) -> Vec<Vec<Frame>
             .map(|exception| match record.platform {
                 Platform::Php => php::frames(exception, root),
                 Platform::Node => node::frames(exception, root),
+                Platform::Javascript => exception.frames.iter().rev().map(page).collect(),
                 _ => exception.frames.iter().rev().map(|frame| plain(record.platform, frame, root)).collect(),
             })
             .collect(),
@@ -36,19 +37,34 @@ pub(super) fn of_chain(record: &Record, context: &Context<'_>) -> Vec<Vec<Frame>
     traces
 }
 
+/// A page's call, as `@sentry/browser` makes it: its files are addresses, and whose code they are the server decides.
+// async pay (https://shop.example/app.js:3:7)
+fn page(call: &parsers::Frame) -> Frame {
+    let name = call.function.as_deref().unwrap_or("?");
+    let is_async = call.raw.as_deref().is_some_and(|raw| raw.starts_with("async ")) && call.function.is_some();
+    Frame {
+        function: Some(if is_async { format!("async {name}") } else { name.to_owned() }),
+        filename: call.file.clone(),
+        abs_path: call.file.clone(),
+        lineno: call.line,
+        colno: call.column,
+        in_app: true,
+        ..Frame::default()
+    }
+}
+
 fn plain(platform: Platform, frame: &parsers::Frame, root: Option<&str>) -> Frame {
     let file = frame.file.as_deref();
     let (filename, abs_path) = match platform {
-        // Java's files have no directories; a browser's are addresses.
+        // Java's files have no directories.
         Platform::Java | Platform::Other => (file.map(str::to_owned), None),
-        Platform::Javascript => (file.map(str::to_owned), file.map(str::to_owned)),
         Platform::Dart => {
             (file.map(|file| file.rsplit('/').next().unwrap_or(file).to_owned()), file.map(str::to_owned))
         }
         _ => (file.map(|file| relative(file, root).to_owned()), file.map(str::to_owned)),
     };
     Frame {
-        function: frame.function.clone().or_else(|| (platform == Platform::Javascript).then(|| "?".to_owned())),
+        function: frame.function.clone(),
         module: frame.module.clone(),
         filename,
         abs_path,

@@ -17,6 +17,7 @@ mod protocol;
 mod requests;
 mod root;
 mod surroundings;
+mod symfony;
 mod time;
 mod transaction;
 
@@ -142,10 +143,11 @@ impl Builder {
         let event_id = event_id(record);
         let mut clean = record.clone();
         self.scrubber.record(&mut clean);
+        let before = clean.before.lines();
+        symfony::complete(&mut clean, &before);
         let record = &clean;
         let zone = &self.settings.timezone;
         let when = record.timestamp.as_deref().and_then(|text| time::parse(text, zone));
-        let before = record.before.lines();
         let when = when.or_else(|| crumbs::last_time(&before, zone)).unwrap_or(now);
         let context = Context { settings: &self.settings, sources: &*self.sources, time: when };
         let values = chain::exceptions(record, verdict.handled, &context);
@@ -206,6 +208,7 @@ impl Builder {
         let known = known.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let origin = record.origin.iter().filter(|(name, _)| !matches!(name.as_str(), "time" | "file_id")).cloned();
         let own = self.settings.tags.clone().into_iter().chain(verdict.effects.tags.clone());
+        let known = known.chain(symfony::tag(record));
         for (name, value) in known.chain(origin).chain(repeats.into_iter().flat_map(tags_of_repeats)).chain(own) {
             let name: String = name
                 .chars()

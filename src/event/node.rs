@@ -29,6 +29,14 @@ pub(super) fn mechanism(record: &Record) -> (&'static str, bool) {
     }
 }
 
+/// The error's `name`, which the SDK takes for its type: loggers and consoles print the class, and the name beside it
+/// where it is another.
+// {"type":"ConnectionRefusedError","name":"DbConnectionRefusedError","stack":"DbConnectionRefusedError: refused\n    at …"}
+pub(super) fn name(exception: &Exception) -> &str {
+    let name = exception.properties.iter().find(|(key, _)| key == "name").map(|(_, name)| name.as_str());
+    name.filter(|name| name.ends_with("Error") || name.ends_with("Exception")).unwrap_or(&exception.kind)
+}
+
 // ENOENT: no such file or directory, open '/srv/data/x.csv'
 /// A system error's message without the paths that the SDK takes out of it, so that files do not part issues.
 pub(super) fn without_paths(message: &str) -> String {
@@ -46,7 +54,7 @@ pub(super) fn without_paths(message: &str) -> String {
 }
 
 fn frame(call: &parsers::Frame, root: Option<&str>) -> Frame {
-    let file = call.file.as_deref().map(path);
+    let file = evaluated(call).or_else(|| call.file.as_deref().map(path));
     Frame {
         function: Some(function(call.function.as_deref())),
         module: file.map(|file| module(file, root)),
@@ -56,6 +64,15 @@ fn frame(call: &parsers::Frame, root: Option<&str>) -> Frame {
         in_app: call.in_app,
         ..Frame::default()
     }
+}
+
+/// The place of evaluated code as V8 prints it, with where it was evaluated: the SDK takes it for a file's name.
+// eval (eval at run (/srv/rules.js:4:5), <anonymous>:1:7)
+fn evaluated(call: &parsers::Frame) -> Option<&str> {
+    let raw = call.raw.as_deref().filter(|_| call.file.as_deref() == Some("<anonymous>"))?;
+    let place = raw[raw.find("(eval at ")? + 1..].strip_suffix(')')?;
+    let line = place.rsplitn(3, ':').nth(2)?;
+    line.ends_with("<anonymous>").then_some(line)
 }
 
 /// Puts a frame where its code was written, which a source map tells.

@@ -57,6 +57,14 @@ type Sample = (Platform, &'static str, &'static str, &'static str, (&'static str
 /// An exception for each entry of the lists whose category is not sent.
 const NEVER_SENT: &[Sample] = &[
     (PHP, "php.validation", r"Illuminate\Validation\ValidationException", "The name field is required.", ("", "")),
+    (PHP, "php.card_declined", r"Stripe\Exception\CardException", "Your card was declined.", ("", "")),
+    (
+        PHP,
+        "php.partner_declines",
+        r"Razorpay\Api\Errors\BadRequestError",
+        "Insufficient funds in the account",
+        ("", ""),
+    ),
     (PHP, "php.csrf", r"Illuminate\Session\TokenMismatchException", "CSRF token mismatch.", ("", "")),
     (PHP, "php.authentication", r"Illuminate\Auth\AuthenticationException", "Unauthenticated.", ("", "")),
     (
@@ -193,6 +201,11 @@ type Chain = (Platform, &'static [(&'static str, &'static str)], Category);
 const CHAINS: &[Chain] = &[
     (PHP, &[(r"Aws\Sqs\Exception\SqsException", "Error executing \"SendMessage\"")], Category::Infra),
     (PHP, &[(r"Aws\S3\Exception\S3Exception", "Error executing \"PutObject\"")], Category::Integration),
+    (PHP, &[("WordPress database error", "Table 'wp_stats' doesn't exist")], Category::Infra),
+    (PHP, &[("CDbException", "CDbCommand failed to execute the SQL statement")], Category::Infra),
+    (PHP, &[(r"Stripe\Exception\ApiConnectionException", "Could not connect to Stripe")], Category::Integration),
+    (PHP, &[(r"Elastica\Exception\Connection\HttpException", "Couldn't connect to host")], Category::Infra),
+    (PHP, &[(r"LdapRecord\Auth\BindException", "Can't contact LDAP server")], Category::Infra),
     (PHP, &[(r"Wikimedia\Rdbms\DBQueryError", "A database query error has occurred.")], Category::Infra),
     (PHP, &[(r"Illuminate\Queue\InvalidPayloadException", "Unable to JSON encode payload.")], Category::Defect),
     (NET, &[("System.Data.NoNullAllowedException", "Column 'x' does not allow nulls.")], Category::Defect),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Agent;
+use crate::system;
 
 /// The database's name in the state directory.
 const FILE: &str = "errtail.db";
@@ -94,7 +95,7 @@ pub(super) fn exclusive(state_dir: &Path) -> Result<Opened, OpenError> {
     make_directory(state_dir)?;
     let lock = lock(state_dir)?;
     let path = state_dir.join(FILE);
-    private_file(&path).map_err(|error| io_error(&path, error))?;
+    system::private_file(&path).map_err(|error| io_error(&path, error))?;
     let db = connect(&path)?;
     let found = version(&db, &path)?;
     for (index, step) in STEPS.iter().enumerate().skip(found) {
@@ -155,30 +156,17 @@ fn version(db: &Connection, path: &Path) -> Result<usize, OpenError> {
 }
 
 fn make_directory(path: &Path) -> Result<(), OpenError> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(path) {
+    match system::make_private_directory(path) {
         Ok(()) => Ok(()),
         Err(_) if path.exists() && !path.is_dir() => Err(OpenError::NotADirectory(path.to_owned())),
         Err(error) => Err(io_error(path, error)),
     }
 }
 
-/// Makes the file with its owner's rights alone; SQLite gives those of the database to its journal.
-fn private_file(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
 /// Takes the lock; it ends with the process, however that ends.
 fn lock(state_dir: &Path) -> Result<File, OpenError> {
     let path = state_dir.join(LOCK_FILE);
-    let mut file = private_file(&path).map_err(|error| io_error(&path, error))?;
+    let mut file = system::private_file(&path).map_err(|error| io_error(&path, error))?;
     let mut result = file.try_lock();
     // `errtail status` tries the lock too, for a moment.
     for _ in 0..1000 {

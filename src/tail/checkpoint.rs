@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FileId, unix};
+use super::FileId;
+use crate::system;
 
 /// The place in a file from which it is read on. One a file: `device` and `inode` are the key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +51,8 @@ impl Checkpoint {
 
     /// Bytes of the file that were not yet read, or may have to be read again; none where it is no longer at its path.
     pub fn lag(&self) -> Option<u64> {
-        let facts = std::fs::metadata(&self.path).ok()?;
-        (unix::place(&facts) == (self.file.device, self.file.inode)).then(|| facts.len().saturating_sub(self.offset))
+        let facts = system::facts(&self.path).ok()?;
+        (facts.place == (self.file.device, self.file.inode)).then(|| facts.size.saturating_sub(self.offset))
     }
 }
 
@@ -61,7 +62,7 @@ mod path_text {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::unix;
+    use crate::system;
 
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -73,14 +74,14 @@ mod path_text {
     pub(super) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
         match path.to_str() {
             Some(text) => text.serialize(to),
-            None => unix::path_bytes(path).serialize(to),
+            None => system::path_bytes(path).serialize(to),
         }
     }
 
     pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<PathBuf, D::Error> {
         Ok(match Text::deserialize(from)? {
             Text::Unicode(path) => path,
-            Text::Bytes(bytes) => unix::path_of(bytes),
+            Text::Bytes(bytes) => system::path_of(bytes),
         })
     }
 }

@@ -4,7 +4,7 @@
 //! many paths lead to it. Does not read.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,7 +14,8 @@ use super::pattern::Pattern;
 use super::rest;
 use super::tailed::{Edge, Handle, Tailed};
 use super::walk::Walk;
-use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail, unix};
+use super::{Checkpoint, FileId, From, Key, Ledger, Position, Step, Tail};
+use crate::system::{self, Facts, Kind};
 
 /// What stands at a path.
 #[derive(Clone)]
@@ -25,7 +26,7 @@ pub(super) enum Look {
     Refused(String),
     File {
         target: Option<PathBuf>,
-        metadata: Metadata,
+        facts: Facts,
     },
 }
 
@@ -63,11 +64,11 @@ impl Tail {
         let mut others = Vec::new();
         for path in found {
             let look = self.look(&path);
-            let Look::File { metadata, .. } = &look else {
+            let Look::File { facts, .. } = &look else {
                 self.take(&path, look, true);
                 continue;
             };
-            let (place, modified) = (unix::place(metadata), unix::modified(metadata));
+            let (place, modified) = (facts.place, facts.modified);
             if self.known.contains_key(&place) {
                 self.take(&path, look.clone(), true);
                 if self.by_place.contains_key(&place) {
@@ -89,8 +90,8 @@ impl Tail {
         for missing in self.patterns.all.iter().filter_map(Pattern::literal).filter(|path| !path.exists()) {
             tracing::info!("{}: not there yet; it is read as soon as it is", missing.display());
         }
-        let others = rotated.iter().filter_map(|path| fs::symlink_metadata(path).ok());
-        let others = others.map(|metadata| (unix::place(&metadata), Passed::new(&metadata)));
+        let others = rotated.iter().filter_map(|path| system::link_facts(path).ok());
+        let others = others.map(|facts| (facts.place, Passed::new(&facts)));
         self.passed = others.filter(|(place, _)| !self.by_place.contains_key(place)).collect();
         self.started = true;
     }
@@ -114,23 +115,23 @@ impl Tail {
     }
 
     fn look(&self, path: &Path) -> Look {
-        let Ok(mut metadata) = fs::symlink_metadata(path) else { return Look::Missing };
+        let Ok(mut facts) = system::link_facts(path) else { return Look::Missing };
         let mut target = None;
-        if metadata.is_symlink() {
-            let (Ok(real), Ok(followed)) = (fs::canonicalize(path), fs::metadata(path)) else { return Look::Missing };
-            if followed.is_file() && !self.may_lead_to(&real) {
+        if facts.kind == Kind::Link {
+            let (Ok(real), Ok(followed)) = (fs::canonicalize(path), system::facts(path)) else { return Look::Missing };
+            if followed.kind == Kind::File && !self.may_lead_to(&real) {
                 return Look::Refused(format!(
                     "it leads to {}, out of the watched directories: add that directory to `roots`, or set `follow_symlinks`",
                     real.display()
                 ));
             }
             target = Some(real);
-            metadata = followed;
+            facts = followed;
         }
-        if metadata.is_dir() {
+        if facts.kind == Kind::Directory {
             Look::Directory
-        } else if metadata.is_file() {
-            Look::File { target, metadata }
+        } else if facts.kind == Kind::File {
+            Look::File { target, facts }
         } else {
             Look::Refused("not a regular file".to_owned())
         }
@@ -144,8 +145,8 @@ impl Tail {
     }
 
     fn take(&mut self, path: &Path, look: Look, told: bool) {
-        let (target, metadata) = match look {
-            Look::File { target, metadata } => (target, metadata),
+        let (target, facts) = match look {
+            Look::File { target, facts } => (target, facts),
             Look::Missing => {
                 self.scan_soon |= self.watch.has(path);
                 return self.part(path);
@@ -162,10 +163,10 @@ impl Tail {
                 return self.part(path);
             }
         };
-        let place = unix::place(&metadata);
+        let place = facts.place;
         let Some(&key) = self.by_place.get(&place) else {
             self.part(path);
-            return self.meet(path, target, &metadata);
+            return self.meet(path, target, &facts);
         };
         if self.by_path.get(path).is_some_and(|other| *other != key) {
             self.part(path);
@@ -173,14 +174,14 @@ impl Tail {
         let wanted = self.patterns.wants(path);
         let Some(file) = self.files.get_mut(&key) else { return };
         if file.path != path && file.real() != path && !file.aliases.iter().any(|alias| alias == path) {
-            let stays = fs::metadata(&file.path).is_ok_and(|metadata| unix::place(&metadata) == place);
+            let stays = system::facts(&file.path).is_ok_and(|facts| facts.place == place);
             if stays && (wanted <= !file.away) {
                 file.aliases.push(path.to_owned());
             } else {
                 file.rename(path, target.clone(), !wanted);
             }
         }
-        if file.notice(&metadata) || told || file.away {
+        if file.notice(&facts) || told || file.away {
             self.queue(key);
         }
         self.by_path.insert(path.to_owned(), key);
@@ -211,26 +212,26 @@ impl Tail {
     /// A link's target lies in a directory of its own.
     fn watch_target(&mut self, target: &Path, key: Key) {
         if let Some(directory) = target.parent()
-            && let Ok(metadata) = fs::metadata(directory)
+            && let Ok(facts) = system::facts(directory)
         {
-            self.watch.add(directory, unix::place(&metadata).1);
+            self.watch.add(directory, facts.place.1);
         }
         self.by_path.insert(target.to_owned(), key);
     }
 
     /// A file that is not in the tables.
-    fn meet(&mut self, path: &Path, target: Option<PathBuf>, metadata: &Metadata) {
-        let place = unix::place(metadata);
+    fn meet(&mut self, path: &Path, target: Option<PathBuf>, facts: &Facts) {
+        let place = facts.place;
         let wanted = self.patterns.wants(path);
-        if !wanted && self.is_done(metadata) {
+        if !wanted && self.is_done(facts) {
             return self.see(place);
         }
-        let base = if wanted { None } else { self.fresh_rotation_of(path, metadata) };
+        let base = if wanted { None } else { self.fresh_rotation_of(path, facts) };
         let is_new = wanted || base.is_some();
         if self.own.contains(&place) || !(is_new || self.known.contains_key(&place) || self.may_hold_rest(path)) {
             return;
         }
-        let file = match unix::open(target.as_deref().unwrap_or(path), place) {
+        let file = match system::open(target.as_deref().unwrap_or(path), place) {
             Ok(file) => file,
             Err(error) => return self.say_trouble(path, &error),
         };
@@ -247,18 +248,24 @@ impl Tail {
         if known.is_none() && !is_new {
             return;
         }
-        let copy_of = if known.is_none() { self.original_of(path, &head) } else { None };
-        let is_another = |base: &PathBuf| !self.was_at(base, path, metadata);
+        let copy_of = match &known {
+            None => self.original_of(path, &head),
+            // What is known is that an empty file had its inode: the bytes tell more.
+            Some(known) if known.offset == 0 && known.file.head_bytes == 0 => self.likeness_of(path, &head),
+            Some(_) => None,
+        };
+        let known = known.filter(|_| copy_of.is_none());
+        let is_another = |base: &PathBuf| !self.was_at(base, path, facts);
         if known.is_none() && copy_of.is_none() && base.as_ref().is_some_and(is_another) {
-            self.passed.insert(place, Passed::new(metadata));
+            self.passed.insert(place, Passed::new(facts));
             return;
         }
         if let Some(moved) = known.as_ref().filter(|known| known.path != path) {
             self.parted.insert(moved.path.clone(), Key(self.last_key + 1));
         }
-        let outlives = copy_of.is_some_and(|original| self.was_replaced_by(original, metadata));
-        let key = self.insert(path, target, metadata, &head);
-        self.begin_at(key, known, metadata, !wanted);
+        let outlives = copy_of.is_some_and(|original| self.was_replaced_by(original, facts));
+        let key = self.insert(path, target, facts, &head);
+        self.begin_at(key, known, facts, !wanted);
         let Some(tailed) = self.files.get_mut(&key) else { return };
         (tailed.copy_of, tailed.outlives) = (copy_of, outlives);
         tailed.after = self.parted.get(path).copied();
@@ -278,9 +285,9 @@ impl Tail {
         self.queue(key);
     }
 
-    pub(super) fn insert(&mut self, path: &Path, target: Option<PathBuf>, metadata: &Metadata, head: &[u8]) -> Key {
+    pub(super) fn insert(&mut self, path: &Path, target: Option<PathBuf>, facts: &Facts, head: &[u8]) -> Key {
         let key = self.next_key();
-        let (device, inode) = unix::place(metadata);
+        let (device, inode) = facts.place;
         if let Some(target) = &target {
             self.watch_target(target, key);
         }
@@ -298,9 +305,9 @@ impl Tail {
             start: Position::beginning(),
             first: Edge::first(&[]),
             edge: Edge::last(&[]),
-            size: metadata.len(),
-            seen: metadata.len(),
-            modified: unix::modified(metadata),
+            size: facts.size,
+            seen: facts.size,
+            modified: facts.modified,
             drained: None,
             grown: Instant::now(),
             queued: false,
@@ -317,15 +324,15 @@ impl Tail {
             last: None,
         };
         self.kin.entry(tailed.kin.clone()).or_default().push(key);
-        self.files.insert(key, tailed);
+        self.files.insert(key, Box::new(tailed));
         self.by_place.insert((device, inode), key);
         self.by_path.insert(path.to_owned(), key);
         key
     }
 
     /// Sets where the file is read from: the checkpoint, or what the settings say of files that were there before.
-    fn begin_at(&mut self, key: Key, known: Option<Checkpoint>, metadata: &Metadata, rotated: bool) {
-        let from_end = !self.started && self.settings.from == From::End && !self.is_younger_than_the_store(metadata);
+    fn begin_at(&mut self, key: Key, known: Option<Checkpoint>, facts: &Facts, rotated: bool) {
+        let from_end = !self.started && self.settings.from == From::End && !self.is_younger_than_the_store(facts);
         let Some(file) = self.files.get_mut(&key) else { return };
         match known {
             Some(known) => {
@@ -341,9 +348,9 @@ impl Tail {
             }
             // Its checkpoint comes before its successor's: behind that one, nobody would look for it.
             None if rotated => self.steps.push_front(Step::Skipped(key)),
-            None if from_end && metadata.len() > 0 => {
-                file.start = Position { offset: metadata.len(), ..Position::beginning() };
-                file.ledger.bytes_skipped = metadata.len();
+            None if from_end && facts.size > 0 => {
+                file.start = Position { offset: facts.size, ..Position::beginning() };
+                file.ledger.bytes_skipped = facts.size;
                 self.steps.push_back(Step::Skipped(key));
             }
             // So that after a crash before the first commit it is known what the agent had seen.

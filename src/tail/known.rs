@@ -5,13 +5,14 @@
 //! gone is bounded. Does not read on.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::names::{beginnings, made_of, may_hold_rest, name_of, stem};
 use super::rest::{self, Packing};
-use super::{Cause, Checkpoint, Gap, Step, Tail, unix};
+use super::{Cause, Checkpoint, Gap, Step, Tail};
+use crate::system::{self, Facts, Place};
 
 /// So many first bytes tell a file apart of which nothing is settled yet.
 const MIN_HEAD_BYTES: u32 = 16;
@@ -24,25 +25,25 @@ const RETIRED: Duration = Duration::from_secs(3600);
 pub(super) struct Passed {
     size: u64,
     modified: i64,
-    made: Option<SystemTime>,
+    made: Option<i64>,
 }
 
 impl Passed {
-    pub(super) fn new(metadata: &Metadata) -> Passed {
-        Passed { size: metadata.len(), modified: unix::modified(metadata), made: metadata.created().ok() }
+    pub(super) fn new(facts: &Facts) -> Passed {
+        Passed { size: facts.size, modified: facts.modified, made: facts.made }
     }
 
     /// Whether that is the file, and no other one with its inode.
-    pub(super) fn is(&self, metadata: &Metadata) -> bool {
-        match (self.made, metadata.created()) {
-            (Some(then), Ok(now)) => then == now,
-            _ => metadata.len() >= self.size,
+    pub(super) fn is(&self, facts: &Facts) -> bool {
+        match (self.made, facts.made) {
+            (Some(then), Some(now)) => then == now,
+            _ => facts.size >= self.size,
         }
     }
 
     /// Whether nothing was written to it since.
-    fn is_unchanged(&self, metadata: &Metadata) -> bool {
-        self.is(metadata) && (self.size, self.modified) == (metadata.len(), unix::modified(metadata))
+    fn is_unchanged(&self, facts: &Facts) -> bool {
+        self.is(facts) && (self.size, self.modified) == (facts.size, facts.modified)
     }
 }
 
@@ -58,7 +59,7 @@ pub(super) enum Claim {
 impl Tail {
     /// At the start: files that the store knows and that are not where they were. They may have been renamed.
     pub(super) fn seek_missing(&mut self) {
-        let mut directories: HashMap<PathBuf, HashMap<u64, unix::Place>> = HashMap::new();
+        let mut directories: HashMap<PathBuf, HashMap<u64, Place>> = HashMap::new();
         for (place, known) in &self.known {
             if let Some(directory) = known.path.parent().filter(|directory| self.watch.has(directory)) {
                 directories.entry(directory.to_owned()).or_default().insert(place.1, *place);
@@ -66,7 +67,7 @@ impl Tail {
         }
         for (directory, missing) in directories {
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-                if missing.contains_key(&unix::inode(&entry)) {
+                if missing.contains_key(&system::inode(&entry)) {
                     self.visit(&entry.path());
                 }
             }
@@ -77,7 +78,7 @@ impl Tail {
     /// At the start, when all files are known: what was rotated unseen, and where the rest of vanished files is.
     pub(super) fn seek_rests(&mut self) {
         let mut rotated = self.rotated();
-        rotated.sort_by_cached_key(|path| fs::metadata(path).map_or(0, |metadata| unix::modified(&metadata)));
+        rotated.sort_by_cached_key(|path| system::facts(path).map_or(0, |facts| facts.modified));
         for path in rotated {
             self.visit(&path);
         }
@@ -135,12 +136,12 @@ impl Tail {
     /// Forgets files that are missing for too long, or are too many.
     pub(super) fn forget(&mut self) {
         let limit = seconds() - 86_400 * i64::from(self.settings.missing_days);
-        let mut gone: Vec<unix::Place> =
+        let mut gone: Vec<Place> =
             self.known.iter().filter(|(_, known)| known.missing_since < limit).map(|(place, _)| *place).collect();
         let left = self.known.len() - gone.len();
         if let Some(excess) = left.checked_sub(self.settings.max_missing_files).filter(|excess| *excess > 0) {
             tracing::warn!("{left} files are gone that were read: the {excess} longest gone are forgotten");
-            let mut rest: Vec<(i64, unix::Place)> =
+            let mut rest: Vec<(i64, Place)> =
                 self.known.iter().map(|(place, known)| (known.missing_since, *place)).collect();
             rest.sort_unstable();
             gone = rest.into_iter().take(gone.len() + excess).map(|(_, place)| place).collect();
@@ -161,15 +162,15 @@ impl Tail {
     }
 
     /// A file that is not read stands there still.
-    pub(super) fn see(&mut self, place: unix::Place) {
+    pub(super) fn see(&mut self, place: Place) {
         if let Some(known) = self.known.get_mut(&place).filter(|known| known.missing_since > 0) {
             known.missing_since = seconds();
         }
     }
 
     /// Whether that file was read to its end, or is none that is read, and nothing was written to it since.
-    pub(super) fn is_done(&self, metadata: &Metadata) -> bool {
-        self.passed.get(&unix::place(metadata)).is_some_and(|passed| passed.is_unchanged(metadata))
+    pub(super) fn is_done(&self, facts: &Facts) -> bool {
+        self.passed.get(&facts.place).is_some_and(|passed| passed.is_unchanged(facts))
     }
 
     /// Whether `path` may hold the rest of a file that is sought.
@@ -199,10 +200,8 @@ impl Tail {
     }
 
     /// Whether the file was made after the agent had last run.
-    pub(super) fn is_younger_than_the_store(&self, metadata: &Metadata) -> bool {
-        let nanos = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let created = metadata.created().map_or(0, nanos);
-        u128::try_from(self.newest).is_ok_and(|newest| newest > 0 && created > newest)
+    pub(super) fn is_younger_than_the_store(&self, facts: &Facts) -> bool {
+        self.newest > 0 && facts.made.is_some_and(|made| made > self.newest)
     }
 
     /// The checkpoint that the file goes on from, if there is one.
@@ -210,7 +209,7 @@ impl Tail {
         &mut self,
         file: &File,
         head: &[u8],
-        place: unix::Place,
+        place: Place,
         packing: Option<Packing>,
         path: &Path,
     ) -> Claim {

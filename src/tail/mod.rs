@@ -17,7 +17,6 @@ mod rotate;
 mod settings;
 mod tailed;
 mod turn;
-mod unix;
 mod walk;
 mod watch;
 
@@ -35,11 +34,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::system::{self, Place};
 use known::Passed;
 use pattern::Patterns;
 use pipe::Pipe;
 use tailed::Tailed;
-use unix::Place;
 use watch::{Changes, Watch};
 
 /// How soon a file that no directory names any more is looked at again.
@@ -88,7 +87,8 @@ pub struct Tail {
     patterns: Patterns,
     roots: Vec<PathBuf>,
     watch: Watch,
-    files: HashMap<Key, Tailed>,
+    /// Each in a place of its own: a table of thousands grows by copying what is in it.
+    files: HashMap<Key, Box<Tailed>>,
     last_key: u64,
     by_place: HashMap<Place, Key>,
     /// Paths as configured, and what symbolic links lead to.
@@ -145,7 +145,7 @@ impl Tail {
         let watch = Watch::new(settings.poll);
         let mut settings = settings;
         // The store, the connections and the watcher need some too.
-        settings.max_open_files = settings.max_open_files.min(unix::descriptor_limit() / 2);
+        settings.max_open_files = settings.max_open_files.min(system::descriptor_limit() / 2);
         Ok(Tail {
             patterns,
             roots: settings.roots.clone(),
@@ -167,7 +167,7 @@ impl Tail {
             previous: HashMap::new(),
             newest: 0,
             passed: HashMap::new(),
-            own: unix::own_outputs(),
+            own: system::own_outputs(),
             troubled: HashSet::new(),
             pipes: Vec::new(),
             pipes_first: true,

@@ -8,7 +8,8 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use super::tailed::{EDGE_BYTES, before, fill};
-use super::{Checkpoint, FileId, hash, unix};
+use super::{Checkpoint, FileId, hash};
+use crate::system;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(super) fn packing(path: &Path) -> Option<Packing> {
 pub(super) fn head(file: &File, packing: Option<Packing>) -> Vec<u8> {
     let mut head = vec![0; FileId::HEAD_BYTES];
     let read = match packing {
-        None => unix::read_at(file, &mut head, 0),
+        None => system::read_at(file, &mut head, 0),
         Some(packing) => decoder(file, packing).and_then(|mut reader| fill(&mut reader, &mut head)),
     };
     head.truncate(read.unwrap_or(0));

@@ -4,28 +4,29 @@
 //! (its descriptor, its new name, its copy, its compressed copy), once. Does not parse.
 
 use std::cmp::Reverse;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::names::{family, is_marked_inside, is_rotated, kin, made_of, may_hold_rest, name_of};
 use super::rest;
 use super::tailed::{Edge, FIRST_BYTES, Handle, Tailed, before};
-use super::{AWAY_INTERVAL, Cause, Gap, Key, Step, Tail, hash, unix};
+use super::{AWAY_INTERVAL, Cause, Gap, Key, Step, Tail, hash};
+use crate::system::{self, Facts, Kind, Place};
 
 /// Bytes of a copy and its original that are compared at a time.
 const COMPARED_BYTES: usize = 64 * 1024;
 /// A deleted file frees its space when it is closed: it is not kept open for long.
 const DELETED_TIMEOUT: Duration = Duration::from_secs(5);
 /// So long a writer may go on with a file that was renamed, when it is met for the first time.
-const WRITTEN_LATE: Duration = Duration::from_secs(1);
+const WRITTEN_LATE: i64 = 1_000_000_000;
 
 impl Tail {
     /// Nothing new in a file that no wanted path leads to: closes it, once its writer had time to let go of it.
     pub(super) fn leave(&mut self, key: Key) -> Option<Step> {
         let file = self.files.get(&key)?;
         let deleted = match &file.handle {
-            Some(Handle::Plain(handle)) => handle.metadata().is_ok_and(|metadata| unix::is_deleted(&metadata)),
+            Some(Handle::Plain(handle)) => system::facts_of(handle).is_ok_and(|facts| facts.is_deleted),
             _ => false,
         };
         let mut timeout = self.settings.rotated_timeout();
@@ -50,7 +51,14 @@ impl Tail {
         for sibling in siblings(target.as_ref().unwrap_or(&path)) {
             self.visit(&sibling);
         }
-        let step = self.settle(key).unwrap_or(Step::Ended(key));
+        let is_copied = self.files.values().any(|file| file.copy_of == Some(key));
+        let step = if is_copied {
+            self.settle(key)
+        } else {
+            // The copy may have been compressed before anyone saw it.
+            self.seek_rest(key).map(|to| Step::Moved { from: key, to })
+        };
+        let step = step.unwrap_or(Step::Ended(key));
         let Some(file) = self.files.get_mut(&key) else { return step };
         file.replaced = true;
         let handle = file.handle.take();
@@ -58,10 +66,10 @@ impl Tail {
         let moved = if let Step::Moved { to, .. } = step { Some(to) } else { None };
         self.open.retain(|open| *open != key);
         if let Some(Handle::Plain(handle)) = handle
-            && let Ok(metadata) = handle.metadata()
+            && let Ok(facts) = system::facts_of(&handle)
         {
             let head = rest::head(&handle, None);
-            let next = self.insert(&path, target, &metadata, &head);
+            let next = self.insert(&path, target, &facts, &head);
             for led in self.by_path.values_mut().filter(|led| **led == key) {
                 *led = next;
             }
@@ -136,48 +144,54 @@ impl Tail {
 
     /// The file that `path`, which begins with `head`, may be a copy of: of the same kin, with the same beginning.
     pub(super) fn original_of(&self, path: &Path, head: &[u8]) -> Option<Key> {
+        self.likeness_of(path, head).or_else(|| {
+            let name = path.file_name()?.to_str()?;
+            // Where there is nothing to compare yet, the name must tell.
+            self.may_be_original(path, |original| {
+                (original.first.bytes().is_empty() || head.is_empty())
+                    && !original.away
+                    && is_rotated(name, name_of(&original.path))
+            })
+        })
+    }
+
+    /// The same, where there are bytes to compare.
+    pub(super) fn likeness_of(&self, path: &Path, head: &[u8]) -> Option<Key> {
+        self.may_be_original(path, |original| {
+            let first = original.first.bytes();
+            let length = first.len().min(head.len());
+            length > 0 && first[..length] == head[..length]
+        })
+    }
+
+    fn may_be_original(&self, path: &Path, is_like: impl Fn(&Tailed) -> bool) -> Option<Key> {
         let name = path.file_name()?.to_str()?;
-        let kin = self.kin.get(&kin(path))?;
         let family = family(path);
-        let may_be = |original: &&Tailed| {
+        let may_be = |original: &Tailed| {
             // What was rotated away is not written to the old name again.
             !is_rotated(name_of(&original.path), name)
                 // One day's file is no copy of another day's.
                 && (original.family == family || is_rotated(name, name_of(&original.path)))
         };
-        let among = || kin.iter().filter_map(|key| Some((*key, self.files.get(key).filter(may_be)?)));
-        let same = |original: &Tailed| {
-            let first = original.first.bytes();
-            let length = first.len().min(head.len());
-            length > 0 && first[..length] == head[..length]
-        };
-        // Where there is nothing to compare yet, the name must tell.
-        let named = |original: &Tailed| {
-            (original.first.bytes().is_empty() || head.is_empty())
-                && !original.away
-                && is_rotated(name, name_of(&original.path))
-        };
-        let mut found = among().find(|(_, original)| same(original));
-        found = found.or_else(|| among().find(|(_, original)| named(original)));
-        found.map(|(key, _)| key)
+        let is_it = |key: &&Key| self.files.get(key).is_some_and(|file| may_be(file) && is_like(file));
+        self.kin.get(&kin(path))?.iter().find(is_it).copied()
     }
 
     /// Whether a file that was complete took the place of `key` by a rename over it, as editors do.
-    pub(super) fn was_replaced_by(&self, key: Key, metadata: &Metadata) -> bool {
-        let Some(original) = self.files.get(&key).filter(|original| original.read <= metadata.len()) else {
+    pub(super) fn was_replaced_by(&self, key: Key, facts: &Facts) -> bool {
+        let Some(original) = self.files.get(&key).filter(|original| original.read <= facts.size) else {
             return false;
         };
-        let facts = original.facts().filter(unix::is_deleted);
-        facts.is_some_and(|facts| unix::changed(&facts) > unix::modified(metadata))
+        original.facts().is_some_and(|gone| gone.is_deleted && gone.changed > facts.modified)
     }
 
     /// Of which wanted file a rotation made `path`, just now, by its name: it came and went between two looks.
-    pub(super) fn fresh_rotation_of(&self, path: &Path, metadata: &Metadata) -> Option<PathBuf> {
-        let is_passed = self.passed.get(&unix::place(metadata)).is_some_and(|passed| passed.is(metadata));
+    pub(super) fn fresh_rotation_of(&self, path: &Path, facts: &Facts) -> Option<PathBuf> {
+        let is_passed = self.passed.get(&facts.place).is_some_and(|passed| passed.is(facts));
         if is_passed || self.patterns.leaves_out(path) || (self.started && rest::packing(path).is_some()) {
             return None;
         }
-        let modified = unix::modified(metadata);
+        let modified = facts.modified;
         made_of(path).find(|base| {
             if self.started {
                 self.patterns.wants(base)
@@ -189,7 +203,7 @@ impl Tail {
 
     /// Whether `path` was once at `base`. Of a name that programs also write to from the first byte on, that is so where
     /// what is at `base` began when `path` ended.
-    pub(super) fn was_at(&self, base: &Path, path: &Path, metadata: &Metadata) -> bool {
+    pub(super) fn was_at(&self, base: &Path, path: &Path, facts: &Facts) -> bool {
         if !is_marked_inside(path, base) {
             return true;
         }
@@ -197,13 +211,12 @@ impl Tail {
         if !self.started && self.by_path.get(base).is_none_or(begins_anew) {
             return true;
         }
-        let ended = metadata.modified().map(|modified| modified - WRITTEN_LATE);
-        let (Ok(ended), Ok(made)) = (ended, fs::metadata(base).and_then(|base| base.created())) else { return true };
-        ended <= made
+        let made = system::facts(base).ok().and_then(|base| base.made);
+        made.is_none_or(|made| facts.modified - WRITTEN_LATE <= made)
     }
 
     /// Whether a file that is not wanted, and not in the tables, has a name that a rotation makes.
-    pub(super) fn is_news(&self, path: &Path, place: unix::Place) -> bool {
+    pub(super) fn is_news(&self, path: &Path, place: Place) -> bool {
         !self.by_place.contains_key(&place) && made_of(path).any(|base| self.patterns.wants(&base))
     }
 
@@ -219,25 +232,35 @@ impl Tail {
             self.opened(key, handle);
             return true;
         }
+        let (offset, unread) = (file.read, file.unread());
+        let moved = self.seek_rest(key).map(|to| Step::Moved { from: key, to });
+        if let (None, Some(unread)) = (&moved, unread) {
+            self.lose(Gap { path, offset, bytes: Some(unread), cause: Cause::Vanished });
+        }
+        let step = moved.or_else(|| self.settle(key)).unwrap_or(Step::Ended(key));
+        self.steps.push_back(step);
+        false
+    }
+
+    /// What holds what `key` held, and more, beside it: it goes on from there.
+    fn seek_rest(&mut self, key: Key) -> Option<Key> {
+        let file = self.files.get(&key)?;
+        let (path, last_key) = (file.real().clone(), self.last_key);
         let mut sought = file.last.clone().unwrap_or_default();
         (sought.file, sought.path, sought.offset) = (file.id, path.clone(), file.read);
         (sought.edge, sought.edge_bytes) = (hash(file.edge.bytes()), file.edge.bytes().len() as u32);
-        let (unread, last_key) = (file.unread(), self.last_key);
-        self.sought.push(sought.clone());
+        let (id, offset) = (sought.file, sought.offset);
+        self.sought.push(sought);
         for sibling in siblings(&path) {
             self.visit(&sibling);
         }
-        if self.sought.iter().any(|other| other.file == sought.file) {
-            self.sought.retain(|other| other.file != sought.file);
-            if let Some(unread) = unread {
-                self.lose(Gap { path, offset: sought.offset, bytes: Some(unread), cause: Cause::Vanished });
-            }
-            let step = self.settle(key).unwrap_or(Step::Ended(key));
-            self.steps.push_back(step);
-        } else {
-            self.steps.push_back(Step::Moved { from: key, to: Key(last_key + 1) });
+        let count = self.sought.len();
+        self.sought.retain(|other| other.file != id);
+        if self.sought.len() < count {
+            return None;
         }
-        false
+        let goes_on = |key: &Key| self.files.get(key).is_some_and(|file| file.start.offset == offset);
+        (last_key + 1..=self.last_key).map(Key).find(goes_on)
     }
 }
 
@@ -253,15 +276,16 @@ fn common_bytes(copy: &Tailed, original: &Tailed) -> Option<u64> {
         }
         _ => return Some(same),
     };
-    let end = if outlives { original.metadata().map_or(0, |facts| facts.len()) } else { u64::MAX };
+    let end = if outlives { system::facts_of(original).map_or(0, |facts| facts.size) } else { u64::MAX };
     let (mut piece, mut other) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
     loop {
         let limit = COMPARED_BYTES.min(usize::try_from(end.saturating_sub(same)).unwrap_or(COMPARED_BYTES));
-        let count = unix::read_at(copy, &mut piece[..limit], same).unwrap_or(0);
+        let count = system::read_at(copy, &mut piece[..limit], same).unwrap_or(0);
         if count == 0 {
             return Some(same);
         }
-        if unix::read_at(original, &mut other[..count], same).ok() != Some(count) || piece[..count] != other[..count] {
+        if system::read_at(original, &mut other[..count], same).ok() != Some(count) || piece[..count] != other[..count]
+        {
             return None;
         }
         same += count as u64;
@@ -279,10 +303,10 @@ enum Likeness {
 
 fn compare(copy: &Tailed, original: &Tailed) -> Likeness {
     let Some(Handle::Plain(file)) = &copy.handle else { return Likeness::Shorter };
-    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let size = system::facts_of(file).map_or(0, |facts| facts.size);
     let first = original.first.bytes();
     let mut begin = vec![0; first.len().min(usize::try_from(size).unwrap_or(usize::MAX))];
-    if unix::read_at(file, &mut begin, 0).is_err() || begin != first[..begin.len()] {
+    if system::read_at(file, &mut begin, 0).is_err() || begin != first[..begin.len()] {
         return Likeness::Differs;
     }
     if size < original.read {
@@ -300,7 +324,7 @@ impl Tailed {
     fn is_itself(&self) -> bool {
         let Some(Handle::Plain(file)) = &self.handle else { return true };
         let mut first = vec![0; self.first.bytes().len()];
-        unix::read_at(file, &mut first, 0).is_ok()
+        system::read_at(file, &mut first, 0).is_ok()
             && first == self.first.bytes()
             && before(file, self.read).is_ok_and(|edge| edge == self.edge.bytes())
     }
@@ -308,9 +332,9 @@ impl Tailed {
     /// Goes to the end without reading.
     fn pass(&mut self) {
         let Some(Handle::Plain(file)) = &self.handle else { return };
-        let end = file.metadata().map_or(0, |metadata| metadata.len());
+        let end = system::facts_of(file).map_or(0, |facts| facts.size);
         let mut first = vec![0; FIRST_BYTES.min(usize::try_from(end).unwrap_or(FIRST_BYTES))];
-        if let (Ok(_), Ok(edge)) = (unix::read_at(file, &mut first, 0), before(file, end)) {
+        if let (Ok(_), Ok(edge)) = (system::read_at(file, &mut first, 0), before(file, end)) {
             self.first = Edge::first(&first);
             self.edge = Edge::last(&edge);
             self.read = end;
@@ -326,9 +350,9 @@ fn siblings(path: &Path) -> Vec<PathBuf> {
 }
 
 /// The path of the file at `place`, in the directory of `path`.
-fn find_inode(path: &Path, place: unix::Place) -> Option<PathBuf> {
+fn find_inode(path: &Path, place: Place) -> Option<PathBuf> {
     let entries = fs::read_dir(path.parent()?).ok()?.flatten();
-    let found = entries.into_iter().find(|entry| unix::inode(entry) == place.1)?.path();
-    let metadata = fs::symlink_metadata(&found).ok()?;
-    (metadata.is_file() && unix::place(&metadata) == place).then_some(found)
+    let found = entries.into_iter().find(|entry| system::inode(entry) == place.1)?.path();
+    let facts = system::link_facts(&found).ok()?;
+    (facts.kind == Kind::File && facts.place == place).then_some(found)
 }

@@ -4,15 +4,15 @@
 //! is handed out follows what was handed out before: the first bytes and those just before the place are compared at
 //! each look. Does not know paths' patterns or other files.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::rest::{self, Packing};
-use super::unix::{self, Place};
 use super::{Checkpoint, FileId, Key, Ledger, Position, hash};
+use crate::system::{self, Facts, Place};
 
 /// So many bytes are compared before the place of reading,
 pub(super) const EDGE_BYTES: usize = 64;
@@ -141,7 +141,7 @@ impl Tailed {
 
     /// The way to its next bytes, if it is at `path`.
     pub(super) fn reopen(&self, path: &Path) -> io::Result<Handle> {
-        let file = unix::open(path, self.place())?;
+        let file = system::open(path, self.place())?;
         match self.packing {
             None => Ok(Handle::Plain(file)),
             Some(packing) => rest::unpack(file, packing, self.read).map(Handle::Packed),
@@ -149,14 +149,14 @@ impl Tailed {
     }
 
     /// What the system says of what was read to its end.
-    pub(super) fn facts(&self) -> Option<Metadata> {
+    pub(super) fn facts(&self) -> Option<Facts> {
         match &self.handle {
-            Some(Handle::Plain(file)) => file.metadata().ok(),
+            Some(Handle::Plain(file)) => system::facts_of(file).ok(),
             Some(Handle::Packed(_)) => None,
             // Compressed, it is closed at its end.
-            None => std::fs::symlink_metadata(self.real()).ok().filter(|facts| {
-                unix::place(facts) == self.place() && self.drained == Some((facts.len(), unix::modified(facts)))
-            }),
+            None => system::link_facts(self.real())
+                .ok()
+                .filter(|facts| facts.place == self.place() && self.drained == Some((facts.size, facts.modified))),
         }
     }
 
@@ -182,8 +182,8 @@ impl Tailed {
     }
 
     /// Takes note of a look at the file; whether something may be new.
-    pub(super) fn notice(&mut self, metadata: &Metadata) -> bool {
-        let (size, modified) = (metadata.len(), unix::modified(metadata));
+    pub(super) fn notice(&mut self, facts: &Facts) -> bool {
+        let (size, modified) = (facts.size, facts.modified);
         let changed = size != self.size || modified != self.modified;
         (self.size, self.modified) = (size, modified);
         self.seen = self.seen.max(size);
@@ -193,14 +193,13 @@ impl Tailed {
     /// Looks at the file itself; whether a turn may find something new. What a turn found to be NULs is nothing new.
     pub(super) fn has_changed(&mut self) -> bool {
         let looked = match &self.handle {
-            Some(Handle::Plain(file)) => file.metadata(),
+            Some(Handle::Plain(file)) => system::facts_of(file),
             Some(Handle::Packed(_)) => return false,
-            None => std::fs::metadata(self.real()),
+            None => system::facts(self.real()),
         };
         let before = (self.size, self.modified);
-        let changed = looked.is_ok_and(|now| {
-            unix::place(&now) == self.place() && before != (now.len(), unix::modified(&now)) && self.notice(&now)
-        });
+        let changed = looked
+            .is_ok_and(|now| now.place == self.place() && before != (now.size, now.modified) && self.notice(&now));
         changed || self.unread().is_some()
     }
 
@@ -230,8 +229,8 @@ impl Tailed {
             Some(Handle::Plain(file)) => {
                 let mut first = [0; FIRST_BYTES];
                 let first = &mut first[..usize::from(self.first.length)];
-                let count = unix::read_at(file, buffer, self.read - known as u64)?;
-                let (end, begins) = (count.min(known), unix::read_at(file, first, 0)?);
+                let count = system::read_at(file, buffer, self.read - known as u64)?;
+                let (end, begins) = (count.min(known), system::read_at(file, first, 0)?);
                 let (edge, whole_first) = (self.edge.bytes(), self.first.bytes());
                 if buffer[..end] != edge[..end] || first[..begins] != whole_first[..begins] {
                     return Ok(Got::Replaced);
@@ -296,8 +295,8 @@ impl Tailed {
         let mut at = self.read;
         let mut piece = vec![0; limit];
         loop {
-            at = unix::next_data(file, at).unwrap_or(at).max(at);
-            let count = unix::read_at(file, &mut piece, at)?;
+            at = system::next_data(file, at).unwrap_or(at).max(at);
+            let count = system::read_at(file, &mut piece, at)?;
             if count == 0 {
                 return Ok(false);
             }
@@ -331,7 +330,7 @@ impl Tailed {
     pub(super) fn read_back(&self, offset: u64) -> Option<Vec<u8>> {
         let Some(Handle::Plain(file)) = &self.handle else { return None };
         let mut bytes = vec![0; usize::try_from(self.read.checked_sub(offset)?).ok()?];
-        (unix::read_at(file, &mut bytes, offset).ok()? == bytes.len()).then_some(bytes)
+        (system::read_at(file, &mut bytes, offset).ok()? == bytes.len()).then_some(bytes)
     }
 
     /// The end of what was read; its line is counted on from `position`.
@@ -342,7 +341,7 @@ impl Tailed {
             let mut piece = vec![0; 64 * 1024];
             while at < self.read {
                 let limit = piece.len().min(usize::try_from(self.read - at).unwrap_or(usize::MAX));
-                match unix::read_at(file, &mut piece[..limit], at) {
+                match system::read_at(file, &mut piece[..limit], at) {
                     Ok(count) if count > 0 => {
                         line += memchr::memchr_iter(b'\n', &piece[..count]).count() as u64;
                         at += count as u64;
@@ -363,7 +362,7 @@ impl Tailed {
         if let Some(Handle::Plain(file)) = &self.handle {
             if (self.id.head_bytes as usize) < FileId::HEAD_BYTES {
                 let mut head = vec![0; FileId::HEAD_BYTES.min(usize::try_from(self.read).unwrap_or(usize::MAX))];
-                if unix::read_at(file, &mut head, 0).ok() == Some(head.len()) {
+                if system::read_at(file, &mut head, 0).ok() == Some(head.len()) {
                     self.id = FileId::new(self.id.device, self.id.inode, &head);
                 }
             }
@@ -402,7 +401,7 @@ fn is_taken_back(edge: &[u8], left: usize) -> bool {
 pub(super) fn before(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     let count = offset.min(EDGE_BYTES as u64);
     let mut edge = vec![0; count as usize];
-    let read = unix::read_at(file, &mut edge, offset - count)?;
+    let read = system::read_at(file, &mut edge, offset - count)?;
     edge.truncate(read);
     Ok(edge)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::known::Passed;
 use super::tailed::{Got, Handle};
-use super::{Cause, Gap, Key, Step, Tail, unix};
+use super::{Cause, Gap, Key, Step, Tail};
 
 /// A file whose reading fails is tried again this soon at the latest.
 const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(60);
@@ -162,8 +162,8 @@ impl Tail {
                     self.by_path.remove(path);
                 }
             }
-            if let Some(metadata) = file.facts().filter(|facts| !file.replaced && !unix::is_deleted(facts)) {
-                self.passed.insert(file.place(), Passed::new(&metadata));
+            if let Some(facts) = file.facts().filter(|facts| !file.replaced && !facts.is_deleted) {
+                self.passed.insert(file.place(), Passed::new(&facts));
             }
             self.open.retain(|open| *open != key);
             if let Entry::Occupied(mut kin) = self.kin.entry(file.kin) {

@@ -4,10 +4,11 @@
 //! Invariant: bounded; each directory is entered once, and watched before it is looked at. Opens no file.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Tail, unix};
+use super::Tail;
+use crate::system::{self, Kind, Place};
 
 /// Directories entered in one walk.
 const MAX_DIRECTORIES: usize = 100_000;
@@ -22,7 +23,7 @@ pub(super) struct Walk {
     /// Directories to be watched.
     pub directories: HashSet<PathBuf>,
     /// Where these lie: a symbolic link may lead back to one of them.
-    places: HashSet<unix::Place>,
+    places: HashSet<Place>,
 }
 
 impl Tail {
@@ -38,7 +39,7 @@ impl Tail {
         let mut stack: Vec<(PathBuf, usize)> = Vec::new();
         for pattern in &self.patterns.all {
             match pattern.literal() {
-                Some(path) if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) => {
+                Some(path) if system::facts(path).is_ok_and(|facts| facts.kind == Kind::Directory) => {
                     stack.push((path.to_owned(), usize::MAX));
                 }
                 Some(_) => stack.push((pattern.base.clone(), 1)),
@@ -55,14 +56,14 @@ impl Tail {
 
     /// Looks at one directory, and notes the directories in it that are to be entered as deep as `depth` says.
     fn enter(&mut self, directory: &Path, depth: usize, stack: &mut Vec<(PathBuf, usize)>, walk: &mut Walk) {
-        let Ok(metadata) = fs::metadata(directory) else {
+        let Ok(facts) = system::facts(directory) else {
             // Not there yet: the nearest directory that is there will tell.
             if let Some(parent) = directory.parent() {
                 stack.push((parent.to_owned(), 0));
             }
             return;
         };
-        let (device, inode) = unix::place(&metadata);
+        let (device, inode) = facts.place;
         // First the watch, then the look: what comes between is told.
         self.watch.add(directory, inode);
         walk.directories.insert(directory.to_owned());
@@ -78,8 +79,8 @@ impl Tail {
             let path = entry.path();
             let Ok(kind) = entry.file_type() else { continue };
             let led_to =
-                if kind.is_symlink() && self.settings.follow_symlinks { fs::metadata(&path).ok() } else { None };
-            let led_to = led_to.filter(Metadata::is_dir).map(|metadata| unix::place(&metadata));
+                if kind.is_symlink() && self.settings.follow_symlinks { system::facts(&path).ok() } else { None };
+            let led_to = led_to.filter(|facts| facts.kind == Kind::Directory).map(|facts| facts.place);
             if kind.is_dir() || led_to.is_some() {
                 let is_loop = led_to.is_some_and(|place| walk.places.contains(&place));
                 if depth > 1 && !is_loop && !self.patterns.leaves_out(&path) {
@@ -87,7 +88,7 @@ impl Tail {
                 }
             } else if self.patterns.wants(&path) {
                 walk.found.insert(path);
-            } else if self.is_news(&path, (device, unix::inode(&entry))) {
+            } else if self.is_news(&path, (device, system::inode(&entry))) {
                 walk.others.push(path);
             }
         }

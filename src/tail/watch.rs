@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::system;
 use notify::event::{EventKind, Flag};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-
-use super::unix;
 
 /// Changed paths kept between two looks.
 const MAX_PATHS: usize = 65_536;
@@ -86,7 +85,7 @@ impl Watch {
             return;
         }
         self.forget(directory);
-        let mut problem = unix::without_notices(directory).map(|kind| format!("it lies on {kind}"));
+        let mut problem = system::without_notices(directory).map(|kind| format!("it lies on {kind}"));
         if let Some(watcher) = &mut self.watcher {
             match watcher.watch(directory, RecursiveMode::NonRecursive) {
                 Ok(()) => {

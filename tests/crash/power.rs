@@ -53,7 +53,7 @@ fn cut(cuts: u64, seed: u64) {
         Writer::start(log("job.log"), "c", Rotation::Never, seed + 2),
     ];
     let mut running = agent(directory.path(), "state", &receiver, &[]);
-    receiver.wait_for(&["a", "b", "c"].map(|name| format!("m-{name}000000")), Duration::from_secs(20));
+    receiver.wait_for(&["a", "b", "c"].map(|name| format!("m-{name}000000")), Duration::from_secs(120));
     writers.iter().for_each(|writer| writer.rotates.store(true, Ordering::Relaxed));
     let mut random = Random(seed);
     let mut copies: Vec<(String, Tail, Markers)> = Vec::new();

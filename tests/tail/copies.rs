@@ -188,3 +188,21 @@ fn a_compressed_rest_that_was_read_is_left_alone() {
 fn inode(reader: &Reader, name: &str) -> u64 {
     std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(reader.path(name)).unwrap())
 }
+
+#[test]
+fn copied_cut_short_and_compressed_between_two_looks() {
+    let mut reader = Reader::new(&["app.log"]);
+    reader.write("app.log", "one\ntwo, which is long enough to be told apart\n");
+    reader.read();
+    reader.write("app.log", "three\nfour\n");
+    reader.copy_truncate("app.log", "app.log.1");
+    reader.gzip("app.log.1");
+    reader.write("app.log", "five\n");
+    reader.read();
+    reader.assert_lines(&["one", "two, which is long enough to be told apart", "three", "four", "five"]);
+    assert!(reader.committed.gaps.is_empty(), "{:?}", reader.committed.gaps);
+    reader.restart();
+    reader.write("app.log", "six\n");
+    reader.read();
+    reader.assert_lines(&["one", "two, which is long enough to be told apart", "three", "four", "five", "six"]);
+}

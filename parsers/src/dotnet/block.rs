@@ -4,10 +4,14 @@
 //! has a label for its type or message, and one for its stack. Does not know which labels a logger chose: it compares
 //! them without case, blanks and the words "exception" and "error".
 
+mod label;
+
 use super::{entry, head, line, record};
 use crate::assemble::Found;
 use crate::header;
 use crate::record::{CauseOf, Exception, Level};
+use crate::time;
+use label::{Field, Label, label};
 
 /// How far above the first frame a block may begin, in lines.
 const LINES_ABOVE: usize = 40;
@@ -15,13 +19,13 @@ const LINES_ABOVE: usize = 40;
 /// The block that the frame at `anchor` belongs to.
 pub(super) fn parse(lines: &[&str], anchor: usize, has_header: bool) -> Option<Found> {
     let start = first_label(lines, anchor)?;
-    let mut block = Block { exceptions: Vec::new(), field: None, inner: false };
+    let mut block = Block::default();
     let mut end = start;
     let mut at = start;
     while let Some(line) = lines.get(at) {
         if !block.take(line) {
             let next = lines[at..].iter().position(|line| !line.trim().is_empty()).map(|blanks| at + blanks);
-            let goes_on = next.filter(|next| *next > at && (label(lines[*next]).is_some() || is_nested(lines[*next])));
+            let goes_on = next.filter(|next| *next > at && block.goes_on(lines[*next]));
             match goes_on {
                 Some(next) => at = next,
                 None => break,
@@ -33,18 +37,25 @@ pub(super) fn parse(lines: &[&str], anchor: usize, has_header: bool) -> Option<F
             end = at;
         }
     }
+    let fields = std::mem::take(&mut block.fields);
+    let time = block.time.take();
     let exceptions = block.finish();
     if exceptions.iter().all(|exception| exception.frames.is_empty()) {
         return None;
     }
     let mut record = record(exceptions);
     record.level = severity(&lines[end..]);
+    record.fields = fields;
+    record.timestamp = time.filter(|_| !has_header);
     if has_header {
         entry::message(&mut record, &lines[..start], "");
     }
-    let rule = |line: &&str| is_rule(line);
-    let first = if start > 0 && is_rule(lines[start - 1]) { start - 1 } else { start };
-    if lines.get(end).is_some_and(rule) {
+    let above = start.checked_sub(1).filter(|above| is_rule(lines[*above]));
+    if !has_header && let Some(above) = above {
+        record.timestamp = record.timestamp.or_else(|| time_of_rule(lines[above]));
+    }
+    let first = above.unwrap_or(start);
+    if lines.get(end).is_some_and(|line| is_rule(line) && time_of_rule(line).is_none()) {
         end += 1;
     }
     Some(Found { record, lines: if has_header { 0 } else { first }..end, has_header })
@@ -61,20 +72,17 @@ fn severity(below: &[&str]) -> Option<Level> {
     header::level(word.trim())
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
-    Kind,
-    Message,
-    Stack,
-    Inner,
-    Other,
-}
-
+#[derive(Default)]
 struct Block {
     exceptions: Vec<Exception>,
+    /// Of each exception, whether its labels say that it is a cause.
+    inner: Vec<bool>,
     field: Option<Field>,
     /// The next type or message begins a cause.
-    inner: bool,
+    next_is_inner: bool,
+    /// Labels of no meaning here, with their values.
+    fields: Vec<(String, String)>,
+    time: Option<String>,
 }
 
 impl Block {
@@ -85,22 +93,31 @@ impl Block {
             self.last().frames.push(frame);
             return true;
         }
-        if let Some((field, value)) = label(text) {
-            self.begin(field, value);
+        if let Some(label) = label(text) {
+            if self.is_over(&label) {
+                return false;
+            }
+            self.begin(&label);
             return true;
         }
         if is_nested(text) {
-            self.begin(Field::Inner, "");
+            self.field = Some(Field::Inner);
+            self.next_is_inner = true;
             return true;
         }
         match (self.field, line::piece(text)) {
             (_, line::Piece::Rethrow | line::Piece::EndOfInner) => true,
-            (Some(Field::Message), _) if !is_rule(text) => {
+            (Some(Field::Message), _) if !is_rule(text) && self.last().frames.is_empty() => {
                 let message = &mut self.last().message;
                 message.push('\n');
                 message.push_str(text);
                 true
             }
+            // Between its time and what it tells.
+            (Some(Field::Time), line::Piece::Text(text)) => text.split_once(": ").is_some_and(|(name, value)| {
+                self.fields.push((name.trim().to_owned(), value.trim().to_owned()));
+                true
+            }),
             (Some(Field::Inner), line::Piece::Text(text)) => match head::at_start(text.trim()) {
                 Some(head) => {
                     self.cause(head);
@@ -112,32 +129,41 @@ impl Block {
         }
     }
 
-    fn begin(&mut self, field: Field, value: &str) {
+    /// Whether a line behind blank ones is still of the block.
+    fn goes_on(&self, text: &str) -> bool {
+        let causes_only = self.inner.iter().all(|inner| *inner);
+        let more = |label: Label<'_>| {
+            let expected = label.inner || self.next_is_inner || label.field == Field::Other;
+            expected || causes_only && !self.is_over(&label)
+        };
+        is_nested(text) || label(text).is_some_and(more)
+    }
+
+    /// Whether a label can only be the next block's.
+    fn is_over(&self, label: &Label<'_>) -> bool {
+        let Some(last) = self.exceptions.last().filter(|last| !last.frames.is_empty()) else { return false };
+        match label.field {
+            Field::Time => true,
+            Field::Message | Field::Exception => {
+                let expected = self.next_is_inner || label.inner || self.inner.last() == Some(&true);
+                !expected && !last.message.is_empty()
+            }
+            _ => false,
+        }
+    }
+
+    fn begin(&mut self, label: &Label<'_>) {
+        let value = label.value;
+        let is_none = || matches!(value.trim_matches(['(', ')', '-']).to_ascii_lowercase().as_str(), "none" | "null");
+        let field = match label.field {
+            Field::Exception if label.inner && is_none() => return self.field = Some(Field::Other),
+            Field::Exception => Field::Message,
+            field => field,
+        };
         self.field = Some(field);
         match field {
-            Field::Kind => {
-                // The block of Enterprise Library names the type's assembly, too.
-                let value = value
-                    .split_once(", ")
-                    .filter(|(_, rest)| rest.contains("Version="))
-                    .map_or(value, |(kind, _)| kind);
-                let mut exception = Exception { kind: value.to_owned(), ..Exception::default() };
-                if let Some(head) = head::at_start(value) {
-                    head.kind.clone_into(&mut exception.kind);
-                    head.message.clone_into(&mut exception.message);
-                    exception.code = head.code.map(str::to_owned);
-                }
-                self.push(exception);
-            }
-            Field::Message => {
-                // A message may stand below the frames of the type that it belongs to.
-                let named = |last: &Exception| last.frames.is_empty() || !last.kind.is_empty();
-                let again = self.exceptions.last().is_none_or(|last| !last.message.is_empty() || !named(last));
-                if again || self.inner {
-                    self.push(Exception::default());
-                }
-                value.clone_into(&mut self.last().message);
-            }
+            Field::Kind => self.kind(value, label.inner),
+            Field::Message => self.message(value, label.inner),
             Field::Stack => {
                 if let Some(piece) = line::pieces(&format!("   {value}")).first()
                     && let line::Piece::Frame(frame, _) = line::piece(piece)
@@ -145,55 +171,86 @@ impl Block {
                     self.last().frames.push(frame);
                 }
             }
-            Field::Inner => {
-                self.inner = true;
-                if let Some(head) = head::at_start(value).filter(|head| head.strong) {
-                    self.cause(head);
-                    self.field = Some(Field::Message);
-                } else if matches!(value.trim_matches(['(', ')', '-']).to_ascii_lowercase().as_str(), "none" | "null") {
-                    self.inner = false;
-                }
-            }
-            Field::Other => {}
+            Field::Inner => self.next_is_inner = true,
+            Field::Time => self.time = time::at_start(value).and_then(|stamp| stamp.value),
+            Field::Exception | Field::Other if value.is_empty() => {}
+            Field::Exception | Field::Other => self.fields.push((label.name.to_owned(), value.to_owned())),
         }
     }
 
+    fn kind(&mut self, value: &str, inner: bool) {
+        // The block of Enterprise Library names the type's assembly, too.
+        let kind = value.split_once(", ").filter(|(_, rest)| rest.contains("Version=")).map_or(value, |(kind, _)| kind);
+        let mut exception = Exception { kind: kind.to_owned(), ..Exception::default() };
+        if let Some(head) = head::at_start(kind) {
+            head.kind.clone_into(&mut exception.kind);
+            head.message.clone_into(&mut exception.message);
+            exception.code = head.code.map(str::to_owned);
+            // The message may go on.
+            if !head.message.is_empty() {
+                self.field = Some(Field::Message);
+            }
+        }
+        self.push(exception, inner);
+    }
+
+    fn message(&mut self, value: &str, inner: bool) {
+        // A message may stand below the frames of the type that it belongs to.
+        let named = |last: &Exception| last.frames.is_empty() || !last.kind.is_empty();
+        let again = self.exceptions.last().is_none_or(|last| !last.message.is_empty() || !named(last));
+        let other = inner && self.inner.last() == Some(&false);
+        if again || self.next_is_inner || other {
+            self.push(Exception::default(), inner);
+        }
+        value.clone_into(&mut self.last().message);
+    }
+
     fn cause(&mut self, head: head::Head<'_>) {
-        self.push(Exception {
+        let exception = Exception {
             kind: head.kind.to_owned(),
             message: head.message.to_owned(),
             code: head.code.map(str::to_owned),
             ..Exception::default()
-        });
+        };
+        self.push(exception, true);
     }
 
-    fn push(&mut self, mut exception: Exception) {
-        self.inner = false;
+    fn push(&mut self, mut exception: Exception, inner: bool) {
+        let inner = inner || std::mem::take(&mut self.next_is_inner);
         // A message that was labelled before its type.
         if let Some(last) = self.exceptions.last_mut()
             && last.kind.is_empty()
             && last.frames.is_empty()
             && !exception.kind.is_empty()
+            && self.inner.last() == Some(&inner)
         {
             last.kind = exception.kind;
+            if last.message.is_empty() {
+                last.message = std::mem::take(&mut exception.message);
+            }
             return;
         }
-        if let Some(parent) = self.exceptions.len().checked_sub(1) {
-            exception.cause_of = Some(CauseOf { parent, source: "InnerException".to_owned() });
-        }
         self.exceptions.push(exception);
+        self.inner.push(inner);
     }
 
     fn last(&mut self) -> &mut Exception {
         if self.exceptions.is_empty() {
             self.exceptions.push(Exception::default());
+            self.inner.push(false);
         }
         let last = self.exceptions.len() - 1;
         &mut self.exceptions[last]
     }
 
-    fn finish(mut self) -> Vec<Exception> {
-        for exception in &mut self.exceptions {
+    /// The chain, outermost first: some loggers write the cause above what it caused.
+    fn finish(self) -> Vec<Exception> {
+        let causes = self.inner.iter().take_while(|inner| **inner).count();
+        let mut exceptions = self.exceptions;
+        if causes < exceptions.len() {
+            exceptions.rotate_left(causes);
+        }
+        for (at, exception) in exceptions.iter_mut().enumerate() {
             exception.message = exception.message.trim().to_owned();
             // `Message: Shop.CartException: too full`, with no label for the type.
             if exception.kind.is_empty()
@@ -202,8 +259,10 @@ impl Block {
                 head.kind.clone_into(&mut exception.kind);
                 head.message.clone_into(&mut exception.message);
             }
+            exception.cause_of =
+                at.checked_sub(1).map(|parent| CauseOf { parent, source: "InnerException".to_owned() });
         }
-        self.exceptions
+        exceptions
     }
 }
 
@@ -211,32 +270,49 @@ impl Block {
 fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
     let (mut top, mut said, mut stack) = (None, false, false);
     // A type's and a message's label may stand right above the frames, and the source's below them.
-    let labels = lines[..anchor].iter().rev().take(3).map(|line| label(line).map(|(field, _)| field));
-    match labels.collect::<Vec<_>>().as_slice() {
-        [Some(Field::Message), Some(Field::Kind), ..] => return Some(anchor - 2),
-        [Some(Field::Other), Some(Field::Message), Some(Field::Kind)] => return Some(anchor - 3),
-        _ => {}
+    let field = |line: &&str| label(line).map(|label| label.field);
+    if field(&lines[anchor]) != Some(Field::Stack) {
+        let above: Vec<_> = lines[..anchor].iter().rev().take(3).map(|line| field(line)).collect();
+        match above.as_slice() {
+            [Some(Field::Message), Some(Field::Kind), ..] => return Some(anchor - 2),
+            [Some(Field::Other), Some(Field::Message), Some(Field::Kind)] => return Some(anchor - 3),
+            _ => {}
+        }
     }
+    let mut foreign = 0;
     for at in (anchor.saturating_sub(LINES_ABOVE)..=anchor).rev() {
-        match label(lines[at]) {
-            Some((Field::Kind | Field::Message, _)) => {
+        match field(&lines[at]) {
+            Some(Field::Kind | Field::Message | Field::Exception) => {
                 said = true;
                 top = Some(at);
             }
-            Some((Field::Stack, _)) if !stack && anchor - at <= 1 => {
+            Some(Field::Stack) if !stack && anchor - at <= 1 => {
                 stack = true;
                 top = Some(at);
             }
             // The stack's label stands right above the frames, or there is no block.
             None if at < anchor && !stack => return None,
+            Some(Field::Time) if stack && said => {
+                top = Some(at);
+                break;
+            }
             Some(_) if stack => top = Some(at),
-            // Text between labels is a message's; above the first label it is not of the block.
-            None if stack && at < anchor && (said || is_rule(lines[at])) => break,
+            // Text between labels is a message's; above the first label it is not of the block, unless it is labelled.
+            None if stack && at < anchor && is_rule(lines[at]) => break,
+            None if stack && said => {
+                foreign += 1;
+                if foreign > FOREIGN_LABELS || !lines[at].contains(": ") || line::is_trace(lines[at]) {
+                    break;
+                }
+            }
             _ => {}
         }
     }
     top.filter(|_| said && stack)
 }
+
+/// So many labels of other meaning may stand between a block's time and its type or message.
+const FOREIGN_LABELS: usize = 6;
 
 // Nested Exception
 /// A heading above the cause's own labels.
@@ -244,33 +320,17 @@ fn is_nested(text: &str) -> bool {
     matches!(text.trim(), "Nested Exception" | "Inner Exception")
 }
 
-// Exception Type: Shop.CartException · StackTrace:    at … · InnerException: (none)
-fn label(text: &str) -> Option<(Field, &str)> {
-    let (name, value) = text.trim().split_once(':')?;
-    if name.len() > 32 || name.is_empty() || !value.is_empty() && !value.starts_with([' ', '\t']) {
-        return None;
-    }
-    let mut key: String = name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_ascii_lowercase();
-    let inner = key.starts_with("inner");
-    if key == "exception" || key == "error" {
-        return head::at_start(value.trim()).filter(|head| head.strong).map(|_| (Field::Kind, value.trim()));
-    }
-    for word in ["inner", "exception", "error"] {
-        key = key.replace(word, "");
-    }
-    let field = match key.as_str() {
-        "type" | "name" | "class" => Field::Kind,
-        "message" | "msg" | "description" => Field::Message,
-        "stacktrace" | "stack" | "trace" | "callstack" => Field::Stack,
-        "" if inner => Field::Inner,
-        "source" | "targetsite" | "method" | "helplink" | "hresult" | "data" | "code" | "assembly" => Field::Other,
-        _ => return None,
-    };
-    Some((field, value.trim()))
-}
-
 /// `===== Exception =====`, `----------`
-fn is_rule(text: &str) -> bool {
+pub(super) fn is_rule(text: &str) -> bool {
     let text = text.trim();
     text.len() >= 3 && (text.starts_with("===") || text.starts_with("---") || text.starts_with("***"))
+}
+
+/// `********** 12/23/2026 4:48:28 PM **********`, `---Starting--- 8.05.2026 11:11:39`
+/// The time that a rule above an exception tells.
+pub(super) fn time_of_rule(text: &str) -> Option<String> {
+    let digits = text.find(|c: char| c.is_ascii_digit()).filter(|_| is_rule(text))?;
+    let stamp = time::at_start(&text[digits..])?;
+    let is_over = text[digits + stamp.length..].chars().all(|c| matches!(c, '-' | '*' | '=' | ' '));
+    stamp.value.filter(|_| is_over)
 }

@@ -140,20 +140,22 @@ fn category_first(line: &str) -> Option<Header> {
 }
 
 // 2026-11-23 21:55:18.5886|ERROR|Shop.Cart|message · 2026-11-23 21:55:22.8500|14|ERROR|Shop.Cart|message
-// ERROR|2026-11-23 21:55:18.5886|Shop.Cart|message
+// ERROR|2026-11-23 21:55:18.5886|Shop.Cart|message · 2026-11-23 21:55:18.5886|Default|0HL:1||Shop.Cart|ERROR|message
 fn pipes(line: &str) -> Option<Header> {
     let first = line.split_once('|').and_then(|(word, rest)| Some((header::level(word.trim())?, rest)));
     let mut level = first.map(|(level, _)| level);
     let timed = first.map_or(line, |(_, rest)| rest.trim_start_matches(' '));
     let stamp = time::at_start(timed)?;
     let mut rest = timed[stamp.length..].trim_start_matches(' ').strip_prefix('|')?;
-    for _ in 0..if level.is_some() { 0 } else { 4 } {
+    let mut logger = None;
+    for _ in 0..if level.is_some() { 0 } else { 6 } {
         let (word, after) = rest.split_once('|')?;
         rest = after;
         level = header::level(word.trim());
         if level.is_some() {
             break;
         }
+        logger = Some(word.trim()).filter(|word| word.contains('.') && layout::is_name(word));
     }
     // A thread's number may stand before the logger.
     if let Some((word, after)) = rest.split_once('|')
@@ -162,12 +164,12 @@ fn pipes(line: &str) -> Option<Header> {
     {
         rest = after;
     }
-    let mut logger = None;
-    if let Some((word, after)) = rest.split_once('|')
+    if logger.is_none()
+        && let Some((word, after)) = rest.split_once('|')
         && !word.trim().is_empty()
         && !word.trim().contains(' ')
     {
-        logger = Some(word.trim().to_owned());
+        logger = Some(word.trim());
         rest = after;
     }
     level?;
@@ -175,7 +177,7 @@ fn pipes(line: &str) -> Option<Header> {
         length: line.len() - rest.len(),
         timestamp: stamp.value,
         level,
-        logger,
+        logger: logger.map(str::to_owned),
         format: Some("nlog"),
         ..Header::default()
     })
@@ -195,7 +197,7 @@ pub(super) fn message(record: &mut Record, lines: &[&str], prefix: &str) {
         }
         text.push_str(trimmed);
     }
-    const SEPARATORS: [char; 9] = [' ', '|', '-', ':', '>', '=', '"', ',', ';'];
+    const SEPARATORS: [char; 11] = [' ', '|', '-', ':', '>', '=', '"', ',', ';', '：', '\n'];
     let mut text = text.trim().trim_end_matches(SEPARATORS).trim_end();
     if let Some(above) = text.rfind('\n').map_or(Some(0), |at| Some(at + 1)).filter(|from| is_label(&text[*from..])) {
         text = text[..above].trim_end();

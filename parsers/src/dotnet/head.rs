@@ -103,8 +103,7 @@ pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let edge =
-            at == 0 || matches!(bytes[at - 1], b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[' | b';' | b',');
+        let edge = at == 0 || is_edge(text, at);
         if edge
             && (bytes[at].is_ascii_alphabetic() || bytes[at] >= 0x80 || bytes[at] == b'_')
             && text.is_char_boundary(at)
@@ -127,6 +126,16 @@ pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
         at += 1;
     }
     None
+}
+
+/// Whether what stands before `at` parts words.
+fn is_edge(text: &str, at: usize) -> bool {
+    match text.as_bytes()[at - 1] {
+        b' ' | b'|' | b'\t' | b'(' | b'"' | b'=' | b'>' | b'[' | b';' | b',' | b':' => true,
+        // `错误：Shop.CartException: …`
+        0x80.. => text.get(..at).is_some_and(|before| before.ends_with(['：', '，', '】', '。', '、'])),
+        _ => false,
+    }
 }
 
 // Exception Info: System.NullReferenceException

@@ -3,6 +3,8 @@
 //! In: one line. Out: a `Header`. Invariant: `begins` holds for each line that `header` takes, and costs a few
 //! comparisons. Does not know what loggers of all languages print.
 
+mod servers;
+
 use super::{otel, windows};
 use crate::header::{self, Header};
 use crate::text::decode;
@@ -11,8 +13,15 @@ use crate::time;
 /// The header of one of these layouts.
 pub(super) fn header(line: &str) -> Option<Header> {
     match line.as_bytes().first()? {
-        b'[' => akka(line).or_else(|| level_and_source(line)),
-        b'0'..=b'9' => thread_first(line).or_else(|| separated(line)).or_else(|| behind_dash(line)),
+        b'[' => akka(line)
+            .or_else(|| level_and_source(line))
+            .or_else(|| servers::level_and_clock(line))
+            .or_else(|| servers::event_store(line)),
+        b'0'..=b'9' => thread_first(line)
+            .or_else(|| separated(line))
+            .or_else(|| behind_dash(line))
+            .or_else(|| servers::raven(line)),
+        b'L' => log_entry(line),
         _ => thread_first(line).or_else(|| event_viewer(line)),
     }
 }
@@ -21,11 +30,19 @@ pub(super) fn header(line: &str) -> Option<Header> {
 pub(super) fn begins(line: &[u8]) -> bool {
     let head = &line[..line.len().min(120)];
     match head.first() {
-        Some(b'[') => head.get(1).is_some_and(u8::is_ascii_alphabetic) && level_and_source(&decode(head)).is_some(),
+        Some(b'[') => match head.get(1) {
+            Some(b'A'..=b'Z' | b'a'..=b'z') => {
+                let head = decode(head);
+                let named = level_and_source(&head).or_else(|| servers::level_and_clock(&head));
+                named.or_else(|| servers::event_store(&head)).is_some()
+            }
+            Some(b' ' | b'0'..=b'9') => servers::event_store(&decode(head)).is_some(),
+            _ => false,
+        },
         Some(b'0'..=b'9') => thread_first(&decode(head)).is_some(),
         Some(b'M') => head.starts_with(b"ManagedPoolThread #") && thread_first(&decode(head)).is_some(),
         Some(b'E' | b'W' | b'I' | b'C') => windows::begins(head) || event_viewer(&decode(head)).is_some(),
-        Some(b'L') => otel::begins(head),
+        Some(b'L') => otel::begins(head) || head.starts_with(LOG_ENTRY.as_bytes()),
         _ => false,
     }
 }
@@ -160,7 +177,7 @@ fn uls_level(word: &str) -> Option<crate::Level> {
     }
 }
 
-fn is_name(word: &str) -> bool {
+pub(super) fn is_name(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_alphabetic())
         && word.chars().all(|c| c.is_alphanumeric() || "._+`-".contains(c))
 }
@@ -206,6 +223,26 @@ fn event_viewer(line: &str) -> Option<Header> {
     })
 }
 
+const LOG_ENTRY: &str = "Log Entry : ";
+
+// Log Entry : 7:27:37 PM Sunday, September 20, 2026
+/// The header of the logger that .NET's documentation shows, which prints the clock before the date.
+fn log_entry(line: &str) -> Option<Header> {
+    let text = line.strip_prefix(LOG_ENTRY)?.trim();
+    let clock = time::at_start(text)?;
+    let date = text[clock.length..].trim_start();
+    let date = date.split_once(", ").filter(|(day, _)| day.ends_with("day")).map_or(date, |(_, date)| date);
+    // A month's name is known by its beginning.
+    let short = |word: &str| match word.bytes().all(|c| c.is_ascii_alphabetic()) {
+        true => word.chars().take(3).collect::<String>(),
+        false => word.to_owned(),
+    };
+    let words: Vec<String> = date.split(' ').map(short).collect();
+    let stamp = time::at_start(&format!("{} {}", words.join(" "), &text[..clock.length]));
+    let timestamp = stamp.and_then(|stamp| stamp.value);
+    Some(Header { length: line.len(), timestamp, ..Header::default() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,6 +281,10 @@ mod tests {
                 Some("Harbor.Backup-Failed"),
                 "x",
             ),
+            ("[PID:00001:012 2026.11.20 08:15:09.123 ERROR Proj   ] x", Level::Error, Some("Proj"), "x"),
+            ("[    1,22,08:15:09.123,ERR] x", Level::Error, None, "x"),
+            ("[00001,22,08:15:09.123,FATAL] x", Level::Fatal, None, "x"),
+            ("[EXC 08:15:09.123] Exception: x", Level::Error, None, "Exception: x"),
             (
                 "Error\t11/20/2026 8:15:09 AM\t.NET Runtime\t1026\tNone\t\"Application: x",
                 Level::Error,
@@ -256,6 +297,12 @@ mod tests {
             assert_eq!(&line[header.length..], message, "{line}");
             assert!(header::begins(line.as_bytes()), "{line}");
         }
+        let raven = header("2026-11-20T08:15:09.7Z, 20, Operations, Harbor, Harbor.Server.Storage, x, y").unwrap();
+        assert_eq!((raven.level, raven.logger.as_deref()), (None, Some("Harbor.Server.Storage")));
+        let entry = header("Log Entry : 7:27:37 PM Sunday, September 20, 2026").unwrap();
+        assert_eq!(entry.timestamp.as_deref(), Some("2026-09-20T19:27:37"));
+        let entry = header("Log Entry : 19:27:37 20 September 2026").unwrap();
+        assert_eq!(entry.timestamp.as_deref(), Some("2026-09-20T19:27:37"));
         for line in
             ["12 monkeys: ERROR", "3 [x] y", "[note: x] y", "Error, I think", "2026-11-20 08:15:09, then it broke"]
         {

@@ -213,7 +213,9 @@ pub(crate) fn fill(record: &mut Record, object: &Object) {
         record.message = first_text(object, &MESSAGES).map(|text| without_trace(&text).to_owned());
     }
     if record.logger.is_none() {
-        record.logger = first_text(object, &LOGGERS).or_else(|| named_logger(object));
+        // A context that was made a text is no name.
+        let named = first_text(object, &LOGGERS).filter(|name| !name.starts_with('{'));
+        record.logger = named.or_else(|| named_logger(object));
     }
     if record.environment.is_none() {
         record.environment = first_text(object, &ENVIRONMENTS);
@@ -280,7 +282,8 @@ fn first_scalar(object: &Object, paths: &[&str]) -> Option<String> {
 
 fn scalar(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        // Nextcloud writes `--` for none.
+        Value::String(text) if !text.is_empty() && text != "--" => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
@@ -289,7 +292,10 @@ fn scalar(value: &Value) -> Option<String> {
 /// `name` is the logger of pino and bunyan, whose level is a number; elsewhere it may be anything.
 fn named_logger(object: &Object) -> Option<String> {
     object.get("level").filter(|level| level.is_number())?;
-    object.get("name")?.as_str().map(str::to_owned)
+    // An entry that is itself an error has the error's name.
+    let stack = object.get("stack").and_then(Value::as_str);
+    let name = object.get("name")?.as_str()?;
+    stack.is_none_or(|stack| !stack.starts_with(name)).then(|| name.to_owned())
 }
 
 fn timestamp(value: &Value) -> Option<String> {

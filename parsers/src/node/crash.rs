@@ -3,9 +3,12 @@
 //! In: lines. Out: the crash's extent and mechanism. Invariant: only Node's own words are taken for a crash. Does
 //! not read the error itself.
 
+use serde_json::Value;
+
 use super::evidence;
+use super::inspect::Reader;
 use super::stack::{self, Part};
-use super::text::Trace;
+use super::text::{Trace, words_before};
 use crate::{Exception, Frames, Mechanism};
 
 /// The type of V8's own death.
@@ -21,6 +24,15 @@ pub(crate) fn surroundings(lines: &[&str], found: &mut Trace) {
         found.mechanism = Some(Mechanism { kind: kind.to_owned(), handled: Some(false) });
         found.lines.start = place;
         add_place(lines[place], found);
+    }
+    // save failed /srv/src/cart.ts:7 · source line · caret: the stack itself begins so with the source maps of Node 12 to 16.
+    if found.mechanism.is_none()
+        && found.before.is_none()
+        && let Some((line, at)) = place_behind_words(lines, found.lines.start)
+    {
+        found.before = words_before(&lines[line][..at]);
+        found.lines.start = line;
+        found.head = line;
     }
     // Node explains its warning of a rejection on the lines below.
     while lines.get(found.lines.end).is_some_and(|line| explains(line)) {
@@ -68,10 +80,10 @@ fn announced(lines: &[&str], found: &mut Trace) {
 }
 
 /// A longer line tells something else.
-const ANNOUNCEMENT_BYTES: usize = 80;
+const ANNOUNCEMENT_BYTES: usize = 120;
 
 /// A global handler's own words on the line above an error, where these are no entry's.
-// Uncaught Exception: · UNHANDLED REJECTION! Shutting down...
+// Uncaught Exception: · UNHANDLED REJECTION! Shutting down... · You have triggered an unhandledRejection, you may have …
 pub(crate) fn announced_in_words(lines: &[&str], found: &mut Trace) {
     let above = found.head.checked_sub(1).and_then(|line| lines.get(line));
     let Some(words) = above.map(|line| line.trim()).filter(|words| words.len() < ANNOUNCEMENT_BYTES) else { return };
@@ -139,10 +151,25 @@ fn place_above(lines: &[&str], head: usize) -> Option<usize> {
     is_place(lines[place]).then_some(place)
 }
 
+/// The same behind an entry's words, and where in the line it begins.
+fn place_behind_words(lines: &[&str], head: usize) -> Option<(usize, usize)> {
+    let caret = head.checked_sub(1).filter(|line| !lines[*line].trim().is_empty()).or(head.checked_sub(2))?;
+    let points = lines[caret].trim().bytes().all(|c| c == b'^') && lines[caret].contains('^');
+    let line = caret.checked_sub(2).filter(|_| points)?;
+    let at = lines[line].rfind(" /").map(|blank| blank + 1)?;
+    is_place(&lines[line][at..]).then_some((line, at))
+}
+
 /// `/srv/app/pay.js:12`, `node:events:502`, `file:///srv/app/pay.mjs:3`, `evalmachine.<anonymous>:1`.
 fn is_place(line: &str) -> bool {
     let Some((file, number)) = line.trim_end().rsplit_once(':') else { return false };
-    !number.is_empty()
+    // connect ECONNREFUSED 127.0.0.1:6379
+    let is_whole =
+        !file.contains(' ') || file.starts_with('/') || file.get(1..2) == Some(":") || file.starts_with("file:");
+    let is_address = file.bytes().all(|c| c.is_ascii_digit() || c == b'.');
+    is_whole
+        && !is_address
+        && !number.is_empty()
         && number.bytes().all(|c| c.is_ascii_digit())
         && !file.is_empty()
         && !file.starts_with(' ')
@@ -150,6 +177,8 @@ fn is_place(line: &str) -> bool {
         && !file.contains("https://")
         && (file.contains(['/', '\\', '.'])
             || file.starts_with("node:")
+            // A text that `JSON.parse` was given has no file.
+            || file == "undefined"
             || file.starts_with('<')
             || file.starts_with('['))
         && !file.contains(": ")
@@ -227,6 +256,9 @@ fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
         return Some(found);
     }
     let end = version_below(lines, version + 1).unwrap_or(version) + 1;
+    if let Some(exception) = inspected(lines, caret + 1) {
+        return Some(crash(exception, caret - 2..end, caret + 1));
+    }
     let call = |text: &&str| match stack::part(text) {
         Part::Call(frame) => Some(*frame),
         _ => None,
@@ -242,6 +274,39 @@ fn thrown_value(lines: &[&str], hit: usize) -> Option<Trace> {
         _ => Exception { kind: String::new(), message, frames, ..Exception::default() },
     };
     Some(crash(exception, caret - 2..end, caret + 1))
+}
+
+/// An error without calls, as those of the operating system are that nobody's code led to.
+// [Error: ENOENT: no such file or directory, open '/srv/x.csv'] { ·   errno: -2, ·   code: 'ENOENT' · }
+fn inspected(lines: &[&str], from: usize) -> Option<Exception> {
+    let line = (from..lines.len()).find(|line| !lines[*line].trim().is_empty())?;
+    super::head::at_start(lines[line].strip_prefix('[')?, false)?;
+    match Reader::new(lines, (line, 0)).value(0, 0) {
+        Value::Object(object) => super::error::chain(&object).into_iter().next(),
+        _ => None,
+    }
+}
+
+/// Node's warning of a rejection that it prints without calls: those of another record may follow.
+// (node:4711) UnhandledPromiseRejectionWarning: Error: ENOENT: no such file or directory, open '/srv/x.csv'
+pub(crate) fn rejected_without_trace(lines: &[&str], hit: usize) -> Option<Trace> {
+    let text = lines[hit].strip_prefix("(node:")?.split_once(") UnhandledPromiseRejectionWarning: ")?.1;
+    let next = lines.get(hit + 1).copied().unwrap_or("");
+    if text.starts_with("Unhandled promise rejection.") || !(next.starts_with("(node:") || next.starts_with("(Use `")) {
+        return None;
+    }
+    let exception = match super::head::at_start(text, false) {
+        Some(head) => {
+            Exception { kind: head.kind.to_owned(), message: head.message.to_owned(), ..Exception::default() }
+        }
+        None => Exception { message: text.to_owned(), ..Exception::default() },
+    };
+    let mut found = crash(exception, hit..hit + 1, hit);
+    found.mechanism = Some(Mechanism { kind: "node.unhandled_rejection".to_owned(), handled: Some(false) });
+    while lines.get(found.lines.end).is_some_and(|line| explains(line)) {
+        found.lines.end += 1;
+    }
+    Some(found)
 }
 
 /// A promise rejected with a value that is no error: Node's own error stands for it, without calls.

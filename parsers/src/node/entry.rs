@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{error, text};
+use super::{error, head, stack, text};
 use crate::Exception;
 use crate::json::Object;
 
@@ -91,5 +91,10 @@ fn in_text(value: &str) -> Option<(Vec<Exception>, Option<String>)> {
     }
     let lines: Vec<&str> = value.split('\n').collect();
     let trace = text::trace(&lines, 0)?;
+    // The text of an error, whose message tells another's: no other lines can stand above it here.
+    let opens = trace.lines.start > 0 && head::at_start(lines[0], false).is_some();
+    if opens && !lines[..trace.lines.start].iter().any(|line| stack::is_call(line)) {
+        return Some((error::chain_of(&stack::parse(value, None)), None));
+    }
     Some((trace.exceptions, trace.before))
 }

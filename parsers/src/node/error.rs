@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::evidence::QUERY_PATH;
 use super::head;
 use super::stack::{self, Stack};
-use super::{frame, trace_array};
+use super::{engine, frame, trace_array};
 use crate::json::Object;
 use crate::{CauseOf, Exception, Frame};
 
@@ -28,8 +28,9 @@ pub(crate) const STACK_KEYS: [&str; 9] = [
     "[stack]",
 ];
 /// Keys of the error that caused this one.
-const CAUSE_KEYS: [&str; 13] = [
+const CAUSE_KEYS: [&str; 14] = [
     "cause",
+    "jse_cause",
     "parent",
     "original",
     "driverError",
@@ -192,6 +193,7 @@ fn kind_of(error: &Object, stack: &Stack) -> String {
         if let Some(name) = text(error, key)
             && fits(name)
             && !(headed && (key == "name" || name == "Error"))
+            && !(name == "Error" && text(error, "name").is_some_and(|own| own == stack.kind))
         {
             return name.to_owned();
         }
@@ -200,7 +202,7 @@ fn kind_of(error: &Object, stack: &Stack) -> String {
         return stack.kind.clone();
     }
     let loose = ["errorType", "type", "name"].iter().find_map(|key| text(error, key));
-    loose.filter(|name| !name.contains(' ')).unwrap_or("Error").to_owned()
+    loose.filter(|name| !name.contains(' ')).unwrap_or_else(|| engine::kind_of(&stack.message)).to_owned()
 }
 
 /// Fills in the calls that `util.inspect` left out: they follow in the cause as the frame before them does.
@@ -267,7 +269,11 @@ fn text<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
 
 /// A frame from its parts, as loggers that take stacks apart print them.
 pub(crate) fn frame_of(place: &str, function: Option<&str>) -> Option<Frame> {
-    let mut found = frame::file_line_column(place)?;
+    let anonymous = || {
+        (place == "<anonymous>" && function.is_some())
+            .then(|| Frame { file: Some(place.to_owned()), ..Frame::default() })
+    };
+    let mut found = frame::file_line_column(place).or_else(anonymous)?;
     let function = function.map(|name| name.strip_prefix("async ").unwrap_or(name)).filter(|name| !name.is_empty());
     found.function = function.map(str::to_owned);
     found.in_app = found.file.as_deref().is_some_and(frame::is_in_app);

@@ -10,6 +10,7 @@
 //! | `node.unhandled_error_event` | false | `Unhandled error event`, as clients without a listener print it |
 //! | `winston.exceptions`, `winston.rejections` | false | `exception: true`, `rejection: true` in the entry |
 //! | `express.default_handler` | false | a bare stack with calls of Express's router |
+//! | `hono.default_handler` | false | the same with calls of Hono, whatever properties the error has |
 //! | `koa.default_handler` | false | a bare stack, indented by two, behind a blank line |
 //! | `fastify.default_handler` | false | `reqId`, `req`, `res` and `err` in one entry, the message is the error's (true below 500) |
 //! | `nest.exceptions_handler` | false | the context `ExceptionsHandler`, or `ExceptionHandler` at the start |
@@ -24,6 +25,7 @@
 //! | `trpc.on_error` | false | a `TRPCError` of the code `INTERNAL_SERVER_ERROR`, as tRPC wraps what a procedure threw |
 //! | `graphql.resolver` | false | the error's place in a query (`path` and `locations`), as the executor of a query adds it |
 //! | `node.answered` | by it | the access log's lines beside an error without words: false with a 5xx, true with another of the same second |
+//! | `npm` | true | `npm ERR!` or `5 verbose stack` before each line: npm's own failure |
 //! | `node.exited` | false | the line behind says that the process ended with a failure |
 //! | `node.bare_stack` | none | nothing but the stack: Express without calls of its own, or `console.error(error.stack)` |
 //! | `node.bare_error` | none | the same with the error's properties, as `console.error(error)` prints them |
@@ -52,6 +54,7 @@ pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
         || has("unhandled rejection")
         || has("unhandled promise rejection")
         || has("uncaught (in promise)")
+        || has("possibly unhandled")
     {
         mechanism("node.unhandled_rejection", Some(false))
     } else if has("uncaughtexception")
@@ -121,14 +124,14 @@ pub(crate) fn in_bare_stack(chain: &[Exception], is_set_off: bool) -> Option<Mec
     if is_set_off {
         return mechanism("koa.default_handler", Some(false));
     }
-    let router = ["/node_modules/express/", "/node_modules/router/"];
-    let through_express = first
-        .frames
-        .iter()
-        .filter_map(|frame| frame.file.as_deref())
-        .any(|file| router.iter().any(|part| file.contains(part)));
-    if through_express && first.properties.is_empty() {
+    let files = || first.frames.iter().filter_map(|frame| frame.file.as_deref());
+    let through = |part: &str| files().any(|file| file.contains(part));
+    // Express 5, whose router is a package of its own, prints the properties, too.
+    if first.properties.is_empty() && through("/node_modules/express/") || through("/node_modules/router/") {
         return mechanism("express.default_handler", Some(false));
+    }
+    if through("/node_modules/hono/") {
+        return mechanism("hono.default_handler", Some(false));
     }
     let kind = if first.properties.is_empty() { "node.bare_stack" } else { "node.bare_error" };
     mechanism(kind, None)

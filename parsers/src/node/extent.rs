@@ -119,6 +119,8 @@ impl Extent {
             || match part {
                 Part::Call(_) | Part::Elided(_) => true,
                 Part::Caused => return Step::On,
+                Part::Earlier if self.base.is_some() => return Step::On,
+                Part::Earlier => false,
                 Part::Other => {
                     browser::in_run(text).is_some() && (self.base.is_some() || browser::call(text).is_some())
                 }

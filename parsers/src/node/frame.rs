@@ -160,11 +160,14 @@ pub(crate) fn is_in_app(file: &str) -> bool {
     let library = ["node_modules/", "node_modules\\", "/.yarn/", "/.pnp.", "/usr/share/nodejs/", "-extension://"];
     let runtime =
         ["node:", "bun:", "deno:", "ext:", "internal/", "electron/", "/var/runtime/", "webpack/", "<", "[", "index "];
+    // Code that was given to `vm` or to the prompt without a name.
+    let nameless = file.starts_with("evalmachine.<") || file.starts_with("REPL");
     let bundler = ["webpack:///webpack/", "webpack://webpack/", "webpack-internal:///webpack/"];
     !(library.iter().any(|part| file.contains(part))
         || runtime.iter().chain(&bundler).any(|start| path.starts_with(start))
         || file.contains("://") && file.contains("/webpack/bootstrap")
         || file.starts_with("wasm://")
+        || nameless
         || is_builtin(file))
 }
 

@@ -165,7 +165,7 @@ fn number(text: &str) -> usize {
 fn bare_at_end(line: &str) -> Option<Head<'_>> {
     let trimmed = line.trim_end();
     let head = ending_at(trimmed, trimmed.len())?;
-    is_type(head.kind).then_some(head)
+    (is_type(head.kind) || trimmed.ends_with(" [Error]")).then_some(head)
 }
 
 /// Bytes of the `<ref *1> ` that `text` ends with.

@@ -22,6 +22,7 @@ pub(crate) fn header(line: &str) -> Option<Header> {
             .or_else(|| bunyan_short(line)),
         b'e' | b'-' if next_error(line).is_some() => next_error(line),
         b' ' => consola(line),
+        0xe2 => signale(line),
         b'a'..=b'z' => winston(line),
         _ => None,
     }
@@ -91,9 +92,13 @@ fn log4js(line: &str) -> Option<Header> {
     })
 }
 
-// [8:35:33 AM] [orders] › ✖  error     Error: boom
+// [8:35:33 AM] [orders] › ✖  error     Error: boom · ✖  error     Error: boom
 fn signale(line: &str) -> Option<Header> {
-    let (scopes, rest) = line.split_once("› ")?;
+    let badge = line.chars().next().filter(|c| "✖⚠ℹ☒✔★●…◼☐☆".contains(*c));
+    let (scopes, rest) = match badge.map(|badge| &line[badge.len_utf8()..]) {
+        Some(rest) if rest.starts_with("  ") => ("", line),
+        _ => line.split_once("› ")?,
+    };
     let mut words = rest.split_ascii_whitespace();
     let found = words.by_ref().take(3).find_map(level)?;
     let word = words.next()?;

@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::head;
 use super::stack;
 use crate::json::Object;
-use token::{matching_bracket, scalar};
+use token::scalar;
 
 pub(crate) use text::error_text;
-pub(crate) use token::quoted;
+pub(crate) use token::{matching_bracket, quoted};
 
 /// Deeper values are passed over.
 const MAX_DEPTH: usize = 48;
@@ -164,8 +164,12 @@ impl<'a> Reader<'a> {
     fn is_error_here(&self) -> bool {
         let rest = self.rest();
         let is_class = rest.starts_with(|c: char| c.is_ascii_uppercase() || c == '<');
+        let is_head = || {
+            let head = head::at_start(rest, true)?;
+            Some(head::is_type(head.kind) || head::at_start(head.message, false).is_none())
+        };
         is_class
-            && head::at_start(rest, false).is_some()
+            && is_head() == Some(true)
             && self.calls_follow(self.lines.get(self.line).map_or(0, |text| indent_of(text)))
     }
 

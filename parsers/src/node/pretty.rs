@@ -88,10 +88,15 @@ fn calls(lines: &[&str], from: usize) -> (Vec<Frame>, usize) {
     let mut line = from;
     while let [call, place] = lines.get(line..line + 2).unwrap_or(&[]) {
         let Some(call) = call.trim_start().strip_prefix("• ") else { break };
-        let Some((_, function)) = call.split_once(['\t', ' ']) else { break };
-        let function = Some(function.trim()).filter(|name| *name != "<anonymous>");
-        let Some(frame) = frame_of(place.trim(), function) else { break };
-        frames.push(frame);
+        let Some((file, function)) = call.split_once(['\t', ' ']) else { break };
+        let function = Some(function.trim()).filter(|name| !matches!(*name, "<anonymous>" | ""));
+        // The engine's own functions have no place, and neither has the message, which is printed as a call, too.
+        let is_placeless = place.starts_with('\t') && place.trim().is_empty();
+        match frame_of(if is_placeless { file } else { place.trim() }, function) {
+            Some(frame) => frames.push(frame),
+            None if is_placeless => {}
+            None => break,
+        }
         line += 2;
         line += usize::from(matches!(lines.get(line..), Some(["", next, ..]) if next.starts_with("• ")));
     }

@@ -47,8 +47,17 @@ pub(crate) enum Part {
     Elided(usize),
     /// `Caused by: Error: x`, as libraries put it into their own stack.
     Caused,
+    /// `From previous event:`, or a rule: more of the same error's calls follow.
+    Earlier,
     /// Anything else.
     Other,
+}
+
+/// Dashes of a rule between calls.
+const RULE_BYTES: usize = 20;
+
+fn is_rule(text: &str) -> bool {
+    text.len() >= RULE_BYTES && text.bytes().all(|c| c == b'-')
 }
 
 /// Classifies a line of a stack; what follows the call on its line (` {`, `,`) is not looked at.
@@ -64,6 +73,10 @@ pub(crate) fn part(line: &str) -> Part {
     }
     if text.starts_with("Caused by: ") || text.starts_with("caused by: ") || text.starts_with("[cause]: ") {
         return Part::Caused;
+    }
+    // The calls that led to an asynchronous one: bluebird's, longjohn's, and mysql's.
+    if text == "From previous event:" || is_rule(text) {
+        return Part::Earlier;
     }
     Part::Other
 }
@@ -114,7 +127,7 @@ pub(crate) fn parse(text: &str, message: Option<&str>) -> Stack {
 }
 
 /// The words that introduce a cause at the beginning of a line, as pino and VError print it. Libraries that put
-/// `Caused by: ` into their own stack do not cut it.
+/// `Caused by: ` into their own stack (axios, KafkaJS) do not cut it.
 const CAUSED: &str = "caused by: ";
 
 /// A text cut at the lines that introduce causes. A message may hold the words, too: a cause comes behind calls.
@@ -162,9 +175,19 @@ fn section(text: &str, message: Option<&str>) -> Stack {
             None => stack.message = head_text.to_owned(),
         }
     }
+    let kept = undoubled(&stack.message, &stack.kind).len();
+    stack.message.truncate(kept);
     read_body(&mut stack, body.unwrap_or(""));
     quoted_trace(&mut stack);
     stack
+}
+
+/// A message without the error's whole text behind it, as `${error} ${error.stack}` prints it.
+// no funds TypeError: no funds
+fn undoubled<'a>(message: &'a str, kind: &str) -> &'a str {
+    let Some((first, again)) = message.split_once(kind).filter(|(first, _)| !first.is_empty()) else { return message };
+    let first = first.trim_end_matches([' ', '-', '|', ',']);
+    if again.strip_prefix(": ").is_some_and(|again| again.trim_end() == first) { first } else { message }
 }
 
 fn head_of(line: &str, loose: bool) -> Option<Head<'_>> {
@@ -200,7 +223,7 @@ fn read_body(stack: &mut Stack, body: &str) {
                 in_message = false;
                 stack.elided = Some((count, stack.frames.len()));
             }
-            Part::Caused if !in_message => {}
+            Part::Caused | Part::Earlier if !in_message => {}
             _ if in_message && super::text::is_title(line) => {}
             _ if in_message => {
                 stack.message.push('\n');

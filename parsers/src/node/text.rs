@@ -9,6 +9,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::crash;
+use super::engine;
 use super::head;
 use super::inspect::{self, Place, Reader, indent_of};
 use super::stack::{self, Stack};
@@ -18,6 +19,8 @@ use crate::{Exception, Mechanism};
 
 /// Lines above the first call that the message may have.
 const MESSAGE_LINES: usize = 60;
+/// Lines above an error in which the object may begin that holds it: requests and answers are printed whole.
+const OBJECT_LINES: usize = 1000;
 /// Times that an entry may print its error again.
 const MAX_COPIES: usize = 4;
 
@@ -60,6 +63,29 @@ pub(crate) fn trace_of(lines: &[&str], hit: usize, opens: bool) -> Option<Trace>
     Some(found)
 }
 
+/// An error without calls, as those of the operating system are that nobody's code led to.
+// read failed [Error: ENOENT: no such file or directory, open '/srv/x.csv'] { ·   errno: -2, ·   code: 'ENOENT' · }
+pub(crate) fn without_calls(lines: &[&str], hit: usize) -> Option<Trace> {
+    let line = lines[hit];
+    let at = line.find("[Error: ").filter(|_| !line.starts_with([' ', '\t']))?;
+    let ends = line.trim_end().ends_with([']', '}']) || line.trim_end().ends_with("] {");
+    head::at_start(&line[at + 1..], false).filter(|head| ends && !head.message.is_empty())?;
+    let mut reader = Reader::new(lines, (hit, at));
+    let Value::Object(mut error) = reader.value(0, 0) else { return None };
+    // { [Error: connect ECONNREFUSED] ·   code: 'ECONNREFUSED', ·   syscall: 'connect' }
+    if line[..at].trim_end().ends_with('{') {
+        error.extend(reader.entries(1));
+    }
+    let (last, rest) = reader.place();
+    let is_last = lines.get(last).is_none_or(|line| line.get(rest..).unwrap_or("").trim().is_empty());
+    let exceptions = is_last.then(|| error::chain(&error))?;
+    let before = words_before(&line[..at]);
+    let mut found =
+        Trace { exceptions, lines: hit..behind(lines, (last, rest)), head: hit, before, ..Trace::default() };
+    crash::surroundings(lines, &mut found);
+    Some(found)
+}
+
 impl Trace {
     /// The trace of a stack that was read from `lines`; its text begins at byte `at` of the first.
     pub(crate) fn of_stack(stack: Stack, lines: &[&str], range: Range<usize>, at: usize) -> Trace {
@@ -89,7 +115,7 @@ fn start_of(lines: &[&str], call: usize, opens: bool) -> Option<Start> {
     // An indented error may be part of something that began further up.
     let mut root = None;
     let mut below = indent;
-    for above in (line.saturating_sub(400)..line).rev() {
+    for above in (line.saturating_sub(OBJECT_LINES)..line).rev() {
         let text = lines[above].trim_end();
         let own = indent_of(text);
         if text.is_empty() || own >= below {
@@ -162,7 +188,8 @@ fn typed_above(lines: &[&str], call: usize) -> Option<(usize, usize)> {
 /// `opens` where the first of the lines is an entry's: a message of many lines begins there.
 fn loose_head(lines: &[&str], call: usize, opens: bool) -> Option<(usize, usize)> {
     let line = (call.saturating_sub(2)..call).rev().find(|index| !lines[*index].trim().is_empty());
-    let Some(line) = line else { return Some((call, 0)) };
+    // A message of many lines may end with blank ones.
+    let Some(line) = line else { return Some((if opens && call <= MESSAGE_LINES { 0 } else { call }, 0)) };
     let adjoining = (call.saturating_sub(MESSAGE_LINES)..=line).rev();
     let mut adjoining = adjoining.take_while(|index| !lines[*index].trim().is_empty());
     if head::at_start(lines[line], true).is_none()
@@ -173,6 +200,11 @@ fn loose_head(lines: &[&str], call: usize, opens: bool) -> Option<(usize, usize)
     let is_property = |line: usize| lines[line].starts_with(' ') && lines[line].trim_end().ends_with(',');
     let above = (call.saturating_sub(MESSAGE_LINES)..=line).rev().find(|index| !is_property(*index));
     let line = above.filter(|above| head::at_start(lines[*above], true).is_some()).unwrap_or(line);
+    // `failed: CardDeclined: x`: a word before a type that is told by its spelling.
+    let worded = lines[line].starts_with(|c: char| c.is_ascii_lowercase());
+    if let Some(head) = head::named(lines[line]).filter(|_| worded) {
+        return Some((line, head.start));
+    }
     let line = if is_title(lines[line]) { line.saturating_sub(1) } else { first_of(lines, line) };
     // The text of an error stands less deep than its calls.
     let is_head = head::at_start(lines[line], true).is_some() && indent_of(lines[line]) < indent_of(lines[call]);
@@ -192,6 +224,11 @@ fn first_of(lines: &[&str], line: usize) -> usize {
     let mut first = line;
     while first > 0 && line - first < MESSAGE_LINES && belongs(first) && !lines[first - 1].trim().is_empty() {
         first -= 1;
+    }
+    // A value is none of the lines above the line that opens it.
+    let opens = |line: &usize| lines[*line].trim_end().ends_with(['{', '[']) || lines[*line].ends_with("\":");
+    if (first..line).any(|line| opens(&line)) {
+        return line;
     }
     // What is indented as a whole stands alone, and a title is no message.
     if lines[first].starts_with(' ') || !lines[first].contains(": ") { line } else { first }
@@ -219,7 +256,7 @@ fn own_words(text: &str) -> usize {
         let start = text[..colon].rfind(' ').map_or(0, |blank| blank + 1);
         is_code(&text[start..colon]).then_some(start)
     });
-    codes.min().unwrap_or(0)
+    codes.min().or_else(|| engine::begins_at(text)).unwrap_or(0)
 }
 
 /// Bytes of the tags in brackets that a server puts before an error's message.

@@ -31,14 +31,17 @@ pub(super) fn thrown(object: &Map<String, Value>) -> Option<Thrown> {
     thrown_beside(object, &[])
 }
 
-/// The same, without looking under the keys `skip`.
+/// The same, without looking into the texts under the keys `skip`; or the object is one itself.
 pub(super) fn thrown_beside(object: &Map<String, Value>, skip: &[&str]) -> Option<Thrown> {
-    in_object(object, MAX_DEPTH, skip)
+    // {"type":"throwable","class":"App\\NoStock","code":0,"file":"/srv/a.php","line":3,"message":"…","trace":[…]}
+    let own = ["class", "file", "message", "trace"].iter().all(|key| object.contains_key(*key));
+    own.then(|| in_normalized(object)).flatten().or_else(|| in_object(object, MAX_DEPTH, skip))
 }
 
 fn in_object(object: &Map<String, Value>, depth: usize, skip: &[&str]) -> Option<Thrown> {
     let depth = depth.checked_sub(1)?;
-    let others = object.iter().filter(|(key, _)| *key != "exception" && !skip.contains(&key.as_str()));
+    let skipped = |key: &str, value: &Value| value.is_string() && skip.contains(&key);
+    let others = object.iter().filter(|(key, value)| *key != "exception" && !skipped(key, value));
     let first = object.get("exception").into_iter();
     first.chain(others.map(|(_, value)| value)).find_map(|value| in_value(value, depth))
 }
@@ -58,12 +61,12 @@ fn in_value(value: &Value, depth: usize) -> Option<Thrown> {
 }
 
 /// `[object] (…)`, or an exception that was made a string, as PHP or as JSON.
-fn in_text(text: &str) -> Option<Thrown> {
+pub(super) fn in_text(text: &str) -> Option<Thrown> {
     if text.starts_with(object::MARK) {
         let (chain, unparsed) = object::chain(text)?;
         return Some(Thrown { chain, unparsed });
     }
-    if text.starts_with("{\"class\":") {
+    if text.starts_with("{\"class\":") || text.starts_with("{\"type\":\"throwable\"") {
         return in_normalized(&serde_json::from_str(text).ok()?);
     }
     if text.starts_with("{\"Exception\":") {
@@ -91,7 +94,7 @@ fn in_normalized(object: &Map<String, Value>) -> Option<Thrown> {
 
 // {"Exception":"OC\\Late","Message":"…","Code":0,"Trace":[{"file":"/srv/a.php","line":3,"function":"f","class":"A","type":"->"}],"File":"…","Line":9,"Previous":{…}}
 /// Nextcloud's and ownCloud's, whose keys begin with capitals.
-fn in_nextcloud(object: &Map<String, Value>) -> Option<Thrown> {
+pub(super) fn in_nextcloud(object: &Map<String, Value>) -> Option<Thrown> {
     const KEYS: [(&str, &str); 6] = [
         ("Exception", "class"),
         ("Message", "message"),
@@ -193,7 +196,9 @@ pub(super) fn fill(record: &mut Record, object: &Map<String, Value>) {
 
 /// Fills in user, request and trace ids.
 pub(super) fn facts(record: &mut Record, object: &Map<String, Value>) {
-    let at = |keys: &[&str]| keys.iter().find_map(|key| scalar(object.get(*key)?)).filter(|text| !text.is_empty());
+    // Nextcloud's word for none.
+    let told = |text: &String| !text.is_empty() && text != "--";
+    let at = |keys: &[&str]| keys.iter().find_map(|key| scalar(object.get(*key)?)).filter(told);
     user(record, object, &at);
     request(record, object, &at);
     let trace = record.trace.get_or_insert_default();
@@ -212,7 +217,7 @@ fn user(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]) -
     let id = at(&["userId", "user_id", "userid", "user.id"]).or_else(|| inside(&["id", "user_id", "uid"]));
     let name = at(&["username", "user_name", "userName", "user.name"])
         .or_else(|| inside(&["username", "name", "user_identifier"]))
-        .or_else(|| nested.and_then(scalar));
+        .or_else(|| nested.and_then(scalar).filter(|name| name != "--"));
     user.id = user.id.take().or(id);
     user.username = user.username.take().or(name);
     if *user == User::default() {

@@ -120,8 +120,13 @@ fn frame(rest: &str) -> Option<Frame> {
         let called = called.strip_prefix(": ").unwrap_or(called);
         return Some(call(called, None, None));
     }
-    let (file, line, called) = place(rest)?;
-    Some(call(called, Some(file), Some(line)))
+    if let Some((file, line, called)) = place(rest) {
+        return Some(call(called, Some(file), Some(line)));
+    }
+    // #1 App\Cart->save() called at [/srv/app/Cart.php:33]
+    let (called, place) = rest.strip_suffix(']')?.rsplit_once(") called at [")?;
+    let (file, line) = file_and_line(place)?;
+    Some(call(&rest[..=called.len()], Some(file), Some(line)))
 }
 
 // /srv/app/tpl.php(12) : eval()'d code(1): render(Array)
@@ -201,7 +206,7 @@ fn split_module(name: &str) -> (Option<&str>, &str) {
 }
 
 /// Folders of frameworks that are installed outside `vendor/`, and the names that loggers shorten them to.
-const FRAMEWORKS: [&str; 16] = [
+const FRAMEWORKS: [&str; 34] = [
     "/wp-includes/",
     "/wp-admin/",
     "/core/lib/Drupal/",
@@ -209,15 +214,33 @@ const FRAMEWORKS: [&str; 16] = [
     "/core/includes/",
     "/modules/contrib/",
     "/typo3/sysext/",
+    "/Packages/Framework/",
+    "/Packages/Libraries/",
     "/lib/Cake/",
     "/lib/internal/Magento/",
+    "/lib/Varien/",
+    "/lib/Zend/",
+    "/app/code/core/Mage/",
+    "/app/Mage.php",
     "/library/Zend/",
+    "/framework/yiilite.php",
     "/framework/web/",
     "/framework/db/",
     "/framework/base/",
+    "/framework/caching/",
+    "/framework/console/",
+    "/framework/zii/",
     "/system/core/",
+    "/system/classes/",
     "/system/database/",
+    "/system/engine/",
     "/system/libraries/",
+    "/fuel/core/",
+    "/thinkphp/library/",
+    "/ThinkPHP/Library/",
+    "/libraries/joomla/",
+    "/libraries/src/",
+    "/3rdparty/",
 ];
 const SHORTENED: [&str; 4] = ["SYSTEMPATH", "VENDORPATH", "CORE", "[ROOT]/libraries"];
 
@@ -227,14 +250,16 @@ pub(super) fn in_app(file: &str) -> bool {
     let mut parts = file.rsplit(['/', '\\']);
     let name = parts.next().unwrap_or("");
     let folder = parts.next().unwrap_or("");
+    if folder.eq_ignore_ascii_case("vendor") || parts.any(|part| part.eq_ignore_ascii_case("vendor")) {
+        return false;
+    }
     let compiled = folder == "bootstrap" && name == "compiled.php";
-    let package = folder.eq_ignore_ascii_case("vendor") || parts.any(|part| part.eq_ignore_ascii_case("vendor"));
     let entry = matches!(name, "artisan" | "spark" | "wp-load.php" | "wp-settings.php" | "wp-blog-header.php")
         || name == "index.php" && matches!(folder, "public" | "web" | "public_html" | "webroot" | "pub" | "FCPATH");
     let framework = FRAMEWORKS.iter().any(|folder| file.contains(folder))
         || SHORTENED.iter().any(|name| file.strip_prefix(name).is_some_and(|rest| rest.starts_with('/')));
     let runtime = file.starts_with("phar://") || matches!(file, "" | "-" | "Command line code");
-    !package && !compiled && !entry && !framework && !runtime
+    !compiled && !entry && !framework && !runtime
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What frameworks' own loggers and consoles print: CodeIgniter, CakePHP, Yii, Slim, Drupal, TYPO3, Joomla, Tracy,
-//! Collision, Symfony's console, Whoops.
+//! What frameworks' own loggers and consoles print: CodeIgniter, CakePHP, Kohana, Yii, Slim, Drupal, TYPO3, Flow, Joomla,
+//! Moodle, WordPress, Tracy, Collision, Symfony's console, Whoops.
 //!
 //! In: the lines of a region, the first without its entry's header. Out: one record. Invariant: a form is taken only
 //! where its own words stand; each line is read a bounded number of times. Does not read Monolog's records, nor
@@ -9,12 +9,17 @@ mod cakephp;
 mod cms;
 mod codeigniter;
 mod console;
+mod flow;
+mod kohana;
+mod moodle;
 mod slim;
+mod wordpress;
 mod yii;
 
 use std::ops::Range;
 
 pub(crate) use codeigniter::is_cause;
+pub(crate) use kohana::is_trace;
 
 use super::mechanism::{self, By};
 use super::object::previous_of;
@@ -26,6 +31,7 @@ use crate::record::{Exception, Platform, Record};
 /// The header forms of these loggers.
 pub(super) fn header(line: &str) -> Option<Header> {
     codeigniter::header(line)
+        .or_else(|| kohana::header(line))
         .or_else(|| cakephp::header(line))
         .or_else(|| yii::header(line))
         .or_else(|| cms::header(line))
@@ -36,6 +42,12 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     match header.and_then(|header| header.format) {
         Some("codeigniter") => return codeigniter::parse(lines),
         Some("cakephp") => return cakephp::parse(lines),
+        Some("kohana") => return kohana::parse(lines),
+        Some("yii") => {
+            if let Some(found) = yii::php_error(lines, header?) {
+                return Some(found);
+            }
+        }
         Some("typo3") => return cms::typo3(lines[0], header?.logger.as_deref()),
         Some("tracy") => return cms::tracy(lines[0]),
         _ => {}
@@ -43,13 +55,16 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     slim::parse(lines, hit)
         .or_else(|| cms::drupal(lines, hit))
         .or_else(|| cms::joomla(lines))
+        .or_else(|| moodle::parse(lines, hit))
+        .or_else(|| wordpress::parse(lines, hit))
+        .or_else(|| flow::parse(lines, hit))
         .or_else(|| console::parse(lines, hit))
 }
 
-/// What Yii's header says of a record that PHP's grammar read.
-pub(super) fn complete(found: &mut Found, header: Option<&Header>) {
+/// What Yii's header, and the lines below the trace, say of a record that PHP's grammar read.
+pub(super) fn complete(found: &mut Found, lines: &[&str], header: Option<&Header>) {
     if let Some(header) = header.filter(|header| found.has_header && header.format == Some("yii")) {
-        yii::complete(&mut found.record, header);
+        yii::complete(found, lines, header);
     }
 }
 

@@ -58,6 +58,19 @@ pub(super) enum By {
     Tracy,
     /// `collision.console`: artisan's renderer of what nobody caught. Unhandled.
     Collision,
+    /// `bref.invoke`: Bref, what the function threw. Unhandled.
+    Bref,
+    /// `kohana.handler`: Kohana's. Unhandled.
+    Kohana,
+    /// `moodle.handler`: Moodle's default exception handler. Unhandled.
+    Moodle,
+    /// `flow.handler`: Flow's and Neos's. Unhandled.
+    Flow,
+    /// `wordpress.database`: a query that failed under WordPress, which goes on. Unknown.
+    WordPress,
+    /// `nextcloud.log`: Nextcloud's log. Unhandled where its entry script or a background job logged it, handled with an
+    /// app's own words, else unknown.
+    Nextcloud,
 }
 
 impl By {
@@ -88,6 +101,12 @@ impl By {
             By::Joomla => "joomla.handler",
             By::Tracy => "tracy.log",
             By::Collision => "collision.console",
+            By::Bref => "bref.invoke",
+            By::Kohana => "kohana.handler",
+            By::Moodle => "moodle.handler",
+            By::Flow => "flow.handler",
+            By::WordPress => "wordpress.database",
+            By::Nextcloud => "nextcloud.log",
         }
     }
 }
@@ -130,6 +149,9 @@ const SYMFONY: [(&str, By, bool); 9] = [
     ("Fatal Compile Error: ", By::SymfonyUncaught, false),
 ];
 
+/// What stands behind the message of what Symfony's listener logged in its first years.
+pub(super) const OLD_SYMFONY: &str = " (uncaught exception) at ";
+
 /// Finds the mechanism of a record that Monolog wrote. `laravel` says whether its header is Laravel's, `keys` are its
 /// context's.
 pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
@@ -143,6 +165,9 @@ pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
         && (record.level >= Some(Level::Error) || record.level.is_none())
     {
         return found(record, *kind, Some(false));
+    }
+    if message.contains(OLD_SYMFONY) {
+        return found(record, By::SymfonyUncaught, Some(false));
     }
     if is_error_handler(message) {
         return found(record, By::MonologErrorHandler, Some(false));
@@ -182,7 +207,7 @@ pub(super) fn is_deprecation(record: &Record) -> bool {
 // Uncaught Exception RuntimeException: "no stock" at /srv/a.php line 3
 // Fatal Error (E_ERROR): Allowed memory size of 134217728 bytes exhausted
 fn is_error_handler(message: &str) -> bool {
-    message.starts_with("Uncaught Exception ") || message.starts_with("Fatal Error (E_")
+    ["Uncaught Exception ", "Fatal Error (E_", "Fatal error: "].iter().any(|words| message.starts_with(words))
 }
 
 /// Whether the entry's message is the exception's own; a formatter may have made its line breaks blanks.
@@ -209,6 +234,15 @@ fn is_laravel(exceptions: &[Exception]) -> bool {
     exceptions
         .iter()
         .any(|exception| framework(&exception.file) || exception.frames.iter().any(|frame| framework(&frame.file)))
+}
+
+/// Whether a trace is of a Laravel whose handler logs an exception's message and hands the exception on as context: its
+/// text in the message is then what the application logged. Told by calls without their arguments, which PHP leaves out
+/// since 7.4; the handler that logs the text is older.
+pub(super) fn is_modern_laravel(exceptions: &[Exception]) -> bool {
+    let mut calls = exceptions.iter().flat_map(|exception| exception.frames.iter());
+    let bare = calls.all(|frame| frame.raw.is_none() || frame.function.as_deref() == Some("{main}"));
+    bare && exceptions.iter().any(|exception| exception.frames.len() > 2) && is_laravel(exceptions)
 }
 
 /// Inside what an exception was thrown, told by the framework's frames.

@@ -3,6 +3,8 @@
 //! In: the lines of one entry, the first without its header. Out: a record. Invariant: the work is bounded by a
 //! multiple of the entry's length, whatever braces its message holds. Does not find entries.
 
+mod parts;
+
 use serde_json::{Map, Value};
 
 use super::context::{self, Thrown};
@@ -11,10 +13,11 @@ use super::native::{self, How, Printed};
 use super::object;
 use super::untitled;
 use crate::header::Header;
-use crate::json::value;
-use crate::record::{Exception, Level, Platform, Record};
+use crate::record::{Exception, Level, Platform, Record, Request};
 use crate::time;
 
+/// Bytes of what a format of one's own puts before a message.
+const MAX_HEAD_BYTES: usize = 160;
 /// Lines of a message in which a trace without a title may begin.
 const UNTITLED_LINES: usize = 24;
 
@@ -54,6 +57,24 @@ const ENVIRONMENTS: [&str; 34] = [
     "homologacao",
     "desarrollo",
     "produccion",
+];
+
+/// Channels of Symfony and Magento, whose dates were Laravel's in Monolog's first version.
+const OTHER_CHANNELS: [&str; 14] = [
+    "app",
+    "cache",
+    "console",
+    "doctrine",
+    "event",
+    "http_client",
+    "main",
+    "messenger",
+    "php",
+    "report",
+    "request",
+    "router",
+    "security",
+    "translation",
 ];
 
 // [2026-11-23 07:40:00] production.ERROR: no stock {"exception":"[object] (…
@@ -98,7 +119,7 @@ pub(super) fn undated(line: &str) -> Option<Header> {
 
 fn header_of(channel: &str, level: Option<Level>, seconds: bool) -> Header {
     let (environment, logger) = if is_environment(channel) { (Some(channel), None) } else { (None, Some(channel)) };
-    let laravel = environment.is_some() || seconds;
+    let laravel = environment.is_some() || seconds && !OTHER_CHANNELS.contains(&channel);
     Header {
         level,
         logger: logger.filter(|name| !name.is_empty()).map(str::to_owned),
@@ -176,7 +197,7 @@ pub(super) fn is_environment(channel: &str) -> bool {
 /// The record in these lines, and how many of them it takes.
 pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, usize)> {
     let text = lines.join("\n");
-    let mut parts = parts(&text);
+    let mut parts = parts::parts(&text);
     let thrown = parts.as_mut().and_then(|parts| parts.thrown.take());
     let laravel = header.is_some_and(|header| header.format == Some("laravel"));
     let level = header.and_then(|header| header.level);
@@ -184,7 +205,7 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
     let mut end = text.len();
     let mut keys: Vec<&str> = Vec::new();
     if let Some(parts) = &parts {
-        record.message = Some(text[..parts.start].trim_end().to_owned());
+        record.message = Some(text[..parts.start].trim_start_matches([' ', '|']).to_owned());
         keys = parts.context.keys().map(String::as_str).collect();
         end = parts.end;
         for object in parts.objects() {
@@ -193,8 +214,9 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
     }
     if let Some(thrown) = thrown {
         take(&mut record, thrown);
-        if header.is_some_and(|header| header.format.is_none() && header.logger.is_none()) {
-            name_channel(&mut record);
+        take_printed(&mut record);
+        if header.is_none_or(|header| !matches!(header.format, Some("laravel" | "monolog"))) {
+            name_header(&mut record);
         }
         mechanism::of_monolog(&mut record, laravel, &keys);
     } else if let Some(found) = error_handler(&record, parts.as_ref()).or_else(|| listener(bare(lines[0]))) {
@@ -215,19 +237,41 @@ pub(super) fn parse(lines: &[&str], header: Option<&Header>) -> Option<(Record, 
     Some((record, taken))
 }
 
-// 2024-03-02 10:11:18 [ERROR] app: no stock {"exception":"[object] (…
-/// Takes the channel off a message that a format of one's own put it before: what follows is the exception's own.
-fn name_channel(record: &mut Record) {
-    let own = record.exceptions.first().map_or("", |outer| outer.message.as_str());
-    let Some((channel, message)) = record.message.as_deref().and_then(|message| message.split_once(": ")) else {
+// 2024-03-02 10:11:18 [ERROR] app: no stock {"exception":"[object] (…  ·  shop: ERROR - no stock {…  ·  2024-03-02 > ERROR > no stock {…
+/// Takes off a message what a format of one's own put before it: the exception's own message stands behind that.
+fn name_header(record: &mut Record) {
+    let own = record.exceptions.first().map_or("", |outer| outer.message.trim());
+    let message = record.message.as_deref().unwrap_or("").trim();
+    let Some(head) = message.strip_suffix(own).filter(|head| !head.is_empty() && !own.is_empty()) else { return };
+    if head.len() > MAX_HEAD_BYTES || head.contains(['\n', '{', '"']) {
         return;
-    };
-    let plain =
-        !channel.is_empty() && channel.bytes().all(|c| c.is_ascii_lowercase() || matches!(c, b'_' | b'-' | b'.'));
-    if plain && mechanism::is_same(message, own) {
-        record.logger = Some(channel.to_owned());
-        record.message = Some(message.to_owned());
     }
+    let words =
+        || head.split([' ', '\t', '|', ',', ';', ':', '[', ']', '(', ')', '<', '>']).filter(|word| *word != "-");
+    let shouted = |word: &&str| !word.is_empty() && word.bytes().all(|c| c.is_ascii_uppercase());
+    let level = words().filter(shouted).find_map(psr_level);
+    let named = |word: &&str| {
+        word.len() > 2
+            && word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'_' | b'-' | b'.'))
+    };
+    let mut channels = words().filter(named);
+    let channel = channels.next();
+    // Without a level it is one word and a separator; more are what the application says.
+    let bare = head.trim_end_matches([' ', ':', '|', '-']);
+    if level.is_none() && (channel != Some(bare) || bare.len() + 1 >= head.len()) {
+        return;
+    }
+    let starts = std::iter::once(0).chain(head.match_indices('[').map(|(at, _)| at + 1));
+    let time = starts.take(4).find_map(|at| time::at_start(&head[at..])?.value);
+    let (channel, message) = (channel.map(str::to_owned), own.to_owned());
+    record.timestamp = record.timestamp.take().or(time);
+    record.level = record.level.or(level);
+    match channel {
+        Some(channel) if is_environment(&channel) => record.environment = Some(channel),
+        channel => record.logger = channel.or(record.logger.take()),
+    }
+    record.message = Some(message);
 }
 
 /// Moves an exception into its record; one around a fatal error takes the trace that its message holds.
@@ -243,98 +287,34 @@ pub(super) fn take(record: &mut Record, thrown: Thrown) {
     }
 }
 
+// main.CRITICAL: Error: no id in /srv/a.php:12
+// Stack trace:
+// #0 {main} {"exception":"[object] (Error(code: 0): no id at /srv/a.php:12)"} []
+/// Gives an exception whose formatter prints no trace the one that the message holds.
+fn take_printed(record: &mut Record) {
+    let Some(message) = record.message.as_deref().filter(|message| message.contains("\n#0 ")) else { return };
+    if record.exceptions.iter().any(|exception| !exception.frames.is_empty()) {
+        return;
+    }
+    let lines: Vec<&str> = message.lines().collect();
+    let Some(printed) = native::read(&lines, 0, lines[0]) else { return };
+    for (exception, printed) in record.exceptions.iter_mut().zip(printed.chain) {
+        if exception.kind == printed.kind {
+            exception.frames = printed.frames;
+        }
+    }
+}
+
 /// Symfony's name where its listeners speak, else the header's.
 fn format(record: &Record, header: Option<&Header>) -> String {
     let symfony = record.mechanism.as_ref().is_some_and(|mechanism| mechanism.kind.starts_with("symfony."));
-    let name = if symfony { "symfony" } else { header.and_then(|header| header.format).unwrap_or("monolog") };
-    name.to_owned()
-}
-
-/// What stands behind the message.
-struct Parts {
-    /// Where the message ends.
-    start: usize,
-    context: Map<String, Value>,
-    extra: Option<Map<String, Value>>,
-    /// The exception in these.
-    thrown: Option<Thrown>,
-    end: usize,
-}
-
-impl Parts {
-    fn objects(&self) -> impl Iterator<Item = &Map<String, Value>> {
-        std::iter::once(&self.context).chain(self.extra.as_ref())
-    }
-}
-
-/// Finds context and extra behind a message that may hold braces, JSON and whole log lines itself.
-///
-/// The surest is a whole object, followed by nothing but its extra, whose exception has the entry's own message;
-/// then the first whole one with an exception, the first cut one with an exception, the first whole one.
-fn parts(text: &str) -> Option<Parts> {
-    let mut budget = 8 * text.len() + 65_536;
-    let mut others: [Option<Parts>; 3] = [None, None, None];
-    let objects = memchr::memmem::find_iter(text.as_bytes(), b"{\"");
-    // Some hand the exception alone: `["[object] (…"]`.
-    let alone = memchr::memmem::find(text.as_bytes(), b"[\"[object] (");
-    for at in alone.into_iter().chain(objects) {
-        if at > 0 && !matches!(text.as_bytes()[at - 1], b' ' | b'\n') {
-            continue;
-        }
-        if budget == 0 {
-            break;
-        }
-        let Some((mut parts, complete, work)) = parts_at(text, at) else {
-            // What was read before the refusal is not known; refusals are short, or the text is hostile.
-            budget = budget.saturating_sub(text.len() / 16 + 1);
-            continue;
-        };
-        budget = budget.saturating_sub(work);
-        let thrown = parts.objects().find_map(context::thrown);
-        parts.thrown = thrown;
-        let same = |thrown: &Thrown| mechanism::is_same(text[..at].trim_end(), &thrown.chain[0].message);
-        let rank = match (complete, &parts.thrown) {
-            (true, Some(thrown)) if same(thrown) => return Some(parts),
-            (true, Some(_)) => 0,
-            (false, Some(_)) => 1,
-            (true, None) => 2,
-            (false, None) => continue,
-        };
-        let slot = &mut others[rank];
-        if slot.is_none() {
-            *slot = Some(parts);
-        }
-    }
-    others.into_iter().flatten().next()
-}
-
-/// Context and extra at one place, whether they are whole, and how many bytes were read.
-fn parts_at(text: &str, at: usize) -> Option<(Parts, bool, usize)> {
-    let context = value::parse(text, at)?;
-    let object = match context.value {
-        Value::Object(object) => object,
-        list => Map::from_iter([("exception".to_owned(), list)]),
-    };
-    let mut parts = Parts { start: at, context: object, extra: None, thrown: None, end: context.end };
-    let mut complete = context.complete;
-    let behind = text[parts.end..].trim_start_matches(' ');
-    let open = text.len() - behind.len();
-    if complete && behind.starts_with(['{', '[']) {
-        let extra = value::parse(text, open)?;
-        parts.end = extra.end;
-        complete = extra.complete;
-        if let Value::Object(object) = extra.value {
-            parts.extra = Some(object);
-        }
-    }
-    let tail = text[parts.end..].trim_start_matches([' ', '\t', '\r']);
-    let ends = tail.is_empty() || tail.starts_with('\n');
-    ends.then_some((parts, complete, text.len() - at))
+    let own = header.and_then(|header| header.format).filter(|name| !["nlog", "log4net", "serilog"].contains(name));
+    if symfony { "symfony" } else { own.unwrap_or("monolog") }.to_owned()
 }
 
 /// Monolog's own handler of errors says what PHP reported in the context.
 // app.ALERT: Fatal Error (E_ERROR): Allowed memory size of … {"code":1,"message":"…","file":"/srv/a.php","line":39,"trace":null}
-fn error_handler(record: &Record, parts: Option<&Parts>) -> Option<Exception> {
+fn error_handler(record: &Record, parts: Option<&parts::Parts>) -> Option<Exception> {
     let context = &parts?.context;
     fatal(record.message.as_deref()?, context)
 }
@@ -346,7 +326,15 @@ fn bare(line: &str) -> &str {
 
 /// What Symfony's and Monolog's handlers say of an exception that no context holds.
 // Uncaught PHP Exception RuntimeException: "no stock" at /srv/src/Shop.php line 12
+// PDOException: SQLSTATE[HY000] [2002] Connection refused (uncaught exception) at /srv/src/Db.php line 36
 fn listener(message: &str) -> Option<Exception> {
+    if let Some((told, place)) = message.split_once(mechanism::OLD_SYMFONY) {
+        let (kind, own) = told.split_once(": ").filter(|(kind, _)| untitled::is_class(kind))?;
+        let (file, line) = place.rsplit_once(" line ")?;
+        let line = Some(line.trim_end().parse().ok()?);
+        let (kind, own, file) = (kind.to_owned(), own.to_owned(), Some(file.to_owned()));
+        return Some(Exception { kind, message: own, file, line, ..Exception::default() });
+    }
     let words = ["Uncaught PHP Exception ", "Uncaught Exception "];
     let text = words.iter().find_map(|words| message.strip_prefix(words))?;
     let (kind, rest) = text.split_once(": \"")?;
@@ -361,12 +349,14 @@ fn listener(message: &str) -> Option<Exception> {
     })
 }
 
-/// The exception of a `Fatal Error (E_…): …` entry.
+/// The exception of a `Fatal Error (E_…): …` entry, or of the `Fatal error: …` of Symfony's first years.
 pub(super) fn fatal(message: &str, context: &Map<String, Value>) -> Option<Exception> {
-    let (kind, _) = message.strip_prefix("Fatal Error (")?.split_once("): ")?;
+    let named = message.strip_prefix("Fatal Error (").and_then(|rest| rest.split_once("): "));
+    let old = || message.strip_prefix("Fatal error: ").filter(|_| context.contains_key("file"));
+    let (kind, own) = named.map(|(kind, _)| (kind, message)).or_else(|| Some(("Fatal error", old()?)))?;
     Some(Exception {
         kind: kind.to_owned(),
-        message: message.to_owned(),
+        message: own.to_owned(),
         file: context.get("file").and_then(Value::as_str).map(str::to_owned),
         line: context.get("line").and_then(Value::as_u64).and_then(|line| u32::try_from(line).ok()),
         ..Exception::default()
@@ -384,6 +374,12 @@ pub(super) fn in_message(lines: &[&str], level: Option<Level>) -> Option<Printed
     if level.is_some_and(|level| level < Level::Warning) {
         return None;
     }
+    // sync worker crashed: PHP Fatal error:  Uncaught Error: no such class in /srv/a.php:3
+    let fatal = memchr::memmem::find_iter(first.as_bytes(), b": PHP ").map(|at| at + 2);
+    let fatal = fatal.take(4).find(|at| native::severity(&first[*at..]).is_some_and(|severity| severity.fatal));
+    if let Some(printed) = fatal.and_then(|at| native::read(lines, 0, &first[at..])) {
+        return Some(printed);
+    }
     // Charge failed: App\Exceptions\Declined: no funds in /srv/a.php:3
     let mut from = 0;
     for word in first.split(' ') {
@@ -399,7 +395,24 @@ pub(super) fn in_message(lines: &[&str], level: Option<Level>) -> Option<Printed
         from += word.len() + 1;
     }
     let trace = lines.iter().take(UNTITLED_LINES).position(|line| line.starts_with("#0 "))?;
+    // 500 - no stock @ /cart
+    // exception 'App\NoStock' with message 'no stock' in /srv/a.php:3
+    let named = |line: &str| line.split([':', ' ']).next().is_some_and(untitled::is_sure);
+    let begins = (1..trace).find(|at| lines[*at].starts_with("exception '") || named(lines[*at]));
+    if let Some(printed) = begins.and_then(|at| native::read(lines, at, lines[at])) {
+        return Some(printed);
+    }
     untitled::parse(lines, trace)
+}
+
+// 192.0.2.7 GET shop.example/cart
+/// The request that is all that an entry's first line tells.
+fn served(first: &str) -> Option<Request> {
+    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    let words: Vec<&str> = first.trim_end().split(' ').take(4).collect();
+    let [.., method, url] = words.as_slice() else { return None };
+    let whole = words.len() < 4 && METHODS.contains(method) && url.contains('/');
+    whole.then(|| Request { method: Some((*method).to_owned()), url: Some((*url).to_owned()), status: None })
 }
 
 /// Fills a record whose exception was logged as text.
@@ -415,16 +428,25 @@ pub(super) fn from_message(record: &mut Record, printed: Printed, first: &str, l
         (false, true) => By::MonologException,
         (false, false) => By::MonologLog,
     };
+    // What a handler says around the exception's own message tells nothing of who caught it.
+    let own = outer.map_or("", |outer| outer.message.as_str());
+    let before = first.find(own).filter(|_| !own.is_empty()).map(|at| &first[..at]);
+    let around = before.is_some_and(|before| !before.contains(": "));
+    let by = if around && laravel { By::LaravelHandler } else { by };
+    let served = served(first);
+    let whole = whole || around || served.is_some();
+    let by = if served.is_some() && laravel { By::LaravelHandler } else { by };
     let (by, handled) = match printed.how {
         How::Uncaught => (By::PhpUncaught, Some(false)),
         How::Fatal => (By::PhpFatal, Some(false)),
+        How::Text if whole && laravel && mechanism::is_modern_laravel(&printed.chain) => (By::LaravelLog, Some(true)),
         How::Text if whole => (by, None),
         How::Text => (by, Some(true)),
     };
     mechanism::found(record, by, handled);
     let end = first.find(" in /").or_else(|| first.find(object::MARK)).unwrap_or(first.len());
     record.message = Some(first[..end].trim_end().to_owned());
-    record.request = printed.request;
+    record.request = printed.request.or(served);
     record.unparsed = printed.unparsed;
     record.exceptions = printed.chain;
 }

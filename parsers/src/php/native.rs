@@ -12,8 +12,8 @@ use super::fatal;
 use super::object::{MAX_CHAIN, previous_of};
 use crate::header;
 use crate::record::{Exception, Level, Request};
-use block::{block, is_named};
-pub(super) use block::{ends, has_place};
+use block::block;
+pub(super) use block::{ends, has_place, is_named};
 
 /// What PHP printed.
 #[derive(Debug, Default)]
@@ -76,7 +76,12 @@ pub(super) fn severity(line: &str) -> Option<Severity<'_>> {
         Some(text) => (false, text),
         None => (true, line.strip_prefix("<b>").unwrap_or(line)),
     };
-    let (name, fatal) = SEVERITIES.into_iter().find(|(name, _)| text.starts_with(name))?;
+    // Some handlers print it in words of their own: `PHP Fatal Error:  Uncaught …`.
+    let named = |name: &str| match display {
+        true => text.starts_with(name),
+        false => text.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name)),
+    };
+    let (name, fatal) = SEVERITIES.into_iter().find(|(name, _)| named(name))?;
     let rest = text[name.len()..].strip_prefix("</b>").unwrap_or(&text[name.len()..]);
     Some(Severity { name, fatal, display, rest: rest.strip_prefix(": ")?.trim_start() })
 }

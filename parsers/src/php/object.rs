@@ -138,7 +138,7 @@ fn headers(text: &str) -> Option<Vec<Exception>> {
     let mut rest = text;
     loop {
         let (exception, message) = name(rest)?;
-        let cut = next_header(message);
+        let cut = next_header(message, exception.code.is_some());
         let own = cut.map_or(message, |cut| &message[..cut]);
         headers.push(place(exception, own));
         match cut {
@@ -148,8 +148,16 @@ fn headers(text: &str) -> Option<Vec<Exception>> {
     }
 }
 
-/// Where `, Type(code: ` follows a place.
-fn next_header(message: &str) -> Option<usize> {
+/// Where `, Type(code: ` follows a place; `, Type: ` where the first one has no code, either.
+fn next_header(message: &str, coded: bool) -> Option<usize> {
+    if !coded {
+        let named = |behind: &str| {
+            let name = behind.bytes().take_while(|c| is_name(*c)).count();
+            name > 0 && behind[name..].starts_with(": ")
+        };
+        let mut commas = memchr::memmem::find_iter(message.as_bytes(), b", ");
+        return commas.find(|at| ends_with_place(&message[..*at]) && named(&message[at + 2..]));
+    }
     let mut from = 0;
     while let Some(found) = CODE.find(&message.as_bytes()[from..]) {
         let open = from + found;

@@ -10,7 +10,7 @@
 //! ```
 
 use super::frame;
-use super::framework::is_class;
+pub(super) use super::framework::is_class;
 use super::native::{How, Printed, ends};
 use crate::record::Exception;
 
@@ -19,7 +19,7 @@ const MESSAGE_LINES: usize = 20;
 /// Words before the type.
 const MAX_WORDS: usize = 12;
 /// What some write above the calls.
-const TITLES: [&str; 6] = ["stack trace:", "stacktrace:", "trace:", "backtrace:", "call stack:", "[stacktrace]"];
+const TITLES: [&str; 7] = ["stack trace:", "stacktrace:", "trace:", "backtrace:", "call stack:", "[stacktrace]", "--"];
 
 /// The exception above the trace that begins at line `hit`.
 pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Printed> {
@@ -48,11 +48,12 @@ pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Printed> {
 /// The exception that the words above a trace name.
 fn head(text: &str) -> Option<Exception> {
     let text = text.trim_end();
-    let (kind, told) = named(text)?;
+    let (kind, code, told) = named(text)?;
     let (message, place) = placed(told);
     Some(Exception {
         kind: kind.to_owned(),
         message: message.to_owned(),
+        code: code.map(str::to_owned),
         file: place.map(|(file, _)| file.to_owned()),
         line: place.map(|(_, line)| line),
         ..Exception::default()
@@ -61,8 +62,8 @@ fn head(text: &str) -> Option<Exception> {
 
 // [shop] App\NoStock: no stock  ·  ErrorException [ 8 ]: Undefined …  ·  [RuntimeException] no stock
 // 5f2a /wiki/A   Wiki\QueryError from line 12 of /srv/Db.php: no such table
-/// The type, and what stands behind it.
-fn named(text: &str) -> Option<(&str, &str)> {
+/// The type, its code, and what stands behind them.
+fn named(text: &str) -> Option<(&str, Option<&str>, &str)> {
     let line = text.lines().next()?;
     let mut from = 0;
     for word in line.split(' ').take(MAX_WORDS) {
@@ -74,18 +75,18 @@ fn named(text: &str) -> Option<(&str, &str)> {
         }
         let coded = rest.strip_prefix(" [ ").and_then(|rest| rest.split_once(" ]: "));
         if word.ends_with(':') || word.starts_with('[') && word.ends_with(']') {
-            return Some((kind, rest.trim_start_matches(' ')));
-        } else if let Some((_, message)) = coded {
-            return Some((kind, message));
+            return Some((kind, None, rest.trim_start_matches(' ')));
+        } else if let Some((code, message)) = coded {
+            return Some((kind, Some(code), message));
         } else if rest.starts_with(" from line ") || ends(rest).is_some_and(|(end, _)| end == 0) {
-            return Some((kind, rest));
+            return Some((kind, None, rest));
         }
     }
     None
 }
 
 /// Whether a word can only be the name of an exception's class.
-fn is_sure(word: &str) -> bool {
+pub(super) fn is_sure(word: &str) -> bool {
     let own = ["Exception", "Error"].iter().any(|end| word.len() > end.len() && word.ends_with(end));
     is_class(word) && (own || word.contains('\\') || matches!(word, "Exception" | "Error"))
 }
@@ -102,6 +103,13 @@ fn placed(told: &str) -> (&str, Option<(&str, u32)>) {
         // Undefined variable: x ~ APPPATH/views/a.php [ 12 ]
         let own = message.strip_suffix(" ]").and_then(|message| message.rsplit_once(" ~ "));
         return (own.map_or(message, |(own, _)| own).trim_start(), Some(place));
+    }
+    // no such table ~ MODPATH/database/Query.php [ 194 ]
+    if let Some((message, place)) = told.strip_suffix(" ]").and_then(|told| told.rsplit_once(" ~ "))
+        && let Some((file, line)) = place.split_once(" [ ")
+        && let Ok(line) = line.parse()
+    {
+        return (message, Some((file, line)));
     }
     let inside = told.strip_suffix(')').and_then(|told| told.rsplit_once(" ("));
     match inside.and_then(|(message, place)| Some((message, frame::file_and_line(place)?))) {

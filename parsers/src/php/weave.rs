@@ -28,6 +28,8 @@ pub(crate) struct Weave {
     begun: usize,
     /// How the newest entry's message begins, as JSON writes it.
     opening: Vec<u8>,
+    /// The number of the next frame of the newest entry, where that one has no context's exception to be open for.
+    plain: Option<u32>,
     /// PHP's own text is inside an exception's message.
     uncaught: bool,
 }
@@ -139,6 +141,12 @@ impl Weave {
         if line.starts_with(b"\"") {
             return self.close(line);
         }
+        // Text below another entry's first line is that one's, unless a message is still open.
+        let newest = self.begun - 1;
+        let inside = |entry: &Entry| entry.id == newest || entry.part == Part::Message;
+        if self.current == newest && !self.open.iter().any(inside) {
+            return Step::On;
+        }
         self.told(self.choose(|_| true))
     }
 
@@ -189,6 +197,7 @@ impl Weave {
         self.current = self.begun;
         self.begun += 1;
         self.opening = opening(message);
+        self.plain = (!opens).then_some(0);
         if opens {
             self.push(self.current);
         }
@@ -206,6 +215,12 @@ impl Weave {
     }
 
     fn frame(&mut self, number: u32, main: bool) -> Step {
+        let expected = |entry: &Entry| entry.part == Part::Trace && entry.next == number;
+        if self.plain == Some(number) && (number > 0 || !self.open.iter().any(expected)) {
+            self.plain = (!main).then_some(number.saturating_add(1));
+            self.current = self.begun - 1;
+            return Step::On;
+        }
         let index = self.choose(|entry| entry.part == Part::Trace && entry.next == number);
         if let Some(entry) = index.and_then(|index| self.open.get_mut(index))
             && entry.part == Part::Trace

@@ -25,11 +25,13 @@ const IDLE_BYTES: usize = 2 * 1024;
 /// How many lines before a record are its context.
 const CONTEXT_LINES: usize = 50;
 /// How many lines before a trace its record may begin, where a header is found.
-const LOOK_BACK_LINES: usize = 400;
+const LOOK_BACK_LINES: usize = 1000;
 /// How many lines before a trace are looked at where no header is found.
 const HEADLESS_LINES: usize = 60;
 /// Lines that a command's output may have within the message of the error that tells of its failure.
 const OUTPUT_LINES: usize = 20;
+/// The lines above an object's brace that may be its title: one, and a blank one.
+const TITLE_LINES: usize = 2;
 /// A record that ends so many lines before its region does, is complete.
 const MARGIN_LINES: usize = 48;
 /// A longer first line is not waited for.
@@ -472,6 +474,11 @@ impl Plain {
         }
         if assemble::is_output(text, || self.lines_before(start, OUTPUT_LINES)) {
             return true;
+        }
+        // An object below its title, as tslog prints an error's `details:`, and `assert` what is not equal.
+        if text == b"{" {
+            let above = self.lines_before(start, TITLE_LINES).trim_ascii_end();
+            return above.ends_with(b":") || above.ends_with(b"deep-equal");
         }
         if !assemble::may_follow(text) {
             return false;

@@ -14,7 +14,8 @@ pub(super) fn service<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Un
     match line.first()? {
         b' ' => cloud_foundry(line),
         b'[' => fluent_bit(line, scratch),
-        b'0'..=b'9' => logcli(line).or_else(|| fluentd(line, scratch)),
+        b'0'..=b'9' => logcli(line).or_else(|| fluentd(line, scratch)).or_else(|| cloud_foundry(line)),
+        b'D' | b'E' | b'I' | b'W' => meteor(line),
         _ => None,
     }
 }
@@ -29,6 +30,26 @@ fn cloud_foundry(line: &[u8]) -> Option<Unwrapped<'_>> {
     let text = rest.strip_prefix(b"ERR").or_else(|| rest.strip_prefix(b"OUT"))?;
     let text = if text.is_empty() { text } else { text.strip_prefix(b" ")? };
     memchr::memchr(b'/', key).map(|_| Unwrapped { key, text, stamp, partial: false })
+}
+
+// W20261124-10:15:00.123(1)? (STDERR)     at f (server/a.js:1:2)
+/// What Meteor's tool puts before the lines of the application that it runs.
+fn meteor(line: &[u8]) -> Option<Unwrapped<'_>> {
+    let rest = line.get(1..)?;
+    let (day, rest) = rest.split_at_checked(8)?;
+    let clock = rest.strip_prefix(b"-")?;
+    let end = memchr::memchr(b'(', clock).filter(|end| *end < 16)?;
+    let (_, rest) = clock[end + 1..].split_at_checked(memchr::memchr(b')', &clock[end + 1..])? + 1)?;
+    let is_time = |part: &[u8]| part.iter().all(|c| c.is_ascii_digit() || matches!(c, b':' | b'.'));
+    if !(is_time(day) && is_time(&clock[..end])) {
+        return None;
+    }
+    let rest = rest.strip_prefix(b"? ").or_else(|| rest.strip_prefix(b" "))?;
+    let (key, text): (&[u8], &[u8]) = match rest.strip_prefix(b"(STDERR) ") {
+        Some(text) => (b"stderr", text),
+        None => (b"stdout", rest),
+    };
+    Some(Unwrapped { key, text, ..Unwrapped::default() })
 }
 
 // 2026-11-24T10:15:00Z {app="web", pod="api-1"} text

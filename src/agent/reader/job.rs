@@ -92,7 +92,7 @@ impl Reader {
             pinned: None,
             pins,
         };
-        self.jobs.insert(key, job);
+        self.jobs.insert(key, Box::new(job));
     }
 
     /// What `before` left open goes on in its successor at `path`; its own checkpoint stays until that is closed.
@@ -111,7 +111,7 @@ impl Reader {
 
     /// Lets the predecessors go whose open ends were closed in their successors.
     pub(super) fn unpin(&mut self) {
-        let done = |job: &&mut Job| job.pins.is_some() && !job.pipeline.is_carrying();
+        let done = |job: &&mut Box<Job>| job.pins.is_some() && !job.pipeline.is_carrying();
         let done: Vec<Key> = self.jobs.values_mut().filter(done).filter_map(|job| job.pins.take()).collect();
         for before in done {
             if let Some(job) = self.jobs.get_mut(&before) {

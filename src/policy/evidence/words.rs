@@ -22,7 +22,7 @@ pub(in super::super) struct Words {
     last_resort: Vec<String>,
     /// Said of what is being dealt with.
     deals_with: Vec<String>,
-    /// Said of anything: a message of nothing else tells nothing.
+    /// Said of anything: a message of nothing else tells nothing. The longest first: one may be a part of another.
     says_nothing: Vec<String>,
 }
 
@@ -32,6 +32,7 @@ impl Words {
         self.last_resort.extend_from_slice(&other.last_resort);
         self.deals_with.extend_from_slice(&other.deals_with);
         self.says_nothing.extend_from_slice(&other.says_nothing);
+        self.says_nothing.sort_by_key(|words| std::cmp::Reverse(words.len()));
     }
 
     /// The first word of `own` that is said of what nobody caught.

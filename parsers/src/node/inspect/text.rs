@@ -40,7 +40,8 @@ pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> Er
                 index += 1;
                 continue;
             }
-            if !is_junk(text, lines.get(index + 1)) {
+            let earlier = part == Part::Earlier && lines.get(index + 1).is_some_and(|next| stack::is_call(next));
+            if !earlier && !is_junk(text, lines.get(index + 1)) {
                 break;
             }
         }

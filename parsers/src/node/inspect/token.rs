@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Where the bracket closes that `text` begins with.
 // [Object [AxiosHeaders]]
-pub(super) fn matching_bracket(text: &str) -> Option<usize> {
+pub(crate) fn matching_bracket(text: &str) -> Option<usize> {
     let mut open = 0usize;
     text.bytes().position(|c| {
         match c {

@@ -191,8 +191,8 @@ fn name(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether a line begins with a type and a message, or with a type alone.
-pub(super) fn is_named(line: &str) -> bool {
-    name(line).is_some()
+pub(in crate::php) fn is_named(line: &str) -> bool {
+    name(line).is_some() || line.starts_with("SoapFault exception: [")
 }
 
 /// PHP adds `and defined` to a type error's message when it prints it before the place.
