@@ -11,7 +11,7 @@ mod shapes;
 use std::borrow::Cow;
 
 use aho_corasick::AhoCorasick;
-use errtail_parsers::Record;
+use errtail_parsers::{Frame, Record};
 use regex::Regex;
 use serde::Deserialize;
 
@@ -239,6 +239,12 @@ impl Scrubber {
             one(&mut exception.message);
             self.fields(&mut exception.properties);
             exception.file.as_mut().map(one);
+            // Frames that are touched are no longer shared with the other records of their trace.
+            let stays = |text: &String| matches!(self.text(text), Cow::Borrowed(_));
+            let is_clean = |frame: &Frame| [&frame.function, &frame.file, &frame.raw].into_iter().flatten().all(stays);
+            if exception.frames.iter().all(is_clean) {
+                continue;
+            }
             for frame in &mut exception.frames {
                 [&mut frame.function, &mut frame.file, &mut frame.raw].into_iter().flatten().for_each(one);
             }

@@ -109,7 +109,7 @@ proptest! {
             exceptions: vec![errtail_parsers::Exception {
                 message: text.clone(),
                 properties: vec![("token".to_owned(), secret.clone())],
-                frames: vec![errtail_parsers::Frame { raw: Some(text), ..Default::default() }].into(),
+                frames: vec![Frame { raw: Some(text), ..Default::default() }].into(),
                 ..Default::default()
             }],
             ..Default::default()
