@@ -378,6 +378,31 @@ mod tests {
         }
     }
 
+    /// The search compares needles where three bytes look like those of one group, half byte by half byte; that costs
+    /// more than all else, and neither results nor counts of instructions tell of it.
+    #[test]
+    fn few_places_of_ordinary_lines_look_like_needles() {
+        const GROUPS: usize = 16;
+        let text = b"[2026-01-05 10:11:12] production.INFO: invoice 4711 sent to customer 12 in 35 ms {\"user\":12,\"ip\":\"10.2.0.9\"} []\n\
+            2026-01-05 10:11:12.140 +00:00 [INF] HTTP GET /api/orders/4711?page=2 responded 200 in 12.5 ms\n\
+            info: Microsoft.Hosting.Lifetime[14]\n      Now listening on: http://localhost:5000\n\
+            {\"level\":30,\"time\":1767607889131,\"pid\":41,\"hostname\":\"web-1\",\"msg\":\"request completed\",\"res\":{\"statusCode\":200}}\n\
+            10.0.3.7 - - [05/Jan/2026:10:11:12 +0000] \"POST /cart/checkout HTTP/1.1\" 302 512 \"-\" \"Mozilla/5.0 (X11; Linux x86_64)\"\n\
+            Jan  5 10:11:12 web-1 shop[812]: the queue is empty, the next look at the tenants is in 30 seconds\n";
+        let needles = NEEDLES.iter().map(|text| text.as_bytes()).chain(ENCODED_NEEDLES.to_vec());
+        // Of each group, which lower and upper halves its needles' first, second and third bytes have.
+        let mut halves = [[[[false; 16]; 2]; 3]; GROUPS];
+        for (index, needle) in needles.enumerate() {
+            for (of, byte) in halves[index % GROUPS].iter_mut().zip(needle) {
+                (of[0][usize::from(byte & 15)], of[1][usize::from(byte >> 4)]) = (true, true);
+            }
+        }
+        let looks = |of: &[[bool; 16]; 2], byte: &u8| of[0][usize::from(byte & 15)] && of[1][usize::from(byte >> 4)];
+        let is_like = |group: &[[[bool; 16]; 2]; 3], at: &[u8]| group.iter().zip(at).all(|(of, byte)| looks(of, byte));
+        let places = text.windows(3).filter(|at| halves.iter().any(|group| is_like(group, at))).count();
+        assert!(places * 100 < text.len(), "{places} of {}", text.len());
+    }
+
     #[test]
     fn blanks_are_looked_at_by_their_end() {
         for (line, start) in [
