@@ -23,6 +23,7 @@
 //! | `aspnetcore.antiforgery` | none | antiforgery's own report |
 //! | `aspnetcore.data_protection` | none | data protection's own report |
 //! | `aspnetcore.health_checks` | none | the health check service |
+//! | `winforms.thread_exception` | false | the window of Windows Forms for what nobody caught |
 //! | `aspnet.application_error` | false | classic ASP.NET's `Application_Error`, `HttpUnhandledException` |
 //! | `grpc.server` | false | the gRPC server: an error when executing a service method |
 //! | `webjobs` | false | the WebJobs or Functions host: a function failed |
@@ -116,11 +117,22 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     }
     record.fields.extend(fields);
     let mut from = if has_header { 0 } else { start.first };
+    if from.checked_sub(1).is_some_and(|above| is_dialog(lines[above])) {
+        record.found_by("winforms.thread_exception", Some(false));
+    }
     if !has_header && !crash && from > 0 {
         record.timestamp = block::time_of_rule(lines[from - 1]);
         from -= usize::from(record.timestamp.is_some());
     }
     Some(Found { record, lines: from..trace.end.max(start.line + 1), has_header })
+}
+
+// ************** Exception Text **************
+/// Whether the window of Windows Forms for what nobody caught heads its exception here, in any translation.
+fn is_dialog(line: &str) -> bool {
+    let stars = "**************";
+    let inner = line.trim().strip_prefix(stars).and_then(|rest| rest.strip_suffix(stars));
+    inner.is_some_and(|inner| inner.starts_with(' ') && inner.ends_with(' ') && !inner.contains(['*', ':']))
 }
 
 /// Whether a runtime announces on this line the end of its process, and prints the exception line by line.
@@ -217,6 +229,10 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             }
             // Mono prints its announcement on a line of its own.
             return named.map(|start| Start { banner: true, first: at, offset: start.offset.min(offset + 1), ..start });
+        }
+        if text.contains(trace::FAULT_DETAIL) && head::at_start(text).is_some_and(|head| head.strong) {
+            strong = Some(Start { line: at, offset: indent, indent, banner: false, first });
+            continue;
         }
         if let Some(found) = &strong {
             if at + 1 == found.line && line::inner_marker(text).is_some() {

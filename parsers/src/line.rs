@@ -39,7 +39,7 @@ pub(crate) fn kind(line: &[u8]) -> Kind {
 }
 
 /// Words that begin a frame line of .NET's translations, Node and Java, each with the blank behind it.
-pub(crate) const AT: [&str; 24] = [
+pub(crate) const AT: [&str; 26] = [
     "at ",
     "bei ",
     "à ",
@@ -64,6 +64,9 @@ pub(crate) const AT: [&str; 24] = [
     "عند ",
     "ב- ",
     "ב-",
+    // What is left of a word whose encoding was lost.
+    "\u{fffd} ",
+    "\u{fffd}\u{fffd} ",
 ];
 
 fn begins_frame(trimmed: &[u8]) -> bool {

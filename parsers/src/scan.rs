@@ -62,6 +62,7 @@ const LITERALS: &[&str] = &[
     "   위치: ",
     "   عند ",
     "   ב-",
+    "   \u{fffd}",
     "(at ",
     ") at ",
     ".cs:",

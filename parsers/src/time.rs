@@ -71,6 +71,7 @@ fn read(text: &str) -> Option<Stamp> {
             .or_else(|| day_month_name(text))
             .or_else(|| day_month_year(text))
             .or_else(|| short_year(text))
+            .or_else(|| short_date(text))
             .or_else(|| epoch_millis(text))
             .or_else(|| clock_only(text));
     }
@@ -213,6 +214,19 @@ fn short_year(text: &str) -> Option<Stamp> {
     cursor.number(3, 3)?;
     let clock = Clock { hour, minute, second, fraction: &text[from..cursor.at] };
     (hour < 24 && minute < 60 && second < 61).then(|| cursor.finish(date, &clock, "")).flatten()
+}
+
+// 26-9-5 20:11:02.3| · as the *arr family prints it: only what follows tells it from other orders
+fn short_date(text: &str) -> Option<Stamp> {
+    let mut cursor = Cursor::new(text);
+    let year = 2000 + cursor.number(2, 2)?;
+    cursor.one_of("-")?;
+    let month = cursor.number(1, 2)?;
+    cursor.one_of("-")?;
+    let day = cursor.number(1, 2)?;
+    cursor.one_of(" ")?;
+    let clock = cursor.clock()?;
+    if cursor.rest().starts_with('|') { cursor.finish((year, month, day), &clock, "") } else { None }
 }
 
 // 1767607889131 · milliseconds of this century's first half

@@ -65,10 +65,23 @@ pub(super) fn begins(text: &str) -> bool {
 /// A frame as Unity prints it, without a word in front.
 pub(super) fn unity(line: &str) -> Option<(Frame, &str)> {
     let place = line.rfind(" (at ")?;
-    if line.starts_with([' ', '\t']) || !line.trim_end().ends_with(')') || place == 0 {
+    // Kerbal Space Program indents them.
+    let text = line.strip_prefix('\t').unwrap_or(line).trim_end();
+    if text.starts_with([' ', '\t']) || !text.ends_with(')') || place == 0 {
         return None;
     }
-    call(line.trim_end())
+    call(text)
+}
+
+// UnityEngine.GameObject:AddComponent(Type) · (wrapper dynamic-method) Shop.Cart.DMD<Shop.Cart::Add>(Shop.Cart)
+/// A call without a place, as Unity prints it among others.
+pub(super) fn unity_call(line: &str) -> Option<Frame> {
+    let text = line.trim();
+    let name = &text[..text.find('(')?];
+    let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "._+`<>[],|".contains(c));
+    let colon = name.trim_end().split_once(':').is_some_and(|(kind, method)| plain(kind) && plain(method));
+    let known = colon && text.ends_with(')') || text.starts_with("(wrapper ");
+    call(text).filter(|(_, tail)| known && tail.is_empty()).map(|(frame, _)| frame)
 }
 
 /// A method, its arguments, and its place.
@@ -122,7 +135,8 @@ fn method(text: &str) -> Option<Method<'_>> {
     let mut length = open + balanced(&text[open..])?;
     let name = undemystified(text[wrapper..open].trim_end())?;
     let printed_apart = text[..open].ends_with(' ');
-    if !is_name(name) || !are_arguments(&text[open + 1..length - 1], printed_apart, &text[length..]) {
+    let apart = printed_apart && wrapper == 0;
+    if !is_name(name) || !are_arguments(&text[open + 1..length - 1], apart, &text[length..]) {
         return None;
     }
     // Careless unescaping leaves names that go on: `<Main>$>b__0_0()gt;b__0_0()`.
@@ -234,7 +248,8 @@ fn is_name(name: &str) -> bool {
         && !name.contains(['"', '\'', '\\', '/', ';'])
         && (!name.contains('=') || name.contains('[') || name.starts_with("#="))
         && !name.contains("->")
-        && (!name.contains("::") || name.contains("DMD<"))
+        // `Ship.DMD<Ship::Awake>`, `DynamicMethodDefinition.Hook<Ship::Awake>?-139`
+        && name.find("::").is_none_or(|colons| name[..colons].contains('<'))
         && (!name.contains(':') || !name.contains(' '))
 }
 

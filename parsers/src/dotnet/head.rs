@@ -98,6 +98,14 @@ fn is_label(kind: &str, message: &str) -> bool {
         || matches!(kind, "Exception" | "Error" | "LogRecord.Exception") && named(message.trim_start())
 }
 
+// Shop.CartException: too full. Shop.CartException Shop.CartException: too full.
+/// The head with its message once, where a layout printed type and message before the whole text.
+pub(super) fn once(head: Head<'_>) -> Head<'_> {
+    let again = head.message.match_indices(head.kind).map(|(at, kind)| at + kind.len()).last();
+    let rest = again.and_then(|end| head.message[end..].strip_prefix(": ")).unwrap_or("");
+    if rest.is_empty() || !head.message.starts_with(rest.trim_end()) { head } else { Head { message: rest, ..head } }
+}
+
 /// The first head inside of `text` whose name says that it is an exception, and where it begins.
 pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
     let bytes = text.as_bytes();

@@ -68,7 +68,7 @@ const MESSAGES: &[(&str, &str, Option<bool>)] = &[
     ("Unhandled exception in circuit", "aspnetcore.blazor_circuit", Some(false)),
     ("Failed executing the function", "webjobs", Some(false)),
     ("(Failed, Id=", "webjobs", Some(false)),
-    ("threw an unhandled exception", "aspnetcore.health_checks", Some(false)),
+    ("The service threw an unhandled exception", "dotnet.unhandled_handler", Some(false)),
 ];
 
 /// How many lines before a record may say who runs the program.
@@ -89,6 +89,9 @@ pub(super) fn complete(record: &mut Record, before: &dyn Fn() -> Vec<String>) {
         (_, Some(found)) if found.1 == "aspnetcore.developer_page" => Some((found.1, found.2)),
         (Some(found), _) | (None, Some(found)) => Some((found.1, found.2)),
         _ if outer == "System.Web.HttpUnhandledException" => Some(("aspnet.application_error", Some(false))),
+        _ if message.starts_with("Health check ") && message.contains(" threw an unhandled exception") => {
+            Some(("aspnetcore.health_checks", Some(false)))
+        }
         _ if message.starts_with("HTTP ") && message.contains(" responded ") => Some(("request_logging", None)),
         // The functions host's console prints each line as an entry of its own.
         _ if message.is_empty()

@@ -8,9 +8,11 @@ mod chain;
 mod run;
 mod words;
 
+use super::frame;
 use super::head;
 use super::line::{self, Piece};
 use crate::record::Exception;
+pub(super) use chain::FAULT_DETAIL;
 use chain::remove;
 use words::{is_file_name, is_label, is_tail, quotes_trace, without_nested};
 
@@ -82,6 +84,8 @@ struct Reader<'a> {
     stack: Vec<Open>,
     /// Inside of a message that holds another exception's whole text in quotes.
     quoted: bool,
+    /// Inside of the detail that WCF prints between a fault's message and its frames.
+    detailed: bool,
     /// Inside of Quartz's `[See nested exception: …]`, which prints the cause again.
     nested: bool,
     /// Behind a label that announces the stack a second time.
@@ -104,6 +108,7 @@ impl<'a> Reader<'a> {
             queue: Vec::new(),
             stack: Vec::new(),
             quoted: false,
+            detailed: false,
             nested: false,
             printed_again: false,
             woven: false,
@@ -123,6 +128,11 @@ impl<'a> Reader<'a> {
             }
             self.index += 1;
             let Some(line) = self.lines.get(self.index) else { return };
+            if self.detailed {
+                self.detailed = !line.trim_end().ends_with(").");
+                self.trace.end = self.index + 1;
+                continue;
+            }
             if self.quoted {
                 self.quoted = !line.contains('"');
                 self.append("\n");
@@ -149,6 +159,24 @@ impl<'a> Reader<'a> {
             if self.queue.len() == 1 && !self.skip_blank() {
                 return;
             }
+            self.cut_second_stack();
+        }
+    }
+
+    //    at Shop.Cart.Add() in /src/Cart.cs:line 3   at Shop.Cart.Sum() in /src/Cart.cs:line 9
+    /// Takes off what a layout prints behind the exception: its stack once more, from its first call on.
+    fn cut_second_stack(&mut self) {
+        let [second, first] = self.queue.as_slice() else { return };
+        let (Piece::Frame(again, _), Piece::Frame(last, _)) = (line::piece(second), line::piece(first)) else { return };
+        let Some(outer) = self.trace.exceptions.first() else { return };
+        let begins = outer.frames.first().unwrap_or(&last);
+        let is_outer = self.stack.len() == 1 && !self.printed_again;
+        if is_outer && begins.raw == again.raw && begins.line == again.line {
+            self.queue.remove(0);
+            let first = self.queue.pop().unwrap_or("");
+            self.take(first);
+            self.trace.end = self.index + 1;
+            self.printed_again = true;
         }
     }
 
@@ -286,7 +314,7 @@ impl<'a> Reader<'a> {
             trimmed.clone_into(&mut self.trace.tail);
             return true;
         }
-        if self.loader_exception(trimmed) {
+        if self.loader_exception(trimmed) || self.unity_call(trimmed) {
             return true;
         }
         let resumes = self.queue.is_empty()
@@ -300,6 +328,27 @@ impl<'a> Reader<'a> {
             self.trace.unparsed.push(text.to_owned());
         }
         resumes
+    }
+
+    /// A call without a place among Unity's; the calls of its logger are no more the exception's.
+    fn unity_call(&mut self, text: &str) -> bool {
+        let Some(exception) = self.stack.last().and_then(|open| self.trace.exceptions.get_mut(open.index)) else {
+            return false;
+        };
+        let of_unity = exception
+            .frames
+            .last()
+            .and_then(|frame| frame.raw.as_deref())
+            .is_some_and(|raw| raw.contains(" (") || raw.starts_with("(wrapper ") || raw.contains(':'));
+        let Some(frame) = frame::unity_call(text).filter(|_| of_unity) else { return false };
+        let module = frame.module.as_deref().unwrap_or("");
+        if matches!(module, "UnityEngine.DebugLogHandler" | "UnityEngine.Logger" | "UnityEngine.Debug") {
+            self.printed_again = true;
+        }
+        if !self.printed_again {
+            exception.frames.push(frame);
+        }
+        true
     }
 
     // --- inner ---

@@ -33,7 +33,13 @@ const IN: &[&str] = &[
 
 /// The place that a word announces at the beginning of `text`, and what follows it.
 pub(super) fn announced(text: &str) -> Option<(Place<'_>, &str)> {
-    IN.iter().find_map(|word| place(text.strip_prefix(word)?)).or_else(|| turkish(text))
+    IN.iter().find_map(|word| place(text.strip_prefix(word)?)).or_else(|| turkish(text)).or_else(|| lost(text))
+}
+
+/// A place behind a word whose encoding was lost: it holds replacement characters.
+fn lost(text: &str) -> Option<(Place<'_>, &str)> {
+    let (word, rest) = text.split_once(' ')?;
+    if word.contains(char::REPLACEMENT_CHARACTER) { place(rest) } else { None }
 }
 
 /// Whether a word that announces a place stands here.

@@ -7,6 +7,9 @@ use super::{DEPTH, Open, Reader};
 use crate::dotnet::{head, in_app};
 use crate::record::{CauseOf, Exception};
 
+/// What WCF prints behind a fault's message, up to `).` at the end of a line.
+pub(in crate::dotnet) const FAULT_DETAIL: &str = " (Fault Detail is equal to ";
+
 impl<'a> Reader<'a> {
     // ---> (Inner Exception #1) Shop.CartException: too full
     pub(super) fn cause(&mut self, number: Option<u32>, text: &'a str) -> bool {
@@ -28,7 +31,7 @@ impl<'a> Reader<'a> {
         let again = |head: &head::Head<'_>| head::at_start(text.get(text.len() - head.message.len()..)?);
         let known = head::at_start(text).map(|head| match again(&head) {
             Some(same) if same.kind == head.kind => same,
-            _ => head,
+            _ => head::once(head),
         });
         let known = known.or_else(|| head::joined(text).filter(|_| parent.is_none()));
         let mut exception = match known {
@@ -40,6 +43,11 @@ impl<'a> Reader<'a> {
             },
             None => Exception { message: text.to_owned(), ..Exception::default() },
         };
+        if let Some(at) = exception.message.find(FAULT_DETAIL) {
+            let detail = exception.message.split_off(at);
+            self.detailed = !detail.trim_end().ends_with(").");
+            exception.properties.push(("Detail".to_owned(), detail[FAULT_DETAIL.len()..].to_owned()));
+        }
         let mut unmarked = false;
         if let Some(parent) = parent {
             let outer = &self.trace.exceptions[parent];
