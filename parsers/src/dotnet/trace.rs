@@ -4,11 +4,11 @@
 //! one pass with a stack of its own, so that neither depth nor width of a chain costs more than its bytes; what is not
 //! understood between frames is kept. Does not look before the head.
 
+mod behind;
 mod chain;
 mod run;
 mod words;
 
-use super::frame;
 use super::head;
 use super::line::{self, Piece};
 use crate::record::Exception;
@@ -163,23 +163,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    //    at Shop.Cart.Add() in /src/Cart.cs:line 3   at Shop.Cart.Sum() in /src/Cart.cs:line 9
-    /// Takes off what a layout prints behind the exception: its stack once more, from its first call on.
-    fn cut_second_stack(&mut self) {
-        let [second, first] = self.queue.as_slice() else { return };
-        let (Piece::Frame(again, _), Piece::Frame(last, _)) = (line::piece(second), line::piece(first)) else { return };
-        let Some(outer) = self.trace.exceptions.first() else { return };
-        let begins = outer.frames.first().unwrap_or(&last);
-        let is_outer = self.stack.len() == 1 && !self.printed_again;
-        if is_outer && begins.raw == again.raw && begins.line == again.line {
-            self.queue.remove(0);
-            let first = self.queue.pop().unwrap_or("");
-            self.take(first);
-            self.trace.end = self.index + 1;
-            self.printed_again = true;
-        }
-    }
-
     /// Takes the calls that stand one below the other from here on; false where there is none.
     fn take_run(&mut self) -> bool {
         let Some(exception) = self.stack.last_mut().and_then(|open| self.trace.exceptions.get_mut(open.index)) else {
@@ -330,27 +313,6 @@ impl<'a> Reader<'a> {
         resumes
     }
 
-    /// A call without a place among Unity's; the calls of its logger are no more the exception's.
-    fn unity_call(&mut self, text: &str) -> bool {
-        let Some(exception) = self.stack.last().and_then(|open| self.trace.exceptions.get_mut(open.index)) else {
-            return false;
-        };
-        let of_unity = exception
-            .frames
-            .last()
-            .and_then(|frame| frame.raw.as_deref())
-            .is_some_and(|raw| raw.contains(" (") || raw.starts_with("(wrapper ") || raw.contains(':'));
-        let Some(frame) = frame::unity_call(text).filter(|_| of_unity) else { return false };
-        let module = frame.module.as_deref().unwrap_or("");
-        if matches!(module, "UnityEngine.DebugLogHandler" | "UnityEngine.Logger" | "UnityEngine.Debug") {
-            self.printed_again = true;
-        }
-        if !self.printed_again {
-            exception.frames.push(frame);
-        }
-        true
-    }
-
     // --- inner ---
     // Shop.StockException: none left
     /// A cause that a logger announces in its own words, outer exceptions first.
@@ -384,47 +346,6 @@ impl<'a> Reader<'a> {
     /// A message's further line where no frames follow: it must stand deeper than other text could.
     fn continues_alone(&self, text: &str) -> bool {
         self.stack.len() > 1 && text.starts_with([' ', '\t']) && self.indent < text.len() - text.trim_start().len()
-    }
-
-    // System.IO.FileNotFoundException: Could not load file or assembly 'Shop.Tax' or one of its dependencies.
-    /// What `ReflectionTypeLoadException` prints below its frames: why each type could not be loaded.
-    fn loader_exception(&mut self, text: &str) -> bool {
-        let loads = |exception: &Exception| exception.kind.ends_with("ReflectionTypeLoadException");
-        let depth = self.trace.exceptions.iter().rev().take(DEPTH).any(loads);
-        let known = ["System.IO.File", "System.TypeLoad", "System.BadImage", "System.MissingM"];
-        if !depth || !(known.iter().any(|start| text.starts_with(start)) || is_file_name(text)) {
-            return false;
-        }
-        self.property("LoaderException", text);
-        true
-    }
-
-    // ClientConnectionId:0f3… ·   Exception data: ·     Severity: ERROR ·  [See nested exception: …]
-    fn tail_line(&mut self, text: &'a str) -> bool {
-        if let Some((_, glued)) = text.split_once('|')
-            && head::at_start(glued).is_some_and(|head| head.strong)
-        {
-            glued.clone_into(&mut self.trace.tail);
-            self.trace.end = self.index + 1;
-            return false;
-        }
-        let trimmed = text.trim();
-        if trimmed == "Exception data:" || trimmed == "Data:" {
-            let depth = text.len() - text.trim_start().len();
-            while let Some(line) = self.lines.get(self.index + 1) {
-                let deeper = line.len() - line.trim_start().len() > depth;
-                if !deeper || !matches!(line::piece(line), Piece::Text(_)) {
-                    break;
-                }
-                self.index += 1;
-                if let Some((key, value)) = line.trim().split_once(": ") {
-                    self.property(key, value);
-                }
-            }
-        } else if let Some((key, value)) = trimmed.split_once(':').filter(|(key, _)| key.len() < 40) {
-            self.property(key, value.trim());
-        }
-        true
     }
 
     fn property(&mut self, key: &str, value: &str) {
