@@ -13,7 +13,7 @@ pub use unix::*;
 #[cfg(windows)]
 pub use windows::*;
 
-use std::fs::FileType;
+use std::fs::{File, FileType};
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -84,4 +84,21 @@ impl Facts {
         }
         Ok(())
     }
+}
+
+/// Fills as much of `buffer` as there is from `offset` on; the bytes read.
+///
+/// # Errors
+/// The system's; an interruption is none.
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match read_some(file, &mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }

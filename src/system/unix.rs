@@ -54,18 +54,9 @@ pub fn open(path: &Path, place: Place) -> io::Result<File> {
     Ok(file)
 }
 
-/// Fills as much of `buffer` as there is from `offset` on; the bytes read.
-pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
+/// Reads some of what stands at `offset`.
+pub(super) fn read_some(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(buffer, offset)
 }
 
 /// The first byte at or behind `offset` that is written, where the file system knows of holes.

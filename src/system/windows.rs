@@ -59,18 +59,9 @@ pub fn open(path: &Path, place: Place) -> io::Result<File> {
     Ok(file)
 }
 
-/// Fills as much of `buffer` as there is from `offset` on; the bytes read.
-pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.seek_read(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
+/// Reads some of what stands at `offset`.
+pub(super) fn read_some(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.seek_read(buffer, offset)
 }
 
 /// Where a file's next written byte lies is not asked for: holes are read as NULs, and passed over as such.
