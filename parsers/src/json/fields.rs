@@ -249,8 +249,8 @@ fn fill_request(record: &mut Record, object: &Object) {
     }
     let url =
         first_text(object, &URLS).filter(|url| url.starts_with('/') || url.contains("://") || url.starts_with('*'));
-    let method =
-        first_text(object, &METHODS).filter(|word| word.len() <= 10 && word.bytes().all(|c| c.is_ascii_alphabetic()));
+    let method = first_text(object, &METHODS)
+        .filter(|word| (1..=10).contains(&word.len()) && word.bytes().all(|c| c.is_ascii_alphabetic()));
     if url.is_none() && method.is_none() {
         return;
     }
