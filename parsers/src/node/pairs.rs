@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::entry;
 use super::head;
 use super::inspect::matching_bracket;
-
 use super::text::{Trace, words_before};
 use crate::json::Object;
 use crate::text::Literal;
@@ -23,11 +22,10 @@ const MAX_PAIRS: usize = 64;
 // pay failed message=no funds, stack=CardError: no funds /     at pay (/srv/pay.js:3:7) /     at run (/srv/a.js:9:2), code=402
 // uncaughtException: no funds date=…, pid=7, stack=[CardError: no funds,     at pay (/srv/pay.js:3:7),     at run (/srv/a.js:9:2)]
 pub(super) fn trace(lines: &[&str], hit: usize) -> Option<Trace> {
-    let line = [hit, 0].into_iter().find(|line| STACK.find(lines[*line].as_bytes()).is_some())?;
-    if hit - line > MESSAGE_LINES {
+    let (line, at) = [hit, 0].into_iter().find_map(|line| Some((line, STACK.find(lines[line].as_bytes())?)))?;
+    if hit - line > MESSAGE_LINES || at > 0 && !lines[line][..at].ends_with(' ') {
         return None;
     }
-    let at = lines[line].find("stack=").filter(|at| *at == 0 || lines[line][..*at].ends_with(' '))?;
     let own = &lines[line][at + "stack=".len()..];
     let mut object = Object::new();
     let first = first_pair(&lines[line][..at]);

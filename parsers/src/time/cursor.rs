@@ -127,7 +127,7 @@ impl<'a> Cursor<'a> {
         if let Some((word, afternoon)) = HALVES_BEFORE.iter().find(|(word, _)| text.starts_with(word)) {
             self.at += rest.len() - text[word.len()..].trim_start().len();
             let mut clock = self.clock()?;
-            clock.hour = clock.hour % 12 + if *afternoon { 12 } else { 0 };
+            clock.put_into_half(*afternoon);
             return Some(clock);
         }
         if let Some(clock) = self.clock() {
@@ -149,7 +149,7 @@ impl<'a> Cursor<'a> {
             && let Some((word, afternoon)) = HALVES_BEHIND.iter().find(|(word, _)| self.rest()[1..].starts_with(word))
         {
             self.at += 1 + word.len();
-            clock.hour = clock.hour % 12 + if *afternoon { 12 } else { 0 };
+            clock.put_into_half(*afternoon);
             return;
         }
         let rest = self.rest();
@@ -165,7 +165,7 @@ impl<'a> Cursor<'a> {
         let afternoon = word.eq_ignore_ascii_case("pm") || word == "p.m.";
         if afternoon || word.eq_ignore_ascii_case("am") || word == "a.m." {
             self.at += rest.len() - trimmed.len() + length;
-            clock.hour = clock.hour % 12 + if afternoon { 12 } else { 0 };
+            clock.put_into_half(afternoon);
         }
     }
 
@@ -244,6 +244,13 @@ pub(super) struct Clock<'a> {
     pub(super) minute: u32,
     pub(super) second: u32,
     pub(super) fraction: &'a str,
+}
+
+impl Clock<'_> {
+    /// The hours of a half of the day are told from 12 over 1 to 11.
+    fn put_into_half(&mut self, afternoon: bool) {
+        self.hour = self.hour % 12 + if afternoon { 12 } else { 0 };
+    }
 }
 
 fn named_offset(zone: &str, (year, month, day): (u32, u32, u32), clock: &Clock<'_>) -> Option<String> {
