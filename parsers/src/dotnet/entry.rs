@@ -198,7 +198,13 @@ pub(super) fn message(record: &mut Record, lines: &[&str], prefix: &str) {
         text.push_str(trimmed);
     }
     const SEPARATORS: [char; 11] = [' ', '|', '-', ':', '>', '=', '"', ',', ';', '：', '\n'];
-    let mut text = text.trim().trim_end_matches(SEPARATORS).trim_end();
+    let whole = text.trim();
+    let mut text = whole.trim_end_matches(SEPARATORS).trim_end();
+    // A quotation ends with its mark.
+    let marks = text.matches('"').count();
+    if marks % 2 == 1 && whole[text.len()..].starts_with('"') {
+        text = &whole[..=text.len()];
+    }
     if let Some(above) = text.rfind('\n').map_or(Some(0), |at| Some(at + 1)).filter(|from| is_label(&text[*from..])) {
         text = text[..above].trim_end();
     }
