@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `dotnet.crash` | false | the runtime printed `Unhandled exception. …` |
 //! | `dotnet.fatal` | false | stack overflow, out of memory, access violation, fail-fast |
-//! | `mono.crash` | false | Mono's `FATAL UNHANDLED EXCEPTION` |
+//! | `mono.unhandled`, `mono.crash` | false | Mono's two prints of a crash: `Unhandled Exception:`, `FATAL UNHANDLED EXCEPTION` |
 //! | `dotnet.unhandled_handler` | false | an `AppDomain.UnhandledException` handler |
 //! | `dotnet.unobserved_task` | false | `TaskScheduler.UnobservedTaskException` |
 //! | `dotnet.hosted_service` | false | the generic host: a background service failed |
@@ -102,10 +102,14 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     record.unparsed = trace.unparsed;
     if crash {
         let alone = start.first < start.line && lines[start.first].trim_end().ends_with(':');
-        let mono = alone || lines[start.line].contains("FATAL UNHANDLED EXCEPTION");
-        let name = if mono { "mono-crash" } else { "dotnet-crash" };
+        // Mono prints one crash twice.
+        let (name, by) = match lines[start.line].contains("FATAL UNHANDLED EXCEPTION") {
+            true => ("mono-crash", "mono.crash"),
+            false if alone => ("mono-crash", "mono.unhandled"),
+            false => ("dotnet-crash", "dotnet.crash"),
+        };
         record.format = name.to_owned();
-        record.found_by(if mono { "mono.crash" } else { "dotnet.crash" }, Some(false));
+        record.found_by(by, Some(false));
     }
     if !crash || start.line == 0 {
         let prefix = &lines[start.line][..start.offset];
@@ -265,7 +269,9 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             _ => {}
         }
         if strong.is_none() && inside.is_none() {
-            let offset = head::within(line).map(|(offset, _)| offset).or_else(|| head::labelled(line));
+            // What stands behind a separator is a cause of what the lines above name.
+            let own = if at == anchor { line::pieces(line)[0] } else { line };
+            let offset = head::within(own).map(|(offset, _)| offset).or_else(|| head::labelled(own));
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
             joined = joined.or_else(|| {
                 joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start {
