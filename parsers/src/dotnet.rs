@@ -12,6 +12,7 @@
 //! | `dotnet.unhandled_handler` | false | an `AppDomain.UnhandledException` handler |
 //! | `dotnet.unobserved_task` | false | `TaskScheduler.UnobservedTaskException` |
 //! | `dotnet.hosted_service` | false | the generic host: a background service failed |
+//! | `dotnet.host_stop` | false | the generic host: it stops because a background service failed |
 //! | `dotnet.host_start` | false | the generic host or the program: it did not start |
 //! | `aspnetcore.kestrel` | false | the web server's last resort |
 //! | `aspnetcore.iis` | false | the in-process server's last resort |
