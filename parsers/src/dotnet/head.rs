@@ -45,8 +45,10 @@ const BANNERS: &[&str] = &[
 /// The text behind a runtime's announcement of a crash.
 pub(super) fn after_banner(line: &str) -> Option<&str> {
     let line = line.trim_start_matches('\u{feff}');
+    let first = line.as_bytes().first()?;
     BANNERS
         .iter()
+        .filter(|banner| banner.as_bytes()[0] == *first)
         .find_map(|banner| line.strip_prefix(banner).or((line == banner.trim_end()).then_some("")))
         .map(str::trim_start)
 }
