@@ -61,7 +61,9 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
     }
     // The header of an entry that tells of no failure is not the one of a trace below it.
     // Nor is the line with which Jest names a file of tests.
-    let owns = header.is_some_and(|header| header.level.map_or(!is_access_log(whole), |level| level >= Level::Warning));
+    let owns = header.is_some_and(|header| {
+        header.level.map_or_else(|| !is_access_log(whole) && tells(lines[0]), |level| level >= Level::Warning)
+    });
     let owns = owns && !whole.trim_start().starts_with("FAIL ");
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {
@@ -285,6 +287,33 @@ fn is_told_over(lines: &[&str], message: &str) -> bool {
     let first = own.next().unwrap_or("");
     let begins = told.next().is_some_and(|line| first.len() > 3 && line.ends_with(first));
     begins && own.by_ref().zip(told.by_ref()).all(|(own, told)| own == told) && told.all(str::is_empty)
+}
+
+/// Whether the words of an entry without a level tell of a failure, or that more follows.
+// checkout failed · could not load the rates · unhandled:
+fn tells(words: &str) -> bool {
+    const PARTS: [&str; 16] = [
+        "err",
+        "fail",
+        "exce",
+        "unable",
+        "not ",
+        "n't ",
+        "crash",
+        "reject",
+        "uncaught",
+        "unhandled",
+        "abort",
+        "invalid",
+        "time",
+        "lost",
+        "fehl",
+        "falh",
+    ];
+    let words = words.to_lowercase();
+    // What other scripts say is not known.
+    let is_foreign = || words.chars().any(|c| !c.is_ascii() && c.is_alphabetic());
+    words.trim_end().ends_with(':') || is_foreign() || PARTS.iter().any(|part| words.contains(part))
 }
 
 /// Whether an entry's words are but a name: the logger's, where the layout names none.

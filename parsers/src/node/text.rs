@@ -58,6 +58,12 @@ pub(crate) fn trace_of(lines: &[&str], hit: usize, opens: bool) -> Option<Trace>
         Start::Object { line, at } => object_here(lines, line, at)?,
         Start::Properties { line, indent } => properties_here(lines, line, indent)?,
     };
+    // `console.trace` prints its own calls behind the error's.
+    if lines[found.head].trim_start().starts_with("Trace: ") {
+        let own = lines[found.lines.end..].iter().take_while(|line| stack::is_call(line)).count();
+        found.lines.end += own;
+        found.before = None;
+    }
     take_copies(lines, &mut found);
     crash::surroundings(lines, &mut found);
     Some(found)
@@ -67,7 +73,7 @@ pub(crate) fn trace_of(lines: &[&str], hit: usize, opens: bool) -> Option<Trace>
 // read failed [Error: ENOENT: no such file or directory, open '/srv/x.csv'] { ·   errno: -2, ·   code: 'ENOENT' · }
 pub(crate) fn without_calls(lines: &[&str], hit: usize) -> Option<Trace> {
     let line = lines[hit];
-    let at = line.find("[Error: ").filter(|_| !line.starts_with([' ', '\t']))?;
+    let at = line.find("[Error: ").filter(|_| !line.starts_with([' ', '\t']) || line.starts_with(" ⨯ "))?;
     let ends = line.trim_end().ends_with([']', '}']) || line.trim_end().ends_with("] {");
     head::at_start(&line[at + 1..], false).filter(|head| ends && !head.message.is_empty())?;
     let mut reader = Reader::new(lines, (hit, at));
@@ -281,7 +287,7 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
     let before = words_before(&lines[line][..at]);
     // Deno prints causes as pino does, but for a capital.
     if before.as_deref().is_some_and(|words| words.starts_with("Uncaught")) {
-        text.stack = text.stack.replace("\nCaused by: ", "\ncaused by: ");
+        text.stack = without_source(&text.stack).replace("\nCaused by: ", "\ncaused by: ");
     }
     let mut end = text.end;
     let mut object = Object::new();
@@ -300,10 +306,11 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
         object.insert("cause".to_owned(), cause);
         end = next;
     }
+    let is_ignored = text.stack.contains(stack::IGNORED);
     let json = object.contains_key("stack") || object.contains_key("exception");
     object.insert("stack".to_owned(), Value::String(text.stack));
     let exceptions = error::chain(&object);
-    if exceptions.first()?.frames.is_empty() {
+    if exceptions.first()?.frames.is_empty() && !is_ignored {
         return None;
     }
     Some(Trace {
@@ -314,6 +321,17 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
         around: json.then_some(object),
         ..Trace::default()
     })
+}
+
+/// An error's text without the line of source, and the caret below it, that Deno prints above the calls.
+// could not load · throw new Error("could not load"); ·       ^ ·     at load (file:///srv/load.ts:9:9)
+fn without_source(text: &str) -> String {
+    let Some((above, calls)) = text.split_once("\n    at ") else { return text.to_owned() };
+    let kept = above.rsplit_once('\n').filter(|(_, caret)| caret.trim_start().bytes().all(|c| c == b'^'));
+    match kept.and_then(|(above, _)| above.rsplit_once('\n')) {
+        Some((message, _)) => format!("{message}\n    at {calls}"),
+        None => text.to_owned(),
+    }
 }
 
 /// A cause on its own lines below the calls, as consola prints it.
