@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::bun;
 use super::crash;
 use super::engine;
 use super::head;
@@ -203,9 +204,12 @@ fn loose_head(lines: &[&str], call: usize, opens: bool) -> Option<(usize, usize)
     {
         return Some((line, head.start));
     }
-    let is_property = |line: usize| lines[line].starts_with(' ') && lines[line].trim_end().ends_with(',');
+    let is_bun = indent_of(lines[call]) == 6 && lines[call - 1].trim().is_empty();
+    let is_property = |line: usize| {
+        lines[line].starts_with(' ') && lines[line].trim_end().ends_with(',') || is_bun && bun::is_property(lines[line])
+    };
     let above = (call.saturating_sub(MESSAGE_LINES)..=line).rev().find(|index| !is_property(*index));
-    let line = above.filter(|above| head::at_start(lines[*above], true).is_some()).unwrap_or(line);
+    let line = above.filter(|above| is_bun || head::at_start(lines[*above], true).is_some()).unwrap_or(line);
     // `failed: CardDeclined: x`: a word before a type that is told by its spelling.
     let worded = lines[line].starts_with(|c: char| c.is_ascii_lowercase());
     if let Some(head) = head::named(lines[line]).filter(|_| worded) {
