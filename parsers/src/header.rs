@@ -198,6 +198,11 @@ fn common(line: &str) -> Option<Header> {
             rest = after;
         } else if found && let Some(after) = bracket_part(rest, &mut header) {
             rest = after;
+        } else if found
+            && header.level.is_none()
+            && let Some(after) = logger_before_level(rest, &mut header)
+        {
+            rest = after;
         } else {
             rest = before;
             break;
@@ -206,8 +211,11 @@ fn common(line: &str) -> Option<Header> {
     if !found {
         return None;
     }
-    if header.level.is_some()
-        && let Some(after) = logger_part(rest.trim_start(), &mut header)
+    let text = rest.trim_start();
+    // Without a level, only a dash makes a dotted name the logger's.
+    let named = || text.split_once(" - ").is_some_and(|(name, _)| is_category(name)) && header.timestamp.is_some();
+    if (header.level.is_some() || named())
+        && let Some(after) = logger_part(text, &mut header)
     {
         rest = after;
     }
@@ -300,7 +308,7 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         let word = &inner[..end];
         if word.chars().any(char::is_uppercase)
             && word.chars().any(char::is_lowercase)
-            && !after.starts_with(['|', ' '])
+            && (!after.starts_with(['|', ' ']) || begins_sentence(after))
         {
             return None;
         }
@@ -310,6 +318,24 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     };
     header.level = Some(found);
     Some(after.strip_prefix(':').unwrap_or(after))
+}
+
+/// Whether what follows the word "Error" makes it the first of a sentence.
+// Error while saving the order · Error in job 7
+fn begins_sentence(text: &str) -> bool {
+    const WORDS: [&str; 12] =
+        ["while", "when", "in", "on", "at", "during", "occurred", "processing", "executing", "trying", "from", "with"];
+    let word = text.trim_start_matches(' ').split(' ').next().unwrap_or("");
+    WORDS.contains(&word)
+}
+
+/// `Harbor.Docking.Crane Error message`: NLog's layouts put the parts in any order.
+fn logger_before_level<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
+    let (name, rest) = text.split_once(' ').filter(|(name, _)| is_category(name))?;
+    let word = &rest[..rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len())];
+    level(word).filter(|_| rest[word.len()..].starts_with(' '))?;
+    header.logger = Some(name.to_owned());
+    Some(rest)
 }
 
 /// `4711 ERROR`: a process before a level; `4711 12 ERROR`: and a thread.
@@ -337,7 +363,7 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     if close == '>' && !is_category(word) {
         return None;
     }
-    let plain = word.len() <= 40 && !word.contains(['"', '\'', '{']);
+    let plain = (word.len() <= 40 || word.len() <= 200 && is_category(word)) && !word.contains(['"', '\'', '{']);
     // A thread's name may hold blanks, and log4net's empty context is `[(null)]`; a sentence in brackets is a message.
     let named = || {
         if word.rsplit_once('/').is_some_and(|(_, name)| level(name).is_some()) {

@@ -124,9 +124,11 @@ fn behind(line: &str) -> Option<Header> {
     })
 }
 
+static CONTEXT: text::Literal = text::Literal::new("\"[object] (");
+
 /// Whether an object is the context that a line formatter prints behind an entry's message.
 pub(crate) fn is_context(text: &str) -> bool {
-    text.contains("\"[object] (")
+    CONTEXT.is_in(text.as_bytes())
 }
 
 /// The Monolog entries in a region: one, or those that several writers wrote line by line. Without a header the

@@ -138,6 +138,7 @@ const NEVER_SENT: &[Sample] = &[
     (NET, "dotnet.authentication_failure", "System.Exception", "Correlation failed.", ("", "")),
     (NET, "dotnet.validation", "FluentValidation.ValidationException", "Validation failed", ("", "")),
     (NET, "dotnet.authorisation", "Volo.Abp.Authorization.AbpAuthorizationException", "not granted", ("", "")),
+    (NET, "dotnet.query_cancelled", "Microsoft.Data.SqlClient.SqlException", "Operation cancelled by user.", ("", "")),
     (NET, "dotnet.business_exception", "Volo.Abp.BusinessException", "too late", ("", "")),
     (NET, "dotnet.business_rule", "Shop.BusinessRuleBrokenException", "too late", ("", "")),
     (NET, "dotnet.access_of_user", "System.UnauthorizedAccessException", "not your basket", ("", "")),
@@ -226,6 +227,20 @@ const CHAINS: &[Chain] = &[
     (NET, &[("Quartz.JobPersistenceException", "Couldn't acquire next trigger")], Category::Infra),
     (NET, &[("Hangfire.Common.JobLoadException", "Could not load the job.")], Category::Defect),
     (NET, &[("Dapr.DaprException", "Get state operation failed")], Category::Infra),
+    (NET, &[("Grpc.Core.RpcException", "Status(StatusCode=\"Unavailable\", Detail=\"x\")")], Category::Integration),
+    (NET, &[("System.InvalidOperationException", "IDX20803: Unable to obtain configuration")], Category::Integration),
+    (NET, &[("System.Web.Services.Protocols.SoapException", "x")], Category::Integration),
+    (NET, &[("MongoDB.Bson.BsonSerializationException", "x")], Category::Defect),
+    (NET, &[("System.Transactions.TransactionAbortedException", "x")], Category::Infra),
+    (NET, &[("Volo.Abp.Data.AbpDbConcurrencyException", "x")], Category::Infra),
+    (NET, &[("System.Globalization.CultureNotFoundException", "x")], Category::Defect),
+    (
+        NET,
+        &[("System.IO.FileNotFoundException", "не найден: A, Culture=neutral, PublicKeyToken=null")],
+        Category::Defect,
+    ),
+    (NET, &[("System.Runtime.InteropServices.COMException", "80040154")], Category::Defect),
+    (NET, &[("System.Runtime.InteropServices.COMException", "The RPC server is unavailable.")], Category::Infra),
     (NET, &[("FluentValidation.AsyncValidatorInvokedSynchronouslyException", "x")], Category::Defect),
     (PHP, &[("RuntimeException", "no dashboard"), ("PDOException", "SQLSTATE[HY000] [2002] refused")], Category::Infra),
     (
@@ -350,6 +365,10 @@ fn one_failure_printed_by_several_layers_is_sent_once() {
     // The same again, from the same layers, is the next occurrence.
     let verdicts = judge(policy(), prints().into_iter().chain(prints()).collect());
     assert_eq!(actions(&verdicts), [Action::Duplicate, Action::Send, Action::Duplicate, Action::Send]);
+    // Mono prints a crash twice; the next crash is another.
+    let crash = || ["mono.unhandled", "mono.crash"].map(|by| last_resort(logged(1, "", "", Level::Error, 4), by));
+    let verdicts = judge(policy(), crash().into_iter().chain(crash()).collect());
+    assert_eq!(actions(&verdicts), [Action::Send, Action::Duplicate, Action::Send, Action::Duplicate]);
 }
 
 #[test]
