@@ -45,6 +45,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
     let Some(&first) = line.first() else { return false };
     match first {
         b'0'..=b'9' => begins_with_time(line) && !php::is_trace(line) || dotnet::begins(line),
+        b'[' if php::is_trace(line) => false,
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line) || dotnet::begins(line),
             Some(_) => {
