@@ -299,7 +299,7 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         let word = &inner[..end];
         if word.chars().any(char::is_uppercase)
             && word.chars().any(char::is_lowercase)
-            && !after.starts_with(['|', ' '])
+            && (!after.starts_with(['|', ' ']) || is_coded(after))
         {
             return None;
         }
@@ -309,6 +309,12 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     };
     header.level = Some(found);
     Some(after.strip_prefix(':').unwrap_or(after))
+}
+
+/// Whether a code follows, as Node puts it behind a type: `Error [ERR_SOCKET_CLOSED]: x`.
+fn is_coded(text: &str) -> bool {
+    let code = text.strip_prefix(" [").and_then(|rest| rest.split_once("]: ")).map_or("", |(code, _)| code);
+    code.contains('_') && code.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
 }
 
 /// `4711 ERROR`: a process before a level; `4711 12 ERROR`: and a thread.
