@@ -76,9 +76,11 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     if let Some(found) = whole.or_else(|| page::parse(lines, hit)) {
         return Some(found);
     }
-    let Some(anchor) = anchor(lines, hit) else {
-        return death::without_calls(lines, hit).filter(|_| header.is_none());
-    };
+    let silent = death::without_calls(lines, hit).filter(|_| header.is_none());
+    let Some(anchor) = anchor(lines, hit) else { return silent };
+    if silent.is_some() && start(lines, anchor).is_none_or(|other| other.first > hit) {
+        return silent;
+    }
     let event = windows::runtime_event(lines, anchor);
     if event.is_none()
         && let Some(found) = block::parse(lines, anchor, header.is_some())
