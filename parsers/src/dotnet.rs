@@ -267,7 +267,9 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             _ => {}
         }
         if strong.is_none() && inside.is_none() {
-            let offset = head::within(line).map(|(offset, _)| offset).or_else(|| head::labelled(line));
+            let named = head::within(line).map(|(offset, _)| offset);
+            let cause = named.filter(|offset| line[..*offset].ends_with(" ---> ") && is_cause(&lines[at..], *offset));
+            let offset = cause.map(|_| indent).or(named).or_else(|| head::labelled(line));
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
             joined = joined.or_else(|| {
                 joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start {
@@ -281,6 +283,18 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
         }
     }
     strong.or(inside).or(joined).or(weak)
+}
+
+// The cart of order 7 is full ---> Shop.StockException: none left
+/// Whether the exception at `offset` of the first line is the cause of one that prints no type: more causes end than begin.
+fn is_cause(lines: &[&str], offset: usize) -> bool {
+    let begins = lines[0][offset..].matches(" ---> ").count();
+    let trace = lines[1..].iter().take_while(|line| line::is_trace(line));
+    let mut open = begins + 1;
+    trace
+        .filter(|line| matches!(line::piece(line), line::Piece::EndOfInner))
+        .for_each(|_| open = open.saturating_sub(1));
+    open == 0
 }
 
 /// Where a head without a colon begins: only some of a layout's separators may stand before it.
