@@ -53,6 +53,8 @@ pub(crate) enum Wrapper {
     Fpm,
     /// A time before every line: `ts`, PM2's log_date_format, `docker logs -t`.
     Time,
+    /// Android's log, and what MSBuild prints before each line of a task's failure.
+    Tag,
     /// UTF-16, little-endian.
     Utf16Le,
     /// UTF-16, big-endian.
@@ -87,7 +89,7 @@ const CERTAIN: [Wrapper; 9] = [
 
 /// Wrappers whose prefix a program could print itself: a stack frame right behind it is the proof, as a frame never
 /// stands behind a program's own prefix; behind some, an entry's beginning is one, too.
-const LIKELY: [Wrapper; 8] = [
+const LIKELY: [Wrapper; 9] = [
     Wrapper::Compose,
     Wrapper::Time,
     Wrapper::Bracket,
@@ -96,6 +98,7 @@ const LIKELY: [Wrapper; 8] = [
     Wrapper::ServiceStream,
     Wrapper::Row,
     Wrapper::JournalFields,
+    Wrapper::Tag,
 ];
 
 /// The wrapper that a line stands in, if any.
@@ -186,6 +189,7 @@ pub(crate) fn take_off<'a>(wrapper: Wrapper, line: &'a [u8], scratch: &'a mut Ve
         Wrapper::JournalFields => service::field(line),
         Wrapper::Fpm => fpm::fpm(line, scratch),
         Wrapper::Time => prefix::time(line),
+        Wrapper::Tag => prefix::tag(line),
         Wrapper::Utf16Le => Some(utf16::decode(line, u16::from_le_bytes, scratch)),
         Wrapper::Utf16Be => Some(utf16::decode(line, u16::from_be_bytes, scratch)),
     }
@@ -207,7 +211,7 @@ pub(crate) fn origin(wrapper: Wrapper, line: &[u8], key: &[u8]) -> Vec<(String, 
         Wrapper::Kubectl | Wrapper::Stern => prefix::pod_origin(&key()),
         Wrapper::SternNamespaces => prefix::namespaced_origin(&key()),
         Wrapper::Fpm => one("pid"),
-        Wrapper::Time | Wrapper::JournalFields | Wrapper::Utf16Le | Wrapper::Utf16Be => Vec::new(),
+        Wrapper::Time | Wrapper::Tag | Wrapper::JournalFields | Wrapper::Utf16Le | Wrapper::Utf16Be => Vec::new(),
     }
 }
 

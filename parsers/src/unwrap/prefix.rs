@@ -123,6 +123,43 @@ pub(super) fn tai64n(line: &[u8]) -> Option<(&[u8], &[u8])> {
     hex.then_some((stamp, rest.strip_prefix(b" ")?))
 }
 
+// 11-23 10:50:54.620  6959  6959 E mono    :   at X.Y()  ·  E/mono    ( 4256):   at X.Y()
+// C:\x\Pack.targets(39,5): error MSB4018:    at X.Y() [C:\x\Shop.csproj]
+pub(super) fn tag(line: &[u8]) -> Option<Unwrapped<'_>> {
+    let head = &line[..line.len().min(MAX_TAG)];
+    let end =
+        memchr::memmem::find(head, b": ").or_else(|| head.len().checked_sub(1).filter(|_| head.ends_with(b":")))?;
+    let (key, rest) = (&line[..end], &line[end..]);
+    let rest = rest.strip_prefix(b": ").unwrap_or_default();
+    if let Some(code) = rest.strip_prefix(b"error ").filter(|_| key.ends_with(b")")) {
+        let end = code.iter().take(12).position(|c| *c == b':')?;
+        let text = code[end + 1..].strip_prefix(b" ").unwrap_or_default();
+        // The project stands behind each line.
+        let own = text.strip_suffix(b"proj]").and_then(|inner| memchr::memmem::rfind(inner, b" ["));
+        return Some(Unwrapped { key, text: &text[..own.unwrap_or(text.len())], ..Unwrapped::default() });
+    }
+    is_android(key).then(|| Unwrapped {
+        key: memchr::memchr(b'.', key).map_or(key, |at| &key[at + 4..]),
+        text: rest,
+        ..Unwrapped::default()
+    })
+}
+
+/// So far into a line its tag may reach, in bytes: MSBuild's begins with a path.
+const MAX_TAG: usize = 300;
+
+/// Whether the text before a line's first colon is Android's: times, numbers, a letter for the level, a tag.
+fn is_android(head: &[u8]) -> bool {
+    let is_level = |word: &[u8]| matches!(word, [b'V' | b'D' | b'I' | b'W' | b'E' | b'F']);
+    let is_number = |word: &[u8]| word.iter().all(u8::is_ascii_digit);
+    let words: Vec<&[u8]> = head.split(|c| *c == b' ').filter(|word| !word.is_empty()).take(6).collect();
+    match words.as_slice() {
+        [date, _, pid, tid, level, _] => date.contains(&b'-') && is_number(pid) && is_number(tid) && is_level(level),
+        // `E/mono( 4256)`, behind a time or not.
+        _ => head.ends_with(b")") && words.iter().any(|word| word.get(1) == Some(&b'/') && is_level(&word[..1])),
+    }
+}
+
 /// Pod and container out of `pod/container` or `pod container`.
 pub(super) fn pod_origin(key: &str) -> Vec<(String, String)> {
     let mut parts = key.split(['/', ' ']).filter(|part| !part.is_empty());
@@ -220,6 +257,25 @@ mod tests {
             assert_eq!(bracket(not.as_bytes()), None, "{not}");
         }
         assert_eq!(stern(b"well known    at X"), None);
+    }
+
+    #[test]
+    fn tags() {
+        for (line, key, expected) in [
+            ("11-23 10:50:54.620  6959  6971 E mono    :   at X.Y()", "  6959  6971 E mono    ", "  at X.Y()"),
+            ("11-23 10:50:54.620  6959  6971 E mono:", "  6959  6971 E mono", ""),
+            ("11-23 10:50:54.620 E/mono    ( 4256):   at X.Y()", " E/mono    ( 4256)", "  at X.Y()"),
+            (
+                "C:\\x y\\P.targets(39,5): error MSB4018:    at X.Y() [C:\\x\\S.csproj]",
+                "C:\\x y\\P.targets(39,5)",
+                "   at X.Y()",
+            ),
+        ] {
+            assert_eq!(text(tag(line.as_bytes()), key), expected, "{line}");
+        }
+        for not in ["ERROR: x", "note (7): x", "2026-11-23 10:50:54 E x: y", "a: b"] {
+            assert_eq!(tag(not.as_bytes()), None, "{not}");
+        }
     }
 
     #[test]
