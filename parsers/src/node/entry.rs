@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{error, head, stack, text};
 use crate::Exception;
-use crate::json::Object;
+use crate::json::{Object, get};
 
 /// Keys under which an entry holds its error, best first.
 const ERROR_KEYS: [&str; 12] =
@@ -39,7 +39,7 @@ pub(crate) fn find(entry: &Object) -> Option<Found> {
             if let Some(found) = here(object) {
                 return Some(found);
             }
-            let known = ERROR_KEYS.iter().filter_map(|key| object.get(*key));
+            let known = ERROR_KEYS.iter().filter_map(|key| get(object, key));
             let others = object.iter().filter(|(key, _)| !ERROR_KEYS.contains(&key.as_str())).map(|(_, value)| value);
             for value in known.chain(others) {
                 match value {
@@ -56,12 +56,22 @@ pub(crate) fn find(entry: &Object) -> Option<Found> {
 
 /// The error that this object is, or that one of its texts is.
 fn here(object: &Object) -> Option<Found> {
+    // {"message":"x","locations":[…],"path":["me"],"extensions":{"code":"…","stacktrace":["TypeError: x","    at me (/a.js:1:2)"]}}
+    if let (Some(Value::Object(extensions)), true) = (object.get("extensions"), object.contains_key("locations"))
+        && error::stack_of(extensions).is_some()
+    {
+        let mut error = extensions.clone();
+        error.extend(
+            ["path", "locations"].iter().filter_map(|key| Some(((*key).to_owned(), object.get(*key)?.clone()))),
+        );
+        return Some(Found { exceptions: error::chain(&error), before: None });
+    }
     // An error below a known key is nearer than a copy of its stack in the entry itself.
     let own = error::stack_of(object);
     // What caused the entry's own error is none that the entry holds beside it.
     let keys = ERROR_KEYS.iter().copied().filter(|key| *key != "cause" || own.is_none());
     for key in keys {
-        if let Some(Value::Object(inner)) = object.get(key)
+        if let Some(Value::Object(inner)) = get(object, key)
             && error::stack_of(inner).is_some()
         {
             return Some(Found { exceptions: error::chain(inner), before: None });
@@ -70,7 +80,7 @@ fn here(object: &Object) -> Option<Found> {
     if own.is_some() {
         return Some(Found { exceptions: error::chain(object), before: None });
     }
-    let known = ERROR_KEYS.iter().filter_map(|key| object.get(*key));
+    let known = ERROR_KEYS.iter().filter_map(|key| get(object, key));
     for value in known.chain(object.values()) {
         let Value::String(value) = value else { continue };
         if let Some((exceptions, before)) = in_text(value) {

@@ -12,7 +12,7 @@ use super::evidence::QUERY_PATH;
 use super::head;
 use super::stack::{self, Stack};
 use super::{engine, frame, trace_array};
-use crate::json::Object;
+use crate::json::{Object, get};
 use crate::{CauseOf, Exception, Frame};
 
 /// Keys of an error's text, in the order in which they are believed.
@@ -76,13 +76,13 @@ pub(crate) fn is_error(object: &Object) -> bool {
         return true;
     }
     let named = ["type", "name", "errorType"].iter().any(|key| text(object, key).is_some_and(head::is_type));
-    named && ["message", "errorMessage"].iter().any(|key| object.get(*key).is_some_and(Value::is_string))
+    named && ["message", "errorMessage"].iter().any(|key| get(object, key).is_some_and(Value::is_string))
 }
 
 /// The stack of an error's object: calls, or at least a first line that is a head.
 pub(crate) fn stack_of(object: &Object) -> Option<Stack> {
     let message = ["message", "errorMessage", "error.message"].iter().find_map(|key| text(object, key));
-    STACK_KEYS.iter().find_map(|key| match object.get(*key)? {
+    STACK_KEYS.iter().find_map(|key| match get(object, key)? {
         Value::String(value) => stack_of_text(value, message),
         Value::Array(values) => trace_array::stack(values, message),
         _ => None,
@@ -94,7 +94,7 @@ fn stack_of_text(value: &str, message: Option<&str>) -> Option<Stack> {
     let browser = found.frames.is_empty().then(|| crate::browser::stack(value)).flatten();
     let found = browser.unwrap_or(found);
     let headed = !value.trim().contains('\n') && head::at_start(value, false).is_some();
-    (!found.frames.is_empty() || headed).then_some(found)
+    (!found.frames.is_empty() || found.elided.is_some() || headed).then_some(found)
 }
 
 fn add(out: &mut Vec<Exception>, error: &Object, cause_of: Option<CauseOf>, depth: usize) {
@@ -106,7 +106,7 @@ fn add(out: &mut Vec<Exception>, error: &Object, cause_of: Option<CauseOf>, dept
     out.push(exception(error, &stack, cause_of));
     let mut children: Vec<(String, Cow<'_, Object>)> = Vec::new();
     for key in CAUSE_KEYS {
-        match error.get(key) {
+        match get(error, key) {
             Some(Value::Object(cause)) if is_error(cause) => children.push((key.to_owned(), Cow::Borrowed(cause))),
             Some(Value::String(text)) if is_trace(text) => {
                 let cause = Object::from_iter([("stack".to_owned(), Value::String(text.clone()))]);
@@ -136,7 +136,7 @@ fn add(out: &mut Vec<Exception>, error: &Object, cause_of: Option<CauseOf>, dept
         out[index].message = cause;
     }
     for key in MEMBER_KEYS {
-        let Some(Value::Array(members)) = error.get(key) else { continue };
+        let Some(Value::Array(members)) = get(error, key) else { continue };
         for (number, member) in members.iter().enumerate() {
             if let Value::Object(member) = member
                 && stack_of(member).is_some()
@@ -187,12 +187,16 @@ fn kind_of(error: &Object, stack: &Stack) -> String {
             || name == "error" && stack.kind == name
             || name.starts_with(char::is_uppercase) && stack.kind == name
     };
+    // A printed error has its message in its text only: what it calls its type is a property of its own.
+    let is_inspected = !error.contains_key("message");
     // The class tells more than a `name` that the library set later.
-    let headed = head::is_type(&stack.kind) && stack.kind != "Error" && !stack.message.is_empty() && !stack.is_borrowed;
+    let is_named =
+        head::is_type(&stack.kind) || is_inspected && stack.kind.starts_with(|c: char| c.is_ascii_uppercase());
+    let headed = is_named && stack.kind != "Error" && !stack.message.is_empty() && !stack.is_borrowed;
     for key in ["type", "name", "errorType", "error.type", "exception.type"] {
         if let Some(name) = text(error, key)
             && fits(name)
-            && !(headed && (key == "name" || name == "Error"))
+            && !(headed && (key == "name" || name == "Error" || key == "type" && is_inspected))
             && !(name == "Error" && text(error, "name").is_some_and(|own| own == stack.kind))
         {
             return name.to_owned();
@@ -207,7 +211,7 @@ fn kind_of(error: &Object, stack: &Stack) -> String {
 
 /// Fills in the calls that `util.inspect` left out: they follow in the cause as the frame before them does.
 fn refill(out: &mut [Exception], index: usize, stack: &Stack) {
-    let Some((count, position)) = stack.elided else { return };
+    let Some((count, position)) = stack.elided.filter(|(count, _)| *count > 0) else { return };
     let Some(cause) = out.get(index + 1).map(|cause| cause.frames.clone()) else { return };
     let frames = &out[index].frames;
     let after = frames.get(position);
@@ -264,7 +268,7 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
 }
 
 fn text<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
-    object.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+    get(object, key).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
 /// A frame from its parts, as loggers that take stacks apart print them.
