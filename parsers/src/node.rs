@@ -61,7 +61,8 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
     }
     // The header of an entry that tells of no failure is not the one of a trace below it.
     // Nor is the line with which Jest names a file of tests.
-    let owns = header.is_some_and(|header| header.level.map_or(!is_access_log(whole), |level| level >= Level::Warning));
+    let tells = || !is_access_log(whole) && (header.is_some_and(|header| header.format.is_some()) || tells(lines[0]));
+    let owns = header.is_some_and(|header| header.level.map_or_else(tells, |level| level >= Level::Warning));
     let owns = owns && !whole.trim_start().starts_with("FAIL ");
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {
@@ -212,7 +213,10 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let mut words = before.or_else(above);
     let header = header.filter(|_| has_header);
 
-    let mut record = Record { platform: platform_of(&found.exceptions), ..Record::default() };
+    let said = words.as_deref().is_some_and(|words| words.split(' ').any(|word| word == "Uncaught"));
+    let is_console = said && header.is_none_or(|header| header.format != Some("deno"));
+    let platform = platform_of(&found.exceptions, is_console);
+    let mut record = Record { platform, ..Record::default() };
     if let Some((text, fields)) = words.as_deref().and_then(fields_behind) {
         json::fill(&mut record, &fields);
         words = Some(text);
@@ -287,6 +291,33 @@ fn is_told_over(lines: &[&str], message: &str) -> bool {
     begins && own.by_ref().zip(told.by_ref()).all(|(own, told)| own == told) && told.all(str::is_empty)
 }
 
+/// Whether the words of an entry without a level tell of a failure, or that more follows.
+// checkout failed · could not load the rates · unhandled:
+fn tells(words: &str) -> bool {
+    const PARTS: [&str; 16] = [
+        "err",
+        "fail",
+        "exce",
+        "unable",
+        "not ",
+        "n't ",
+        "crash",
+        "reject",
+        "uncaught",
+        "unhandled",
+        "abort",
+        "invalid",
+        "time",
+        "lost",
+        "fehl",
+        "falh",
+    ];
+    let words = words.to_lowercase();
+    // What other scripts say is not known.
+    let is_foreign = || words.chars().any(|c| !c.is_ascii() && c.is_alphabetic());
+    words.trim_end().ends_with(':') || is_foreign() || PARTS.iter().any(|part| words.contains(part))
+}
+
 /// Whether an entry's words are but a name: the logger's, where the layout names none.
 // cart · http-server · jobs.digest
 fn is_label(words: &str) -> bool {
@@ -310,9 +341,10 @@ fn fields_behind(words: &str) -> Option<(String, Object)> {
 }
 
 /// Whose code the frames are: a browser's when they are scripts of pages, and none is a file of a server's.
-fn platform_of(exceptions: &[Exception]) -> Platform {
+/// `in_console` where the words before are those of a browser's console, which shortens the scripts' addresses.
+fn platform_of(exceptions: &[Exception], in_console: bool) -> Platform {
     let places = || exceptions.iter().map(|exception| exception.frames.fact(Places::of));
-    if places().any(|places| places.page) && !places().any(|places| places.local) {
+    if (in_console || places().any(|places| places.page)) && !places().any(|places| places.local) {
         Platform::Javascript
     } else {
         Platform::Node
@@ -338,8 +370,11 @@ impl Places {
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let found = entry::find(object)?;
-    let mut record =
-        Record { platform: platform_of(&found.exceptions), format: format_of(object).to_owned(), ..Record::default() };
+    let mut record = Record {
+        platform: platform_of(&found.exceptions, false),
+        format: format_of(object).to_owned(),
+        ..Record::default()
+    };
     record.mechanism = evidence::in_entry(object, &found.exceptions[0])
         .or_else(|| evidence::in_error(&found.exceptions[0]))
         .or_else(|| found.before.as_deref().and_then(evidence::in_words));

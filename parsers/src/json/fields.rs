@@ -210,7 +210,8 @@ pub(crate) fn fill(record: &mut Record, object: &Object) {
         record.timestamp = TIMES.iter().filter_map(|key| at(object, key)).find_map(timestamp);
     }
     if record.level.is_none() {
-        record.level = LEVELS.iter().filter_map(|key| at(object, key)).find_map(level);
+        let tagged = || object.get("tags")?.as_array()?.iter().find_map(level);
+        record.level = LEVELS.iter().filter_map(|key| at(object, key)).find_map(level).or_else(tagged);
     }
     if record.message.is_none() {
         record.message = first_text(object, &MESSAGES).map(|text| without_trace(&text).to_owned());

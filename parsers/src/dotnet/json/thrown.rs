@@ -47,7 +47,11 @@ pub(super) struct Thrown<'a> {
 
 /// The exception of an entry.
 pub(super) fn of_entry(entry: &Object) -> Option<Thrown<'_>> {
-    let direct = KEYS.iter().find_map(|key| exceptions(get(entry, key)?, entry)).or_else(|| flat(entry));
+    // A stack among the entry's own members is not all, where they tell of its cause.
+    let has_cause = INNER.iter().any(|key| get(entry, key).is_some_and(Value::is_object));
+    let direct = Some(entry).filter(|_| has_cause).and_then(flat);
+    let direct = direct.or_else(|| KEYS.iter().find_map(|key| exceptions(get(entry, key)?, entry)));
+    let direct = direct.or_else(|| flat(entry));
     if let Some(exceptions) = direct {
         return Some(Thrown { exceptions, holder: None, before: None });
     }
@@ -154,6 +158,8 @@ const OWN_KINDS: &[&str] = &["type", "typename", "classname", "name", "kind", "c
 const SAID: &[&str] = &["exceptionmessage", "errormessage"];
 /// The same in an object that is the exception.
 const OWN_SAID: &[&str] = &["message"];
+/// Keys of an exception's cause.
+const INNER: &[&str] = &["InnerException", "innerException", "cause", "Cause", "inner", "Inner", "inner_exception"];
 /// Names of its stack.
 const STACKS: &[&str] = &[
     "stacktrace",
@@ -206,7 +212,7 @@ fn members(object: &Object, cause_of: Option<CauseOf>, found: &mut Vec<Exception
         }
         return;
     }
-    for key in ["InnerException", "innerException", "cause", "Cause", "inner", "Inner", "inner_exception"] {
+    for key in INNER {
         if let Some(Value::Object(inner)) = get(object, key) {
             members(inner, Some(CauseOf { parent: index, source: "InnerException".to_owned() }), found, depth + 1);
             return;

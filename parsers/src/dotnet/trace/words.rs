@@ -29,7 +29,7 @@ pub(super) fn is_label(text: &str) -> bool {
     matches!(
         text.trim_end_matches(':').to_ascii_lowercase().as_str(),
         "stack trace" | "stacktrace" | "call stack" | "stack" | "traceback"
-    ) && text.ends_with(':')
+    )
 }
 
 /// What file exceptions print between their message and their frames.
