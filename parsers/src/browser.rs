@@ -40,7 +40,7 @@ pub(crate) fn is_page(file: &str) -> bool {
 pub(crate) fn call(line: &str) -> Option<Frame> {
     let text = line.trim();
     if !text.contains('@') {
-        return None;
+        return copied(line);
     }
     for engine in ["[native code]", "[wasm code]"] {
         if let Some(function) = text.strip_suffix(engine).and_then(|rest| rest.strip_suffix('@')) {
@@ -70,6 +70,17 @@ pub(crate) fn call(line: &str) -> Option<Frame> {
     frame.function = named(function);
     frame.in_app = frame.file.as_deref().is_some_and(is_in_app);
     Some(frame)
+}
+
+/// A call as Firefox's console copies it.
+//     total https://shop.example/main.js:41
+fn copied(line: &str) -> Option<Frame> {
+    let (function, place) = line.strip_prefix("    ")?.trim_end().split_once(' ')?;
+    let is_place = place.starts_with("http") && place.contains(".js") && !place.contains(' ');
+    let is_name = !function.is_empty() && !function.contains([':', '"']) && !function.starts_with('(');
+    let frame = place_of(place).filter(|_| is_place && is_name)?;
+    let in_app = frame.file.as_deref().is_some_and(is_in_app);
+    Some(Frame { function: named(function), in_app, ..frame })
 }
 
 /// What stands before the `@` of a package's scope or version, in a path, or in a sentence.
@@ -203,6 +214,7 @@ mod tests {
                 Some(52),
             ),
             ("@https://a.example/app.js line 15 > eval:1:1", None, Some("https://a.example/app.js"), Some(15), None),
+            ("    total https://a.example/x.js:13", Some("total"), Some("https://a.example/x.js"), Some(13), None),
             ("reduce@[native code]", Some("reduce"), Some("[native code]"), None, None),
             ("eval code@", Some("eval code"), None, None, None),
             ("bar(1)@http://a.example/file.js:13", Some("bar"), Some("http://a.example/file.js"), Some(13), None),

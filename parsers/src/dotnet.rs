@@ -8,10 +8,11 @@
 //! |---|---|---|
 //! | `dotnet.crash` | false | the runtime printed `Unhandled exception. …` |
 //! | `dotnet.fatal` | false | stack overflow, out of memory, access violation, fail-fast |
-//! | `mono.crash` | false | Mono's `FATAL UNHANDLED EXCEPTION` |
+//! | `mono.unhandled`, `mono.crash` | false | Mono's two prints of a crash: `Unhandled Exception:`, `FATAL UNHANDLED EXCEPTION` |
 //! | `dotnet.unhandled_handler` | false | an `AppDomain.UnhandledException` handler |
 //! | `dotnet.unobserved_task` | false | `TaskScheduler.UnobservedTaskException` |
 //! | `dotnet.hosted_service` | false | the generic host: a background service failed |
+//! | `dotnet.host_stop` | false | the generic host: it stops because a background service failed |
 //! | `dotnet.host_start` | false | the generic host or the program: it did not start |
 //! | `aspnetcore.kestrel` | false | the web server's last resort |
 //! | `aspnetcore.iis` | false | the in-process server's last resort |
@@ -104,10 +105,14 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     record.unparsed = trace.unparsed;
     if crash {
         let alone = start.first < start.line && lines[start.first].trim_end().ends_with(':');
-        let mono = alone || lines[start.line].contains("FATAL UNHANDLED EXCEPTION");
-        let name = if mono { "mono-crash" } else { "dotnet-crash" };
+        // Mono prints one crash twice.
+        let (name, by) = match lines[start.line].contains("FATAL UNHANDLED EXCEPTION") {
+            true => ("mono-crash", "mono.crash"),
+            false if alone => ("mono-crash", "mono.unhandled"),
+            false => ("dotnet-crash", "dotnet.crash"),
+        };
         record.format = name.to_owned();
-        record.found_by(if mono { "mono.crash" } else { "dotnet.crash" }, Some(false));
+        record.found_by(by, Some(false));
     }
     if !crash || start.line == 0 {
         let prefix = &lines[start.line][..start.offset];
@@ -267,9 +272,11 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             _ => {}
         }
         if strong.is_none() && inside.is_none() {
-            let named = head::within(line).map(|(offset, _)| offset);
-            let cause = named.filter(|offset| line[..*offset].ends_with(" ---> ") && is_cause(&lines[at..], *offset));
-            let offset = cause.map(|_| indent).or(named).or_else(|| head::labelled(line));
+            // What stands behind a separator is a cause of what the lines above name, or of what prints no type.
+            let own = if at == anchor { line::pieces(line)[0] } else { line };
+            let cause = (own.len() < line.len() && is_cause(&lines[at..], own.len())).then_some(indent);
+            let named = head::within(own).map(|(offset, _)| offset).or_else(|| head::labelled(own));
+            let offset = named.or(cause);
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
             joined = joined.or_else(|| {
                 joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start {
@@ -286,15 +293,13 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
 }
 
 // The cart of order 7 is full ---> Shop.StockException: none left
-/// Whether the exception at `offset` of the first line is the cause of one that prints no type: more causes end than begin.
+/// Whether the causes that begin behind `offset` of the first line all end in the lines below: then what stands before
+/// them is an exception, too.
 fn is_cause(lines: &[&str], offset: usize) -> bool {
     let begins = lines[0][offset..].matches(" ---> ").count();
     let trace = lines[1..].iter().take_while(|line| line::is_trace(line));
-    let mut open = begins + 1;
-    trace
-        .filter(|line| matches!(line::piece(line), line::Piece::EndOfInner))
-        .for_each(|_| open = open.saturating_sub(1));
-    open == 0
+    let ends = trace.filter(|line| matches!(line::piece(line), line::Piece::EndOfInner)).count();
+    begins > 0 && ends >= begins
 }
 
 /// Where a head without a colon begins: only some of a layout's separators may stand before it.

@@ -362,7 +362,7 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     if close == '>' && !is_category(word) {
         return None;
     }
-    let plain = word.len() <= 40 && !word.contains(['"', '\'', '{']);
+    let plain = (word.len() <= 40 || word.len() <= 200 && is_category(word)) && !word.contains(['"', '\'', '{']);
     // A thread's name may hold blanks, and log4net's empty context is `[(null)]`; a sentence in brackets is a message.
     let named = || {
         if word.rsplit_once('/').is_some_and(|(_, name)| level(name).is_some()) {

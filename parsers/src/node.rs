@@ -61,7 +61,9 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
     }
     // The header of an entry that tells of no failure is not the one of a trace below it.
     // Nor is the line with which Jest names a file of tests.
-    let owns = header.is_some_and(|header| header.level.map_or(!is_access_log(whole), |level| level >= Level::Warning));
+    let owns = header.is_some_and(|header| {
+        header.level.map_or_else(|| !is_access_log(whole) && tells(lines[0]), |level| level >= Level::Warning)
+    });
     let owns = owns && !whole.trim_start().starts_with("FAIL ");
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {
@@ -212,7 +214,10 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let mut words = before.or_else(above);
     let header = header.filter(|_| has_header);
 
-    let mut record = Record { platform: platform_of(&found.exceptions), ..Record::default() };
+    let said = words.as_deref().is_some_and(|words| words.split(' ').any(|word| word == "Uncaught"));
+    let is_console = said && header.is_none_or(|header| header.format != Some("deno"));
+    let platform = platform_of(&found.exceptions, is_console);
+    let mut record = Record { platform, ..Record::default() };
     if let Some((text, fields)) = words.as_deref().and_then(fields_behind) {
         json::fill(&mut record, &fields);
         words = Some(text);
@@ -287,6 +292,33 @@ fn is_told_over(lines: &[&str], message: &str) -> bool {
     begins && own.by_ref().zip(told.by_ref()).all(|(own, told)| own == told) && told.all(str::is_empty)
 }
 
+/// Whether the words of an entry without a level tell of a failure, or that more follows.
+// checkout failed · could not load the rates · unhandled:
+fn tells(words: &str) -> bool {
+    const PARTS: [&str; 16] = [
+        "err",
+        "fail",
+        "exce",
+        "unable",
+        "not ",
+        "n't ",
+        "crash",
+        "reject",
+        "uncaught",
+        "unhandled",
+        "abort",
+        "invalid",
+        "time",
+        "lost",
+        "fehl",
+        "falh",
+    ];
+    let words = words.to_lowercase();
+    // What other scripts say is not known.
+    let is_foreign = || words.chars().any(|c| !c.is_ascii() && c.is_alphabetic());
+    words.trim_end().ends_with(':') || is_foreign() || PARTS.iter().any(|part| words.contains(part))
+}
+
 /// Whether an entry's words are but a name: the logger's, where the layout names none.
 // cart · http-server · jobs.digest
 fn is_label(words: &str) -> bool {
@@ -310,18 +342,26 @@ fn fields_behind(words: &str) -> Option<(String, Object)> {
 }
 
 /// Whose code the frames are: a browser's when they are scripts of pages, and none is a file of a server's.
-fn platform_of(exceptions: &[Exception]) -> Platform {
+/// `in_console` where the words before are those of a browser's console, which shortens the scripts' addresses.
+fn platform_of(exceptions: &[Exception], in_console: bool) -> Platform {
     let page = |file: &str| browser::is_page(file);
     let local = |file: &str| ["/", "file:///", "node:", "ext:"].iter().any(|start| file.starts_with(start));
     let files = exceptions.iter().flat_map(|exception| &exception.frames).filter_map(|frame| frame.file.as_deref());
-    if files.clone().any(page) && !files.clone().any(local) { Platform::Javascript } else { Platform::Node }
+    if (in_console || files.clone().any(page)) && !files.clone().any(local) {
+        Platform::Javascript
+    } else {
+        Platform::Node
+    }
 }
 
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
     let found = entry::find(object)?;
-    let mut record =
-        Record { platform: platform_of(&found.exceptions), format: format_of(object).to_owned(), ..Record::default() };
+    let mut record = Record {
+        platform: platform_of(&found.exceptions, false),
+        format: format_of(object).to_owned(),
+        ..Record::default()
+    };
     record.mechanism = evidence::in_entry(object, &found.exceptions[0])
         .or_else(|| evidence::in_error(&found.exceptions[0]))
         .or_else(|| found.before.as_deref().and_then(evidence::in_words));

@@ -78,13 +78,13 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
     let context =
         || lines[hit].contains(object::MARK) || header.is_some() && lines[hit..].iter().any(|line| is_context(line));
     if monolog || !uncaught && context() {
-        let found = entries(lines, hit, header);
+        let found = escaped(lines[hit], hit).unwrap_or_else(|| entries(lines, hit, header));
         if !found.is_empty() {
             return found;
         }
     }
     if monolog {
-        return Vec::new();
+        return framework::labels(lines, hit).into_iter().collect();
     }
     if let Some(found) = framework::parse(lines, hit, header) {
         return vec![found];
@@ -92,6 +92,21 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
     let mut found = printed::parse(lines, hit, header);
     found.iter_mut().for_each(|found| framework::complete(found, lines, header));
     found
+}
+
+/// The entries that Apache wrote into one line; none where that line is not one of its.
+fn escaped(line: &str, hit: usize) -> Option<Vec<Found>> {
+    let text = printed::apache_text(line)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let own = |found: Found| Found { lines: hit..hit + 1, has_header: hit == 0, ..found };
+    let header = monolog::header(lines.first()?);
+    let mut texts = lines.clone();
+    texts[0] = &lines[0][header.as_ref().map_or(0, |header| header.length)..];
+    let mut found = entries(&texts, 0, header.as_ref());
+    if let (Some(found), Some(header)) = (found.first_mut(), header) {
+        take_header(&mut found.record, header);
+    }
+    Some(found.into_iter().map(own).collect())
 }
 
 fn is_monolog(header: &Header) -> bool {
@@ -109,9 +124,11 @@ fn behind(line: &str) -> Option<Header> {
     })
 }
 
+static CONTEXT: text::Literal = text::Literal::new("\"[object] (");
+
 /// Whether an object is the context that a line formatter prints behind an entry's message.
 pub(crate) fn is_context(text: &str) -> bool {
-    text.contains("\"[object] (")
+    CONTEXT.is_in(text.as_bytes())
 }
 
 /// The Monolog entries in a region: one, or those that several writers wrote line by line. Without a header the
@@ -149,16 +166,20 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
         let header = own.as_ref().or(region_header.filter(|_| number == 0));
         let Some((mut record, taken)) = monolog::parse(&texts, header) else { continue };
         if let Some(own) = own {
-            record.timestamp = own.timestamp;
-            record.level = own.level;
-            record.logger = own.logger;
-            record.environment = own.environment;
+            take_header(&mut record, own);
         }
         let lines = indices[0]..indices[taken.min(indices.len()) - 1] + 1;
         found.push(Found { record, lines, has_header: number == 0 && region_header.is_some() });
     }
     found.retain(|found| found.lines.end > hit);
     found
+}
+
+fn take_header(record: &mut Record, header: Header) {
+    record.timestamp = header.timestamp;
+    record.level = header.level;
+    record.logger = header.logger;
+    record.environment = header.environment;
 }
 
 /// Keys of an entry's own text, in which an exception may be quoted.

@@ -23,6 +23,22 @@ pub(crate) struct Stamp {
 }
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+/// What the C library calls them elsewhere, where its names do not begin as the English ones: German, French, Spanish,
+/// Portuguese, Italian, Dutch, Indonesian, Polish and Turkish.
+const FOREIGN_MONTHS: [&str; 12] = [
+    "ene gen sty oca",
+    "fév fev lut şub",
+    "mär mrt",
+    "avr abr kwi nis",
+    "mai mag mei maj",
+    "jui giu cze haz",
+    "lug lip tem",
+    "aoû ago agu sie ağu",
+    "set wrz eyl",
+    "okt ott out paź eki",
+    "lis kas",
+    "déc dez dic des gru ara",
+];
 
 thread_local! {
     /// Beginnings of texts that were asked about just now, each with its time: the same line is asked about by the
@@ -81,9 +97,9 @@ fn read(text: &str) -> Option<Stamp> {
 /// The value of a time without a year, as syslog writes it: the last one so dated that is not after `latest`. A day may
 /// lie between the two zones.
 pub(crate) fn in_year(text: &str, latest: Date) -> Option<String> {
-    let blanks = text.get(3..)?.len() - text.get(3..)?.trim_start().len();
-    let digits = text[3 + blanks..].bytes().take_while(u8::is_ascii_digit).count();
-    let (day, clock) = text.split_at(3 + blanks + digits);
+    let from = text.find(|c: char| c.is_ascii_digit())?;
+    let digits = text[from..].bytes().take_while(u8::is_ascii_digit).count();
+    let (day, clock) = text.split_at(from + digits);
     let latest = latest.tomorrow().ok()?;
     // The 29th of February is to be found.
     (0..=8).find_map(|back| {
@@ -157,7 +173,7 @@ fn chinese(text: &str) -> Option<Stamp> {
     cursor.finish(date, &Clock { hour, minute, second, fraction: "" }, "")
 }
 
-// 23-Nov-2026 08:13:16 UTC · 23/Nov/2026:07:40:00 +0700 · 23 Nov 2026, 07:40:00
+// 6 Nov 08:13:16 · 23-Nov-2026 08:13:16 UTC · 23/Nov/2026:07:40:00 +0700 · 23 Nov 2026, 07:40:00
 fn day_month_name(text: &str) -> Option<Stamp> {
     let mut cursor = Cursor::new(text);
     let day = cursor.number(1, 2)?;
@@ -165,7 +181,10 @@ fn day_month_name(text: &str) -> Option<Stamp> {
     let month = month_name(&mut cursor)?;
     let _ = cursor.one_of(",");
     cursor.one_of(separator.encode_utf8(&mut [0; 4]))?;
-    let year = cursor.number(4, 4)?;
+    let Some(year) = cursor.number(4, 4) else {
+        cursor.clock().filter(|_| separator == ' ')?;
+        return Some(Stamp { value: None, length: cursor.at });
+    };
     let _ = cursor.one_of(",");
     if cursor.rest().starts_with(" - ") {
         cursor.at += 2;
@@ -267,7 +286,8 @@ fn month_name_first(text: &str) -> Option<Stamp> {
         return cursor.finish(date, &clock, &zone);
     }
     cursor.at = mark;
-    cursor.clock()?;
+    let mut clock = cursor.clock()?;
+    cursor.half_day(&mut clock);
     Some(Stamp { value: None, length: cursor.at })
 }
 
@@ -315,10 +335,22 @@ fn weekday_first(text: &str) -> Option<Stamp> {
 }
 
 fn month_name(cursor: &mut Cursor<'_>) -> Option<u32> {
-    let word = cursor.rest().get(..3)?.to_ascii_lowercase();
-    let month = MONTHS.iter().position(|name| *name == word)? as u32 + 1;
-    cursor.at += 3;
-    Some(month)
+    let word: String = cursor.rest().chars().take(3).collect::<String>().to_lowercase();
+    let rest = &cursor.rest()[cursor.rest().char_indices().nth(3)?.0..];
+    if let Some(month) = MONTHS.iter().position(|name| *name == word) {
+        cursor.at = cursor.text_len() - rest.len();
+        return Some(month as u32 + 1);
+    }
+    // juil. · févr. · Okt
+    let tail = rest.trim_start_matches(char::is_alphabetic);
+    let behind = tail.strip_prefix('.').unwrap_or(tail);
+    if !behind.starts_with(' ') || rest.len() - tail.len() > 3 {
+        return None;
+    }
+    let is_july = word == "jui" && rest.starts_with('l');
+    let found = FOREIGN_MONTHS.iter().position(|names| names.split(' ').any(|name| name == word));
+    cursor.at = cursor.text_len() - behind.len();
+    found.map(|month| month as u32 + 1 + u32::from(is_july))
 }
 
 #[cfg(test)]
@@ -333,6 +365,8 @@ mod tests {
             ("Jan  4 10:15:00.5", Some("2026-01-04T10:15:00.5")),
             ("Dec 31 23:59:59", Some("2026-12-31T23:59:59")),
             ("Feb 29 00:00:00", Some("2024-02-29T00:00:00")),
+            ("Dez 31 23:59:59", Some("2026-12-31T23:59:59")),
+            ("juil. 31 23:59:59", Some("2026-07-31T23:59:59")),
             ("Nov", None),
             ("10:15:00", None),
         ] {
@@ -361,6 +395,11 @@ mod tests {
             ("Mon Nov 23 07:40:00.123456 2026] [php", Some("2026-11-23T07:40:00.123456"), 31),
             ("Nov 23 08:50:00 host", None, 15),
             ("21:53:17 info", None, 8),
+            ("6 Nov 21:53:17 - [error]", None, 14),
+            ("Nov 23 08:04:37 AM  x", None, 18),
+            ("Okt 28 10:51:17 host", None, 15),
+            ("févr. 28 10:51:17 host", None, 18),
+            ("juil. 28 10:51:17 host", None, 17),
             ("23/11/2026, 08:50:05 x", Some("2026-11-23T08:50:05"), 20),
             ("05/08/2026, 13:06:51 x", Some("2026-08-05T13:06:51"), 20),
             ("05/08/2026, 1:06:51 PM x", Some("2026-05-08T13:06:51"), 22),

@@ -189,6 +189,7 @@ fn endpoint(record: &Record, index: usize, hosts: &Hosts) -> Option<Endpoint> {
 fn by_host(whose: Whose, endpoint: &Endpoint, stated: Category) -> Category {
     match (whose, endpoint.owner) {
         (Whose::Client, Owner::Own) => Category::Infra,
+        (Whose::Client, Owner::Loopback) if endpoint.is_infra_port() => Category::Infra,
         (Whose::Client, _) => stated,
         (Whose::Transport, _) if endpoint.is_infra_port() => Category::Infra,
         (Whose::Transport, Owner::ThirdParty) => Category::Integration,

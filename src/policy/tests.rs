@@ -341,6 +341,10 @@ fn one_failure_printed_by_several_layers_is_sent_once() {
     // The same again, from the same layers, is the next occurrence.
     let verdicts = judge(policy(), prints().into_iter().chain(prints()).collect());
     assert_eq!(actions(&verdicts), [Action::Duplicate, Action::Send, Action::Duplicate, Action::Send]);
+    // Mono prints a crash twice; the next crash is another.
+    let crash = || ["mono.unhandled", "mono.crash"].map(|by| last_resort(logged(1, "", "", Level::Error, 4), by));
+    let verdicts = judge(policy(), crash().into_iter().chain(crash()).collect());
+    assert_eq!(actions(&verdicts), [Action::Send, Action::Duplicate, Action::Send, Action::Duplicate]);
 }
 
 #[test]

@@ -143,7 +143,9 @@ impl Block {
             let begun = self.exceptions.last().is_some_and(|last| last.frames.is_empty());
             begun || expected || causes_only && !self.is_over(&label)
         };
-        is_nested(text) || label(text).is_some_and(more)
+        // Mono leaves a line empty where a stack was thrown on.
+        let stack = self.field == Some(Field::Stack) && matches!(line::piece(text), line::Piece::Frame(..));
+        stack || is_nested(text) || label(text).is_some_and(more)
     }
 
     /// Whether a label can only be the next block's.

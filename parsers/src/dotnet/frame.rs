@@ -64,12 +64,12 @@ pub(super) fn begins(text: &str) -> bool {
 // Shop.Cart.Total (Shop.Item item) (at Assets/Cart.cs:45) · Shop.Cart:Total(Item) (at Assets/Cart.cs:45)
 /// A frame as Unity prints it, without a word in front.
 pub(super) fn unity(line: &str) -> Option<(Frame, &str)> {
-    let place = line.rfind(" (at ")?;
     // Kerbal Space Program indents them.
     let text = line.strip_prefix('\t').unwrap_or(line).trim_end();
-    if text.starts_with([' ', '\t']) || !text.ends_with(')') || place == 0 {
+    if text.starts_with([' ', '\t']) || !text.ends_with(')') {
         return None;
     }
+    line.rfind(" (at ").filter(|place| *place > 0)?;
     call(text)
 }
 

@@ -48,8 +48,8 @@ pub(super) fn is_warning(lines: &[&str], found: &Trace) -> bool {
     let text = lines[found.head].trim_start();
     let kind = found.exceptions[0].kind.as_str();
     let traced = matches!(kind, "Trace" | "DeprecationError") || kind.ends_with("Warning");
-    let warns = text.starts_with("(node:");
-    traced || warns && !text.contains("UnhandledPromiseRejectionWarning")
+    let rejected = text.contains("UnhandledPromiseRejectionWarning");
+    (traced || text.starts_with("(node:")) && !rejected
 }
 
 /// Whether npm tells of itself: an application's failure is printed by the application, too.

@@ -24,6 +24,8 @@ pub(crate) fn correct(lines: &[&str], found: &mut Trace) {
         "Error".clone_into(&mut first.kind);
     }
     let kept = without_properties(&first.message).len();
+    let code = first.message[kept..].split_once("code: \"").and_then(|(_, code)| code.split_once('"'));
+    first.code = first.code.take().or(code.map(|(code, _)| code.to_owned()));
     first.message.truncate(kept);
     if found.lines.start != found.head || found.before.is_some() {
         return;
@@ -51,14 +53,18 @@ fn is_caret(line: &str) -> bool {
 fn without_properties(message: &str) -> &str {
     let mut kept = message;
     while let Some((rest, last)) = kept.rsplit_once('\n') {
-        let name = last.trim_start().split_once(": ").map_or("", |(name, _)| name);
-        let is_property = last.starts_with(' ') && !name.is_empty() && name.chars().all(char::is_alphanumeric);
-        if !is_property {
+        if !is_property(last) {
             break;
         }
         kept = rest;
     }
     kept
+}
+
+//   code: "ENOENT"
+pub(super) fn is_property(line: &str) -> bool {
+    let name = line.trim_start().split_once(": ").map_or("", |(name, _)| name);
+    line.starts_with(' ') && !name.is_empty() && name.chars().all(char::is_alphanumeric)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn answered(lines: &[&str], found: &mut Trace) {
 
 // (Use `node --trace-warnings ...` to show where the warning was created)
 fn explains(line: &str) -> bool {
-    line.starts_with("(Use `node --")
+    line.starts_with("(Use `") && line.contains(" --trace-")
         || line.starts_with("(node:")
             && (line.contains(") UnhandledPromiseRejectionWarning: Unhandled promise rejection. ")
                 || line.contains("[DEP0018] DeprecationWarning: Unhandled promise rejections"))

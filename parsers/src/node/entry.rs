@@ -56,6 +56,16 @@ pub(crate) fn find(entry: &Object) -> Option<Found> {
 
 /// The error that this object is, or that one of its texts is.
 fn here(object: &Object) -> Option<Found> {
+    // {"message":"x","locations":[…],"path":["me"],"extensions":{"code":"…","stacktrace":["TypeError: x","    at me (/a.js:1:2)"]}}
+    if let (Some(Value::Object(extensions)), true) = (object.get("extensions"), object.contains_key("locations"))
+        && error::stack_of(extensions).is_some()
+    {
+        let mut error = extensions.clone();
+        error.extend(
+            ["path", "locations"].iter().filter_map(|key| Some(((*key).to_owned(), object.get(*key)?.clone()))),
+        );
+        return Some(Found { exceptions: error::chain(&error), before: None });
+    }
     // An error below a known key is nearer than a copy of its stack in the entry itself.
     let own = error::stack_of(object);
     // What caused the entry's own error is none that the entry holds beside it.

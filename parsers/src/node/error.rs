@@ -94,7 +94,7 @@ fn stack_of_text(value: &str, message: Option<&str>) -> Option<Stack> {
     let browser = found.frames.is_empty().then(|| crate::browser::stack(value)).flatten();
     let found = browser.unwrap_or(found);
     let headed = !value.trim().contains('\n') && head::at_start(value, false).is_some();
-    (!found.frames.is_empty() || headed).then_some(found)
+    (!found.frames.is_empty() || found.elided.is_some() || headed).then_some(found)
 }
 
 fn add(out: &mut Vec<Exception>, error: &Object, cause_of: Option<CauseOf>, depth: usize) {
@@ -187,12 +187,16 @@ fn kind_of(error: &Object, stack: &Stack) -> String {
             || name == "error" && stack.kind == name
             || name.starts_with(char::is_uppercase) && stack.kind == name
     };
+    // A printed error has its message in its text only: what it calls its type is a property of its own.
+    let is_inspected = !error.contains_key("message");
     // The class tells more than a `name` that the library set later.
-    let headed = head::is_type(&stack.kind) && stack.kind != "Error" && !stack.message.is_empty() && !stack.is_borrowed;
+    let is_named =
+        head::is_type(&stack.kind) || is_inspected && stack.kind.starts_with(|c: char| c.is_ascii_uppercase());
+    let headed = is_named && stack.kind != "Error" && !stack.message.is_empty() && !stack.is_borrowed;
     for key in ["type", "name", "errorType", "error.type", "exception.type"] {
         if let Some(name) = text(error, key)
             && fits(name)
-            && !(headed && (key == "name" || name == "Error"))
+            && !(headed && (key == "name" || name == "Error" || key == "type" && is_inspected))
             && !(name == "Error" && text(error, "name").is_some_and(|own| own == stack.kind))
         {
             return name.to_owned();
@@ -207,7 +211,7 @@ fn kind_of(error: &Object, stack: &Stack) -> String {
 
 /// Fills in the calls that `util.inspect` left out: they follow in the cause as the frame before them does.
 fn refill(out: &mut [Exception], index: usize, stack: &Stack) {
-    let Some((count, position)) = stack.elided else { return };
+    let Some((count, position)) = stack.elided.filter(|(count, _)| *count > 0) else { return };
     let Some(cause) = out.get(index + 1).map(|cause| cause.frames.clone()) else { return };
     let frames = &out[index].frames;
     let after = frames.get(position);

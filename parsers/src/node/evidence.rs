@@ -47,7 +47,7 @@ fn mechanism(kind: &str, handled: Option<bool>) -> Option<Mechanism> {
 pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
     let words = before.to_ascii_lowercase();
     let has = |word: &str| words.contains(word);
-    if has("invoke error") {
+    if has("invoke error") || words.starts_with("unable to import module '") {
         mechanism("lambda.invoke", Some(false))
     } else if has("unhandledpromiserejectionwarning")
         || has("unhandledrejection")
@@ -61,6 +61,7 @@ pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
         || has("uncaught exception")
         || has("exception origin:")
         || words.starts_with("uncaught")
+        || words.starts_with("[consumer] crash: kafkajs")
     {
         mechanism("node.uncaught_exception", Some(false))
     } else if has("unhandled error event") || has("unhandled 'error' event") {
@@ -84,6 +85,8 @@ pub(crate) fn in_format(format: &str, words: Option<&str>) -> Option<Mechanism> 
     let is_request_error = || words.is_some_and(|words| words.starts_with("message: "));
     match format {
         "next" => mechanism("next.handler", Some(false)),
+        // What a node of a flow reports has the node's name; the whole error alone is the runtime's last word.
+        "node-red" if words.is_none() => mechanism("node.uncaught_exception", Some(false)),
         "good" if is_request_error() => mechanism("hapi.default_handler", Some(false)),
         _ => None,
     }

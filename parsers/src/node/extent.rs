@@ -5,7 +5,7 @@
 //! once a record. Does not parse: the parser decides what of the region is the record.
 
 use super::access;
-use super::inspect::indent_of;
+use super::inspect::{indent_of, is_first_property};
 use super::stack::{self, Part};
 use crate::browser;
 
@@ -43,6 +43,8 @@ pub(crate) struct Extent {
     open: bool,
     /// Properties of the error were printed.
     detailed: bool,
+    /// The line before was one of the source, and may have opened properties.
+    excerpt: bool,
     blanks: u8,
     /// Answers that follow the trace.
     answers: u8,
@@ -99,6 +101,9 @@ impl Extent {
         }
         let Ok(text) = std::str::from_utf8(line) else { return Step::On };
         let own = indent_of(text);
+        if std::mem::take(&mut self.excerpt) && is_first_property(text, self.base.unwrap_or(0)) {
+            self.open = true;
+        }
         if self.open {
             let closes = own <= self.base.unwrap_or(0) && text[own..].starts_with(['}', ']']);
             self.open = !closes;
@@ -143,6 +148,10 @@ impl Extent {
 
     /// A line behind the calls that is no call.
     fn beyond(&mut self, base: usize, before: &[u8], text: &str, own: usize) -> Step {
+        if stack::is_excerpt(text) {
+            self.excerpt = text.ends_with(" {");
+            return Step::On;
+        }
         let limit = if self.nested { 0 } else { base };
         let goes_on = own > limit
             || text[own..].starts_with("at ")

@@ -102,15 +102,15 @@ fn is_compound(name: &str) -> bool {
 /// `database Error: TypeError: x` is a TypeError; `Error: TypeError: x` at the beginning of a text is not.
 fn inner<'a>(line: &'a str, head: Head<'a>) -> Head<'a> {
     let warns = head.kind.ends_with("RejectionWarning");
-    let prefixed = head.kind == "Exception" || head.kind == "Error" && !head.before.is_empty();
+    let prefixed = matches!(head.kind, "Exception" | "Rejection") || head.kind == "Error" && !head.before.is_empty();
     if !warns && !prefixed {
         return head;
     }
     let offset = line.len() - head.message.len();
-    match at_start(head.message, false) {
-        Some(next) if is_type(next.kind) && !head.message.is_empty() => {
-            Head { before: line[..offset].trim_end().trim_end_matches(':'), start: offset + next.start, ..next }
-        }
+    let before = line[..offset].trim_end().trim_end_matches(':');
+    match at_start(head.message, warns) {
+        Some(next) if is_type(next.kind) || warns => Head { before, start: offset + next.start, ..next },
+        None if warns && !head.message.is_empty() => Head { before, start: offset, kind: "Error", ..head },
         _ => head,
     }
 }
@@ -226,6 +226,14 @@ mod tests {
             ("TypeError [ERR_ARG]: bad", "", "TypeError", Some("ERR_ARG"), "bad"),
             ("RefusedError [DbRefusedError]: no", "", "DbRefusedError", None, "no"),
             ("failed: error: relation \"a\" does not exist", "failed:", "error", None, "relation \"a\" does not exist"),
+            ("Unhandled Rejection: TypeError: x", "Unhandled Rejection", "TypeError", None, "x"),
+            (
+                "(node:7) UnhandledPromiseRejectionWarning: error: no such column",
+                "(node:7) UnhandledPromiseRejectionWarning",
+                "error",
+                None,
+                "no such column",
+            ),
             ("pool error: Error: refused", "pool error:", "Error", None, "refused"),
             ("Error: worker said: Error: boom", "", "Error", None, "worker said: Error: boom"),
             ("Database Error: TypeError: x", "Database Error", "TypeError", None, "x"),

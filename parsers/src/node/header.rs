@@ -14,7 +14,8 @@ pub(crate) fn header(line: &str) -> Option<Header> {
     match line.as_bytes().first()? {
         b'[' if begins_nest(line.as_bytes()) => nest(line),
         b'[' => log4js(line).or_else(|| signale(line)).or_else(|| pino_pretty(line)).or_else(|| labelled(line)),
-        b'0'..=b'9' => tabbed(line)
+        b'0'..=b'9' => node_red(line)
+            .or_else(|| tabbed(line))
             .or_else(|| debug(line))
             .or_else(|| winston(line))
             .or_else(|| good(line))
@@ -104,6 +105,9 @@ fn signale(line: &str) -> Option<Header> {
     let word = words.next()?;
     let message = word.as_ptr() as usize - line.as_ptr() as usize;
     let mut header = Header { length: message, level: Some(found), format: Some("signale"), ..Header::default() };
+    // The date and the time of a day stand in brackets of their own.
+    let scopes =
+        scopes.trim().replacen("] [", " ", usize::from(scopes.starts_with(|c: char| c == '[') && scopes.contains('/')));
     for scope in scopes.split(['[', ']']).map(str::trim).filter(|scope| !scope.is_empty()) {
         match time::at_start(scope) {
             Some(stamp) => header.timestamp = stamp.value,
@@ -296,6 +300,19 @@ fn labelled(line: &str) -> Option<Header> {
     Some(Header { length: line.len() - rest.len() + found.length, logger: Some(label.to_owned()), ..found })
 }
 
+// 6 Nov 12:22:17 - [error] TypeError: x · 6 Nov 12:22:17 - [error] [function:total] TypeError: x
+fn node_red(line: &str) -> Option<Header> {
+    let stamp = time::at_start(line).filter(|stamp| stamp.value.is_none())?;
+    let (word, mut rest) = line[stamp.length..].strip_prefix(" - [")?.split_once("] ")?;
+    let mut header = Header { level: Some(level(word)?), format: Some("node-red"), ..Header::default() };
+    if let Some((name, behind)) = rest.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        header.logger = Some(name.to_owned());
+        rest = behind;
+    }
+    header.length = line.len() - rest.len();
+    Some(header)
+}
+
 // 2026-11-25T08:13:14+0000 <error> pay.js:40 (Object.charge) boom
 fn tracer(line: &str) -> Option<Header> {
     let stamp = time::at_start(line)?;
@@ -370,6 +387,8 @@ mod tests {
             (" ERROR  x", "consola", Some(Level::Error), None, "x"),
             ("[db]  ERROR  x", "consola", Some(Level::Error), Some("db"), "x"),
             ("[jobs] error:   x", "winston", Some(Level::Error), Some("jobs"), "x"),
+            ("6 Nov 12:22:17 - [error] [function:x y] z", "node-red", Some(Level::Error), Some("function:x y"), "z"),
+            ("[11/1/2026] [8:46:40 PM] [App  ] › ✖  error   x", "signale", Some(Level::Error), Some("App"), "x"),
             ("2026-11-25T08:13:14+0000 <warn> a.js:4 (T.f) x", "tracer", Some(Level::Warning), None, "x"),
         ] {
             let found = header(line).unwrap_or_else(|| panic!("{line}"));

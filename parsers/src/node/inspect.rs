@@ -14,7 +14,7 @@ use super::stack;
 use crate::json::Object;
 use token::scalar;
 
-pub(crate) use text::error_text;
+pub(crate) use text::{error_text, is_first_property};
 pub(crate) use token::{matching_bracket, quoted};
 
 /// Deeper values are passed over.

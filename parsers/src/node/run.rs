@@ -28,7 +28,7 @@ thread_local! {
 /// The calls that `text` begins with: how many bytes they take, and their frames; none where it begins with no call.
 pub(super) fn read(text: &str) -> Option<(usize, Frames)> {
     let first = line_of(text);
-    if !stack::is_call(first) {
+    if !stack::is_call(first) || first.trim_start().starts_with(stack::IGNORED) {
         return None;
     }
     RUNS.with_borrow_mut(|runs| {

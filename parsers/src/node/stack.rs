@@ -53,6 +53,9 @@ pub(crate) enum Part {
     Other,
 }
 
+/// What Next prints for calls of libraries, where the error has no others.
+pub(crate) const IGNORED: &str = "at ignore-listed frames";
+
 /// Dashes of a rule between calls.
 const RULE_BYTES: usize = 20;
 
@@ -63,6 +66,9 @@ fn is_rule(text: &str) -> bool {
 /// Classifies a line of a stack; what follows the call on its line (` {`, `,`) is not looked at.
 pub(crate) fn part(line: &str) -> Part {
     let text = line.trim();
+    if text.starts_with(IGNORED) {
+        return Part::Elided(0);
+    }
     if text.starts_with("at ") {
         return frame(call_text(text)).map_or(Part::Other, |frame| Part::Call(Box::new(frame)));
     }
@@ -86,13 +92,28 @@ thread_local! {
     static CALLS: RefCell<Memo<bool>> = RefCell::new(Memo::new());
 }
 
+/// Whether a line is one of the source, as Next prints it behind the calls.
+//   2309 |   } catch (error) { · > 2310 |     throw new Error('no bet'); ·        |           ^
+pub(crate) fn is_excerpt(line: &str) -> bool {
+    let text = line.trim_start_matches(['>', ' ']);
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered = rest.len() < text.len();
+    match rest.trim_start().strip_prefix('|') {
+        Some(source) if numbered => source.is_empty() || source.starts_with(' '),
+        Some(source) => source.trim().bytes().all(|c| c == b'^') && !source.trim().is_empty(),
+        None => false,
+    }
+}
+
 /// Whether a line is a call: as `part`, without the frame.
 pub(crate) fn is_call(line: &str) -> bool {
     let text = line.trim();
     if !text.starts_with("at ") {
         return false;
     }
-    CALLS.with_borrow_mut(|known| known.get_or_keep(text.as_bytes(), || frame(call_text(text)).is_some()))
+    CALLS.with_borrow_mut(|known| {
+        known.get_or_keep(text.as_bytes(), || text.starts_with(IGNORED) || frame(call_text(text)).is_some())
+    })
 }
 
 /// A text without the time since the line before, as Nest, debug and winston put it behind an entry.
@@ -129,9 +150,14 @@ pub(crate) fn parse(text: &str, message: Option<&str>) -> Stack {
 /// The words that introduce a cause at the beginning of a line, as pino and VError print it. Libraries that put
 /// `Caused by: ` into their own stack (axios, KafkaJS) do not cut it.
 const CAUSED: &str = "caused by: ";
+static NEXT_CAUSE: Literal = Literal::new("\ncaused by: ");
 
 /// A text cut at the lines that introduce causes. A message may hold the words, too: a cause comes behind calls.
 fn sections(text: &str) -> Vec<&str> {
+    // Few name a cause.
+    if !NEXT_CAUSE.is_in(text.as_bytes()) {
+        return vec![text];
+    }
     let mut found = Vec::new();
     let (mut start, mut at, mut called) = (0, 0, false);
     for line in text.split_inclusive('\n') {

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::bun;
 use super::crash;
 use super::engine;
 use super::head;
@@ -58,6 +59,12 @@ pub(crate) fn trace_of(lines: &[&str], hit: usize, opens: bool) -> Option<Trace>
         Start::Object { line, at } => object_here(lines, line, at)?,
         Start::Properties { line, indent } => properties_here(lines, line, indent)?,
     };
+    // `console.trace` prints its own calls behind the error's.
+    if lines[found.head].trim_start().starts_with("Trace: ") {
+        let own = lines[found.lines.end..].iter().take_while(|line| stack::is_call(line)).count();
+        found.lines.end += own;
+        found.before = None;
+    }
     take_copies(lines, &mut found);
     crash::surroundings(lines, &mut found);
     Some(found)
@@ -67,7 +74,7 @@ pub(crate) fn trace_of(lines: &[&str], hit: usize, opens: bool) -> Option<Trace>
 // read failed [Error: ENOENT: no such file or directory, open '/srv/x.csv'] { ·   errno: -2, ·   code: 'ENOENT' · }
 pub(crate) fn without_calls(lines: &[&str], hit: usize) -> Option<Trace> {
     let line = lines[hit];
-    let at = line.find("[Error: ").filter(|_| !line.starts_with([' ', '\t']))?;
+    let at = line.find("[Error: ").filter(|_| !line.starts_with([' ', '\t']) || line.starts_with(" ⨯ "))?;
     let ends = line.trim_end().ends_with([']', '}']) || line.trim_end().ends_with("] {");
     head::at_start(&line[at + 1..], false).filter(|head| ends && !head.message.is_empty())?;
     let mut reader = Reader::new(lines, (hit, at));
@@ -197,9 +204,12 @@ fn loose_head(lines: &[&str], call: usize, opens: bool) -> Option<(usize, usize)
     {
         return Some((line, head.start));
     }
-    let is_property = |line: usize| lines[line].starts_with(' ') && lines[line].trim_end().ends_with(',');
+    let is_bun = indent_of(lines[call]) == 6 && lines[call - 1].trim().is_empty();
+    let is_property = |line: usize| {
+        lines[line].starts_with(' ') && lines[line].trim_end().ends_with(',') || is_bun && bun::is_property(lines[line])
+    };
     let above = (call.saturating_sub(MESSAGE_LINES)..=line).rev().find(|index| !is_property(*index));
-    let line = above.filter(|above| head::at_start(lines[*above], true).is_some()).unwrap_or(line);
+    let line = above.filter(|above| is_bun || head::at_start(lines[*above], true).is_some()).unwrap_or(line);
     // `failed: CardDeclined: x`: a word before a type that is told by its spelling.
     let worded = lines[line].starts_with(|c: char| c.is_ascii_lowercase());
     if let Some(head) = head::named(lines[line]).filter(|_| worded) {
@@ -281,7 +291,7 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
     let before = words_before(&lines[line][..at]);
     // Deno prints causes as pino does, but for a capital.
     if before.as_deref().is_some_and(|words| words.starts_with("Uncaught")) {
-        text.stack = text.stack.replace("\nCaused by: ", "\ncaused by: ");
+        text.stack = without_source(&text.stack).replace("\nCaused by: ", "\ncaused by: ");
     }
     let mut end = text.end;
     let mut object = Object::new();
@@ -300,10 +310,11 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
         object.insert("cause".to_owned(), cause);
         end = next;
     }
+    let is_ignored = text.stack.contains(stack::IGNORED);
     let json = object.contains_key("stack") || object.contains_key("exception");
     object.insert("stack".to_owned(), Value::String(text.stack));
     let exceptions = error::chain(&object);
-    if exceptions.first()?.frames.is_empty() {
+    if exceptions.first()?.frames.is_empty() && !is_ignored {
         return None;
     }
     Some(Trace {
@@ -314,6 +325,17 @@ fn error_here(lines: &[&str], line: usize, at: usize, indent: usize) -> Option<T
         around: json.then_some(object),
         ..Trace::default()
     })
+}
+
+/// An error's text without the line of source, and the caret below it, that Deno prints above the calls.
+// could not load · throw new Error("could not load"); ·       ^ ·     at load (file:///srv/load.ts:9:9)
+fn without_source(text: &str) -> String {
+    let Some((above, calls)) = text.split_once("\n    at ") else { return text.to_owned() };
+    let kept = above.rsplit_once('\n').filter(|(_, caret)| caret.trim_start().bytes().all(|c| c == b'^'));
+    match kept.and_then(|(above, _)| above.rsplit_once('\n')) {
+        Some((message, _)) => format!("{message}\n    at {calls}"),
+        None => text.to_owned(),
+    }
 }
 
 /// A cause on its own lines below the calls, as consola prints it.

@@ -121,6 +121,8 @@ fn normalized(object: &Map<String, Value>) -> Option<Exception> {
     exception.message = object.get("message").and_then(Value::as_str).unwrap_or("").to_owned();
     exception.code = object.get("code").and_then(scalar).filter(|code| !code.is_empty());
     let place = object.get("file").and_then(Value::as_str);
+    // Elastic's schema has a name of its own for it.
+    let trace = object.get("trace").or_else(|| object.get("stack_trace"));
     match (place, object.get("line").and_then(Value::as_u64)) {
         (Some(file), Some(line)) => {
             exception.file = Some(file.to_owned());
@@ -134,10 +136,12 @@ fn normalized(object: &Map<String, Value>) -> Option<Exception> {
             // The text was cut inside the place.
             None => exception.file = Some(place.to_owned()),
         },
-        // Other languages' loggers print a type and a message too; PHP's always say the place.
-        (None, _) => return None,
+        // Other languages' loggers print a type and a message too; PHP's say the place, or number the calls.
+        (None, _) if trace.and_then(Value::as_str).is_none_or(|text| !text.starts_with("#0 ")) => return None,
+        (None, _) => {}
     }
-    let php = exception.file.as_ref().is_some_and(|file| file.contains(".php")) || object.contains_key("class");
+    let named = || object.contains_key("class") || exception.file.is_none();
+    let php = exception.file.as_ref().is_some_and(|file| file.contains(".php")) || named();
     if !php || kind.is_empty() || kind.contains(' ') {
         return None;
     }
@@ -146,9 +150,15 @@ fn normalized(object: &Map<String, Value>) -> Option<Exception> {
             exception.properties.push((key.to_owned(), value));
         }
     }
-    match object.get("trace") {
+    match trace {
         Some(Value::Array(items)) => exception.frames = items.iter().filter_map(trace_item).collect(),
-        Some(Value::String(text)) => exception.frames = frame::frames(text.lines()).frames,
+        Some(Value::String(text)) if text.starts_with("#0 ") => {
+            exception.frames = frame::frames(text.lines()).frames;
+        }
+        Some(Value::String(text)) => {
+            let printed = in_text(text).and_then(|thrown| thrown.chain.into_iter().next());
+            exception.frames = printed.map(|printed| printed.frames).unwrap_or_default();
+        }
         _ => {}
     }
     Some(exception)
@@ -228,7 +238,7 @@ fn user(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]) -
 /// A URL alone may be one that the application called: it counts with a method beside it, or under a key that
 /// only a served request has.
 fn request(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]) -> Option<String>) {
-    for key in ["request", "http", "req"] {
+    for key in ["request", "http", "req", "httpRequest"] {
         if let Some(Value::Object(inner)) = object.get(key) {
             let at = |keys: &[&str]| keys.iter().find_map(|key| scalar(inner.get(*key)?));
             served(record, &at, true);
@@ -240,13 +250,13 @@ fn request(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]
 fn served(record: &mut Record, at: &dyn Fn(&[&str]) -> Option<String>, inside: bool) {
     let method = at(&["method", "http_method", "request_method", "httpMethod", "requestMethod"])
         .filter(|method| is_method(method));
-    let surely = at(&["request_uri", "full_url", "fullUrl", "requestUri", "request_url"]);
+    let surely = at(&["request_uri", "full_url", "fullUrl", "requestUri", "request_url", "requestUrl"]);
     let url = surely.or_else(|| at(&["url", "uri", "path"]).filter(|_| method.is_some() || inside));
     if method.is_none() && url.is_none() {
         return;
     }
     let request: &mut Request = record.request.get_or_insert_default();
-    let status = at(&["status", "status_code", "statusCode", "http_status"]);
+    let status = at(&["status", "status_code", "statusCode", "http_status", "responseStatusCode"]);
     request.method = request.method.take().or(method.map(|method| method.to_ascii_uppercase()));
     request.url = request.url.take().or(url);
     request.status = request.status.or(status.and_then(|status| status.parse().ok()));

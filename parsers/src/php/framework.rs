@@ -61,6 +61,11 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         .or_else(|| console::parse(lines, hit))
 }
 
+/// The labelled lines around line `hit` of another logger's entry.
+pub(super) fn labels(lines: &[&str], hit: usize) -> Option<Found> {
+    slim::parse(lines, hit)
+}
+
 /// What Yii's header, and the lines below the trace, say of a record that PHP's grammar read.
 pub(super) fn complete(found: &mut Found, lines: &[&str], header: Option<&Header>) {
     if let Some(header) = header.filter(|header| found.has_header && header.format == Some("yii")) {

@@ -70,8 +70,11 @@ pub(super) fn journal_origin(line: &[u8]) -> Vec<(String, String)> {
 // {"date":1795428000.8,"stream":"stdout","_p":"F","log":"      at X.Y()","kubernetes":{"pod_name":"api-6d5f7"}}
 // {"@timestamp":"…","stream":"stdout","message":"   at X.Y()","log":{"offset":0},"kubernetes":{…}}
 pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
+    if !line.starts_with(b"{\"") {
+        return None;
+    }
     let marked = MARKS.iter().any(|mark| mark.is_in(line));
-    if !line.starts_with(b"{\"") || !marked && !LOG.is_in(line) {
+    if !marked && !LOG.is_in(line) {
         return None;
     }
     let object: Object = serde_json::from_slice(line).ok().filter(|object| marked || is_bare(object))?;

@@ -3,6 +3,8 @@
 //! In: one raw line. Out: the line without its prefix, and the prefix's name or time. Invariant: only the prefix goes,
 //! with the one blank behind it; the line's own indentation stays. Colours around a prefix belong to it.
 
+use std::cell::Cell;
+
 use super::Unwrapped;
 use crate::text::skip_colours;
 use crate::{header, time};
@@ -169,14 +171,34 @@ pub(super) fn namespaced_origin(key: &str) -> Vec<(String, String)> {
     facts
 }
 
+/// So much of a line may be a time.
+const STAMP_BYTES: usize = 48;
+
+/// The beginning of a line, padded, its length, and how long its time is.
+type Stamped = ([u8; STAMP_BYTES], usize, Option<usize>);
+
+thread_local! {
+    /// The line that was asked about last: all wrappers ask about the same one.
+    static LAST: Cell<Stamped> = const { Cell::new(([0; STAMP_BYTES], 0, None)) };
+}
+
 /// How long the time is that `line` begins with.
 pub(super) fn stamp(line: &[u8]) -> Option<usize> {
-    let head = &line[..line.len().min(48)];
-    let head = match std::str::from_utf8(head) {
-        Ok(head) => head,
-        Err(error) => std::str::from_utf8(&head[..error.valid_up_to()]).ok()?,
+    line.first().filter(|first| first.is_ascii_alphanumeric())?;
+    let head = &line[..line.len().min(STAMP_BYTES)];
+    let mut padded = [0; STAMP_BYTES];
+    padded[..head.len()].copy_from_slice(head);
+    let (known, bytes, length) = LAST.get();
+    if bytes == head.len() && known == padded {
+        return length;
+    }
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or(""),
     };
-    Some(time::at_start(head)?.length)
+    let length = time::at_start(text).map(|stamp| stamp.length);
+    LAST.set((padded, head.len(), length));
+    length
 }
 
 /// Letters, digits and `others` at the beginning.

@@ -222,7 +222,7 @@ const INNER: &[&str] = &["inner", "innere", "nested", "内部", "內部", "内�
 /// The label that a line begins with.
 pub(super) fn label(text: &str) -> Option<Label<'_>> {
     let text = text.trim().trim_start_matches(['*', '-', '#', '>']).trim_start();
-    let end = text.find([':', '：', '='])?;
+    let end = sign(text)?;
     let (name, rest) = text.split_at(end);
     let sign = rest.chars().next()?;
     let value = &rest[sign.len_utf8()..];
@@ -236,6 +236,12 @@ pub(super) fn label(text: &str) -> Option<Label<'_>> {
         .filter(|(field, _)| apart || believed_unspaced(*field, value) || sign == '=' && is_property(name))
         .or_else(|| (sign != '=' && is_time(value) && name.chars().all(is_letter)).then_some((Field::Time, false)))?;
     Some(Label { field, inner, name, value })
+}
+
+/// Where the first `:`, `：` or `=` stands.
+fn sign(text: &str) -> Option<usize> {
+    let mut signs = memchr::memchr3_iter(b':', b'=', "：".as_bytes()[0], text.as_bytes());
+    signs.find(|at| text.is_char_boundary(*at) && text[*at..].starts_with([':', '：', '=']))
 }
 
 fn is_letter(c: char) -> bool {

@@ -3,11 +3,14 @@
 //! In: an entry. Out: the chain of exceptions, and which object holds it. Invariants: bounded in depth; what is taken
 //! has frames of .NET, or causes. Does not read what else the entry says.
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 
 use super::text;
 use crate::dotnet::{line, start, trace};
 use crate::json::Object;
+use crate::memo::Memo;
 use crate::node::stack;
 use crate::record::{CauseOf, Exception, Frame};
 
@@ -96,8 +99,8 @@ fn listed(items: &[Value]) -> Option<Vec<Exception>> {
 
 /// The text of `ToString()`, and what stands before it; a stack alone takes type and message from the members beside it.
 fn from_text(text: &str, beside: &Object) -> Option<(Vec<Exception>, String)> {
+    let first = first_of_trace(text)?;
     let lines: Vec<&str> = text.lines().collect();
-    let first = lines.iter().position(|line| line::is_trace(line))?;
     let headed = start(&lines, first);
     let mut trace = match &headed {
         Some(start) => trace::read(&lines, start.line, start.offset, start.indent),
@@ -120,6 +123,31 @@ fn from_text(text: &str, beside: &Object) -> Option<(Vec<Exception>, String)> {
         }
     }
     Some((trace.exceptions, before))
+}
+
+thread_local! {
+    /// Which line of calls is the first of a trace, if one is.
+    static CALLS: RefCell<Memo<Option<usize>>> = RefCell::new(Memo::new());
+}
+
+/// The first line of a text that is one of a trace. What calls of other runtimes are is remembered: they are asked about
+/// under each key under which an entry holds them.
+fn first_of_trace(text: &str) -> Option<usize> {
+    let mut at = 0;
+    for (index, whole) in text.split_inclusive('\n').enumerate() {
+        if whole.trim_start().starts_with("at ") {
+            let calls = &text[at..];
+            let find = || calls.lines().position(line::is_trace);
+            let found = CALLS.with_borrow_mut(|known| known.get_or_keep(calls.as_bytes(), find));
+            return found.map(|found| index + found);
+        }
+        let line = whole.lines().next().unwrap_or("");
+        if line::is_trace(line) {
+            return Some(index);
+        }
+        at += whole.len();
+    }
+    None
 }
 
 /// Names of an exception's type among an entry's keys, without case and marks.

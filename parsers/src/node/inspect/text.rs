@@ -40,6 +40,15 @@ pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> Er
                 index += 1;
                 continue;
             }
+            if stack::is_excerpt(text) {
+                index += 1;
+                let next = lines.get(index).copied().unwrap_or("");
+                // The last line of the source may be followed by the brace of the properties.
+                if text.ends_with(" {") && is_first_property(next, indent) {
+                    return ErrorText { stack, end: (index - 1, text.len() - 1), opens: true };
+                }
+                continue;
+            }
             let earlier = part == Part::Earlier && lines.get(index + 1).is_some_and(|next| stack::is_call(next));
             if !earlier && !is_junk(text, lines.get(index + 1)) {
                 break;
@@ -53,8 +62,10 @@ pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> Er
         }
         if is_call {
             let tail = text.trim_end();
-            if let Some(open) =
-                stack::OBJECT.find(tail.as_bytes()).or_else(|| tail.ends_with(" {").then(|| tail.len() - 2))
+            if let Some(open) = stack::OBJECT
+                .find(tail.as_bytes())
+                .or_else(|| tail.ends_with(" {").then(|| tail.len() - 2))
+                .or_else(|| tail.find(" { ").filter(|_| tail.ends_with(" }")))
             {
                 return ErrorText { stack, end: (index, open + 1), opens: true };
             }
@@ -66,6 +77,11 @@ pub(crate) fn error_text(lines: &[&str], (line, at): Place, indent: usize) -> Er
         index += 1;
     }
     ErrorText { stack, end: (index, 0), opens: false }
+}
+
+/// Whether a line holds a property of an error whose text stands at `indent`.
+pub(crate) fn is_first_property(line: &str, indent: usize) -> bool {
+    indent_of(line) > indent && !stack::is_excerpt(line) && line.contains(": ")
 }
 
 /// A line between calls that is none: kept if it can be nothing else, and calls follow it.
