@@ -45,6 +45,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
     let Some(&first) = line.first() else { return false };
     match first {
         b'0'..=b'9' => begins_with_time(line) && !php::is_trace(line) || dotnet::begins(line),
+        b'[' if php::is_trace(line) => false,
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line) || dotnet::begins(line),
             Some(_) => {
@@ -307,7 +308,7 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         let word = &inner[..end];
         if word.chars().any(char::is_uppercase)
             && word.chars().any(char::is_lowercase)
-            && (!after.starts_with(['|', ' ']) || begins_sentence(after))
+            && (!after.starts_with(['|', ' ']) || begins_sentence(after) || is_coded(after))
         {
             return None;
         }
@@ -335,6 +336,12 @@ fn logger_before_level<'a>(text: &'a str, header: &mut Header) -> Option<&'a str
     level(word).filter(|_| rest[word.len()..].starts_with(' '))?;
     header.logger = Some(name.to_owned());
     Some(rest)
+}
+
+/// Whether a code follows, as Node puts it behind a type: `Error [ERR_SOCKET_CLOSED]: x`.
+fn is_coded(text: &str) -> bool {
+    let code = text.strip_prefix(" [").and_then(|rest| rest.split_once("]: ")).map_or("", |(code, _)| code);
+    code.contains('_') && code.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
 }
 
 /// `4711 ERROR`: a process before a level; `4711 12 ERROR`: and a thread.

@@ -61,9 +61,8 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
     }
     // The header of an entry that tells of no failure is not the one of a trace below it.
     // Nor is the line with which Jest names a file of tests.
-    let owns = header.is_some_and(|header| {
-        header.level.map_or_else(|| !is_access_log(whole) && tells(lines[0]), |level| level >= Level::Warning)
-    });
+    let tells = || !is_access_log(whole) && (header.is_some_and(|header| header.format.is_some()) || tells(lines[0]));
+    let owns = header.is_some_and(|header| header.level.map_or_else(tells, |level| level >= Level::Warning));
     let owns = owns && !whole.trim_start().starts_with("FAIL ");
     let unprefixed = without_prefix(lines, hit);
     if let Some(plain) = unprefixed {

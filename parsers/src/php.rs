@@ -84,7 +84,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
         }
     }
     if monolog {
-        return framework::labels(lines, hit).into_iter().collect();
+        return framework::in_entry(lines, hit).into_iter().collect();
     }
     if let Some(found) = framework::parse(lines, hit, header) {
         return vec![found];

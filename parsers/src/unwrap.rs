@@ -68,7 +68,7 @@ pub(crate) struct Unwrapped<'a> {
     pub key: &'a [u8],
     /// The program's own bytes, without a line break at their end.
     pub text: &'a [u8],
-    /// The wrapper's time, as printed; digits alone are microseconds since the epoch.
+    /// The wrapper's time, as printed; digits alone are microseconds since the epoch, `@4…` is TAI64N.
     pub stamp: &'a [u8],
     /// Whether the program's line goes on in the next piece of this stream.
     pub partial: bool,
@@ -103,6 +103,10 @@ const LIKELY: [Wrapper; 9] = [
 
 /// The wrapper that a line stands in, if any.
 pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
+    // No program prints the labels of atomic time itself.
+    if prefix::tai64n(line).is_some() {
+        return Some(Wrapper::Time);
+    }
     certain(line).or_else(|| if is_bare(line) { None } else { likely(line, is_proof) })
 }
 
@@ -111,7 +115,7 @@ fn is_proof(wrapper: Wrapper, text: &[u8]) -> bool {
     let object = || text.starts_with(b"{\"") && text.ends_with(b"}");
     let proof = || match wrapper {
         Wrapper::Compose | Wrapper::Stern | Wrapper::SternNamespaces => object() || header::begins(text),
-        Wrapper::Bracket => object(),
+        Wrapper::Bracket | Wrapper::ServiceStream => object(),
         // <3>Shop.Orders[7] order 7 failed
         Wrapper::Time => text.starts_with(b"<") && header::begins(text),
         _ => false,

@@ -87,6 +87,9 @@ const NEVER_SENT: &[Sample] = &[
         "Too many arguments.",
         ("", ""),
     ),
+    (PHP, "php.name_http", r"Shop\Access\AuthorizationException", "not yours", ("", "")),
+    (PHP, "php.validation", r"Symfony\Component\Serializer\Exception\NotEncodableValueException", "Syntax", ("", "")),
+    (PHP, "php.http_exception", r"Contao\CoreBundle\Exception\PageNotFoundException", "Page not found", ("", "")),
     (PHP, "php.deprecation", "ErrorException", "Optional parameter before required is deprecated", ("", "")),
     (
         NET,
@@ -196,6 +199,25 @@ fn each_entry_of_what_is_never_sent_keeps_it_back() {
     assert!(untested.is_empty(), "entries without a test: {untested:?}");
 }
 
+#[test]
+fn errors_of_node_libraries() {
+    let policy = policy();
+    let table = include_str!("tests/node_libraries.txt").lines().filter(|line| !line.starts_with('#'));
+    for line in table {
+        let columns: Vec<&str> = line.split(" | ").map(str::trim).collect();
+        let [_, kind, message, code, file, category] = columns[..] else { panic!("{line}") };
+        let mut found = record(NODE, &[(kind, message)]);
+        found.exceptions[0].code = (!code.is_empty()).then(|| code.to_owned());
+        let is_whole = ["node:", "/"].iter().any(|start| file.starts_with(start));
+        let whole = if is_whole { file.to_owned() } else { format!("/srv/shop/node_modules/{file}") };
+        let files = [whole.as_str(), "/srv/shop/src/run.js"].into_iter().filter(|file| !file.ends_with('/'));
+        let frames = files.map(|file| Frame { file: Some(file.to_owned()), ..Frame::default() });
+        found.exceptions[0].frames = frames.collect::<Vec<_>>().into();
+        let finding = policy.taxonomy.classify(&found, &policy.hosts);
+        assert_eq!(finding.category.name(), category, "{line}");
+    }
+}
+
 /// Platform, types and messages outermost first, what failed.
 type Chain = (Platform, &'static [(&'static str, &'static str)], Category);
 
@@ -209,6 +231,17 @@ const CHAINS: &[Chain] = &[
     (PHP, &[(r"LdapRecord\Auth\BindException", "Can't contact LDAP server")], Category::Infra),
     (PHP, &[(r"Wikimedia\Rdbms\DBQueryError", "A database query error has occurred.")], Category::Infra),
     (PHP, &[(r"Illuminate\Queue\InvalidPayloadException", "Unable to JSON encode payload.")], Category::Defect),
+    (PHP, &[(r"Shop\Payment\StripeFailed", "no answer")], Category::Integration),
+    (PHP, &[(r"Illuminate\Support\ItemNotFoundException", "")], Category::Defect),
+    (PHP, &[(r"Laravel\Cashier\Exceptions\InvalidCustomer", "User is not a customer yet.")], Category::Defect),
+    (
+        PHP,
+        &[(
+            r"GuzzleHttp\Exception\ConnectException",
+            "cURL error 7: Failed to connect to localhost port 9200 (see https://curl.se/libcurl/c/libcurl-errors.html)",
+        )],
+        Category::Infra,
+    ),
     (NET, &[("System.Data.NoNullAllowedException", "Column 'x' does not allow nulls.")], Category::Defect),
     (NET, &[("Quartz.JobPersistenceException", "Couldn't acquire next trigger")], Category::Infra),
     (NET, &[("Hangfire.Common.JobLoadException", "Could not load the job.")], Category::Defect),
@@ -323,6 +356,16 @@ fn the_words_and_the_level_tell_who_caught_it() {
     for (logger, message, level, handled) in cases {
         let verdict = &judge(policy(), vec![logged(1, logger, message, level, 3)])[0];
         assert_eq!(verdict.handled, handled, "{logger}: {message}: {:?}", verdict.reasons);
+    }
+}
+
+#[test]
+fn symfony_logs_as_error_what_it_refuses() {
+    for (level, category) in [(Level::Error, Category::Http), (Level::Critical, Category::Defect)] {
+        let mut record = last_resort(record(PHP, &[(r"Shop\Gate\Shut", "shut")]), "symfony.uncaught");
+        record.message = Some(r#"Uncaught PHP Exception Shop\Gate\Shut: "shut" at Gate.php line 9"#.to_owned());
+        record.level = Some(level);
+        assert_eq!(judge(policy(), vec![record])[0].category, category);
     }
 }
 

@@ -82,7 +82,10 @@ pub(super) fn apache_text(line: &str) -> Option<String> {
     }
     let from = ["[client ", "[remote ", "[pid "].iter().find_map(|words| line.find(words))?;
     let (_, message) = line[from..].split_once("] ")?;
-    let told = message.strip_prefix("AH01071: Got error '").unwrap_or(message);
+    // … AH01071: Got error 'PHP message: text', referer: https://shop.example/
+    let got =
+        message.strip_prefix("AH01071: Got error '").map(|told| told.rsplit_once('\'').map_or(told, |(own, _)| own));
+    let told = got.unwrap_or(message);
     Some(unescape(told.strip_prefix(MESSAGE).unwrap_or(told)))
 }
 

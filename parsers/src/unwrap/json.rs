@@ -92,10 +92,21 @@ pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Un
     let text = scratch.len();
     let stamp =
         STAMPS.iter().flat_map(|key| [text_of(&object, key), text_of(inner, key)]).find(|time| !time.is_empty());
-    scratch.extend_from_slice(stamp.unwrap_or("").as_bytes());
+    match stamp {
+        Some(stamp) => scratch.extend_from_slice(stamp.as_bytes()),
+        None => scratch.extend(epoch(&object).map(|micros| micros.to_string()).unwrap_or_default().bytes()),
+    }
     let (key, rest) = scratch.split_at(key);
     let (text, stamp) = rest.split_at(text - key.len());
     Some(Unwrapped { key, text, stamp, partial })
+}
+
+// {"date":1795428000.8} · {"timestamp":1795428000800}
+/// The time that an envelope gives as a number of seconds or milliseconds, in microseconds since the epoch.
+fn epoch(object: &Object) -> Option<i64> {
+    let number = ["date", "timestamp", "time", "@timestamp"].iter().find_map(|key| object.get(*key)?.as_f64())?;
+    let seconds = if number > 1e11 { number / 1e3 } else { number };
+    Some((seconds * 1e6).round() as i64)
 }
 
 /// Services that keep the program's line under a key: which, and what stands beside it.
@@ -301,6 +312,8 @@ mod tests {
         let found = shipper(line, &mut scratch).unwrap();
         assert_eq!((found.text, found.key), (&b"[INF] up"[..], &b"stdout api api-1     "[..]));
         assert_eq!(found.stamp, b"2026-11-23T22:09:13.933Z");
+        let line = br#"{"date":1795428000.125,"log":"   at X.Y()"}"#;
+        assert_eq!(shipper(line, &mut scratch).unwrap().stamp, b"1795428000125000");
         for entry in [
             r#"{"level":"error","message":"boom","kubernetes":{"pod_name":"x"}}"#,
             r#"{"message":"boom","error":{"stack_trace":"x"},"kubernetes":{"pod_name":"x"}}"#,

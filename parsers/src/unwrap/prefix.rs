@@ -99,8 +99,8 @@ pub(super) fn bracket(line: &[u8]) -> Option<Unwrapped<'_>> {
 // 2026-11-23T21:53:02.142Z text  ·  2026-11-23 21:53:02 +00:00: text  ·  [2026-11-23 21:53:02] text
 pub(super) fn time(line: &[u8]) -> Option<Unwrapped<'_>> {
     let start = skip_colours(line);
-    if let Some(text) = tai64n(start) {
-        return Some(Unwrapped { text, ..Unwrapped::default() });
+    if let Some((stamp, text)) = tai64n(start) {
+        return Some(Unwrapped { text, stamp, ..Unwrapped::default() });
     }
     let inner = start.strip_prefix(b"[").unwrap_or(start);
     let length = stamp(inner)?;
@@ -110,14 +110,17 @@ pub(super) fn time(line: &[u8]) -> Option<Unwrapped<'_>> {
     }
     rest = skip_colours(rest.strip_prefix(b":").unwrap_or(rest));
     let text = if rest.is_empty() { rest } else { rest.strip_prefix(b" ")? };
-    Some(Unwrapped { text, stamp, ..Unwrapped::default() })
+    // Azure's App Service names a level by the stream: `2026-11-23T21:53:02.1234567Z: [ERROR]  text`.
+    let azure = [b"[ERROR]  ".as_slice(), b"[INFO]  "].into_iter().find_map(|level| text.strip_prefix(level));
+    Some(Unwrapped { text: azure.unwrap_or(text), stamp, ..Unwrapped::default() })
 }
 
 // @400000006a0b1c2d0a1b2c3d text
-/// What stands behind the time of daemontools, runit and s6.
-fn tai64n(line: &[u8]) -> Option<&[u8]> {
-    let (stamp, rest) = line.strip_prefix(b"@4")?.split_at_checked(23)?;
-    stamp.iter().all(u8::is_ascii_hexdigit).then_some(rest)?.strip_prefix(b" ")
+/// The time of daemontools, runit and s6, and what stands behind it.
+pub(super) fn tai64n(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (stamp, rest) = line.split_at_checked(25).filter(|(stamp, _)| stamp.starts_with(b"@4"))?;
+    let hex = stamp[1..].iter().all(u8::is_ascii_hexdigit);
+    hex.then_some((stamp, rest.strip_prefix(b" ")?))
 }
 
 // 11-23 10:50:54.620  6959  6959 E mono    :   at X.Y()  ·  E/mono    ( 4256):   at X.Y()
@@ -282,6 +285,7 @@ mod tests {
             ("2026-11-23 21:53:02 +00:00:     at x", "    at x"),
             ("[2026-11-23 21:53:02]   at x", "  at x"),
             ("Nov 23 21:53:02   at x", "  at x"),
+            ("2026-11-23T21:53:02.1234567Z: [ERROR]     at x", "   at x"),
             ("@400000006a0b1c2d0a1b2c3d    at x", "   at x"),
         ] {
             assert_eq!(std::str::from_utf8(time(line.as_bytes()).unwrap().text), Ok(expected), "{line}");
