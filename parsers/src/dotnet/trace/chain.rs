@@ -6,9 +6,11 @@
 use super::{DEPTH, Open, Reader};
 use crate::dotnet::{head, in_app};
 use crate::record::{CauseOf, Exception};
+use crate::text::Literal;
 
 /// What WCF prints behind a fault's message, up to `).` at the end of a line.
 pub(in crate::dotnet) const FAULT_DETAIL: &str = " (Fault Detail is equal to ";
+static FAULT: Literal = Literal::new(FAULT_DETAIL);
 
 /// Lines of a message in which the end of a member is sought that was never thrown.
 const MEMBER_LINES: usize = 20;
@@ -64,7 +66,7 @@ impl<'a> Reader<'a> {
             },
             None => Exception { message: text.to_owned(), ..Exception::default() },
         };
-        if let Some(at) = exception.message.find(FAULT_DETAIL) {
+        if let Some(at) = FAULT.find(exception.message.as_bytes()) {
             let detail = exception.message.split_off(at);
             self.detailed = !detail.trim_end().ends_with(").");
             exception.properties.push(("Detail".to_owned(), detail[FAULT_DETAIL.len()..].to_owned()));
