@@ -8,7 +8,7 @@ use crate::node::frame::{file_line_column, is_in_app};
 use crate::node::stack::Stack;
 use crate::node::text::{self, Trace};
 
-const SCHEMES: [&str; 12] = [
+const SCHEMES: [&str; 14] = [
     "http://",
     "https://",
     "file://",
@@ -20,6 +20,8 @@ const SCHEMES: [&str; 12] = [
     "app://",
     "capacitor://",
     "webpack://",
+    "webpack-internal://",
+    "chrome-extension://",
     "blob:",
 ];
 
@@ -30,7 +32,7 @@ const MAX_MARKS: usize = 8;
 pub(crate) fn is_page(file: &str) -> bool {
     SCHEMES.iter().any(|scheme| file.starts_with(scheme))
         && !file.starts_with("file://")
-        && !file.starts_with("webpack://")
+        && !file.starts_with("webpack")
         || file.ends_with(".bundle")
         || file.ends_with(".jsbundle")
 }
@@ -137,7 +139,10 @@ fn place_of(place: &str) -> Option<Frame> {
 /// The stack in a text of its own.
 pub(crate) fn stack(text: &str) -> Option<Stack> {
     let lines: Vec<&str> = text.split('\n').collect();
-    let mut first = lines.iter().position(|line| call(line).is_some())?;
+    // Safari's anonymous functions are places alone.
+    let is_place = |line: &str| in_run(line).flatten().is_some_and(|frame| frame.line.is_some());
+    let mut first =
+        lines.iter().position(|line| call(line).is_some()).or_else(|| lines.iter().position(|line| is_place(line)))?;
     while first > 1 && in_run(lines[first - 1]).is_some() {
         first -= 1;
     }

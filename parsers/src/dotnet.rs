@@ -77,9 +77,11 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     if let Some(found) = whole.or_else(|| page::parse(lines, hit)) {
         return Some(found);
     }
-    let Some(anchor) = anchor(lines, hit) else {
-        return death::without_calls(lines, hit).filter(|_| header.is_none());
-    };
+    let silent = death::without_calls(lines, hit).filter(|_| header.is_none());
+    let Some(anchor) = anchor(lines, hit) else { return silent };
+    if silent.is_some() && start(lines, anchor).is_none_or(|other| other.first > hit) {
+        return silent;
+    }
     let event = windows::runtime_event(lines, anchor);
     if event.is_none()
         && let Some(found) = block::parse(lines, anchor, header.is_some())
@@ -222,6 +224,7 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
     let mut weak = None;
     let mut inside = None;
     let mut joined = None;
+    let mut cause = None;
     let mut strong: Option<Start> = None;
     for at in (0..=anchor).rev() {
         let line = lines[at];
@@ -270,9 +273,13 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             _ => {}
         }
         if strong.is_none() && inside.is_none() {
-            // What stands behind a separator is a cause of what the lines above name.
+            // What stands behind a separator is a cause of what the lines above name, or of one without a type.
             let own = if at == anchor { line::pieces(line)[0] } else { line };
             let offset = head::within(own).map(|(offset, _)| offset).or_else(|| head::labelled(own));
+            if let Some((offset, _)) = head::within(line).filter(|_| at == anchor && offset.is_none()) {
+                let offset = if is_cause(&lines[at..], offset) { indent } else { offset };
+                cause = Some(Start { line: at, offset, indent: 0, banner: false, first });
+            }
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
             joined = joined.or_else(|| {
                 joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start {
@@ -285,7 +292,19 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             });
         }
     }
-    strong.or(inside).or(joined).or(weak)
+    strong.or(inside).or(joined).or(cause).or(weak)
+}
+
+// The cart of order 7 is full ---> Shop.StockException: none left
+/// Whether the exception at `offset` of the first line is the cause of one that prints no type: more causes end than begin.
+fn is_cause(lines: &[&str], offset: usize) -> bool {
+    let begins = lines[0][offset..].matches(" ---> ").count();
+    let trace = lines[1..].iter().take_while(|line| line::is_trace(line));
+    let mut open = begins + 1;
+    trace
+        .filter(|line| matches!(line::piece(line), line::Piece::EndOfInner))
+        .for_each(|_| open = open.saturating_sub(1));
+    open == 0
 }
 
 /// Where a head without a colon begins: only some of a layout's separators may stand before it.

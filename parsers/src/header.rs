@@ -287,8 +287,8 @@ fn level_and_logger(text: &str) -> Option<(Level, &str, &str)> {
 }
 
 fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
-    // .NET's runtime dies with these words: they are no level and no message.
-    if header.level.is_some() || text.starts_with("Fatal error. ") {
+    // Runtimes die with these words: they are no level and no message.
+    if header.level.is_some() || text.starts_with("Fatal error. ") || text.starts_with("FATAL EXCEPTION: ") {
         return None;
     }
     let (open, inner) = match text.strip_prefix('[') {
@@ -308,7 +308,7 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         let word = &inner[..end];
         if word.chars().any(char::is_uppercase)
             && word.chars().any(char::is_lowercase)
-            && (!after.starts_with(['|', ' ']) || begins_sentence(after))
+            && (!after.starts_with(['|', ' ']) || begins_sentence(after) || is_coded(after))
         {
             return None;
         }
@@ -331,11 +331,17 @@ fn begins_sentence(text: &str) -> bool {
 
 /// `Harbor.Docking.Crane Error message`: NLog's layouts put the parts in any order.
 fn logger_before_level<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
-    let (name, rest) = text.split_once(' ').filter(|(name, _)| is_category(name))?;
+    let (name, rest) = text.split_once(' ').filter(|(name, _)| is_dotted(name))?;
     let word = &rest[..rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len())];
     level(word).filter(|_| rest[word.len()..].starts_with(' '))?;
     header.logger = Some(name.to_owned());
     Some(rest)
+}
+
+/// Whether a code follows, as Node puts it behind a type: `Error [ERR_SOCKET_CLOSED]: x`.
+fn is_coded(text: &str) -> bool {
+    let code = text.strip_prefix(" [").and_then(|rest| rest.split_once("]: ")).map_or("", |(code, _)| code);
+    code.contains('_') && code.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
 }
 
 /// `4711 ERROR`: a process before a level; `4711 12 ERROR`: and a thread.
@@ -430,11 +436,13 @@ fn is_label(word: &str) -> bool {
 
 /// A dotted name of classes, which is no exception's: `Harbor.Docking.Crane`.
 fn is_category(name: &str) -> bool {
+    is_dotted(name) && !["Exception", "Error", "Fault"].iter().any(|end| name.ends_with(end))
+}
+
+fn is_dotted(name: &str) -> bool {
     let segment = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_uppercase())
             && part.chars().all(|c| c.is_alphanumeric() || "_`+".contains(c))
     };
-    name.contains('.')
-        && name.split('.').all(segment)
-        && !["Exception", "Error", "Fault"].iter().any(|end| name.ends_with(end))
+    name.contains('.') && name.split('.').all(segment)
 }

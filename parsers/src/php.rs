@@ -34,7 +34,7 @@ use mechanism::By;
 
 use crate::assemble::Found;
 use crate::header::Header;
-use crate::json::Object;
+use crate::json::{Object, get};
 use crate::record::{Level, Platform, Record};
 use crate::{text, time};
 
@@ -145,23 +145,10 @@ pub(crate) fn is_context(text: &str) -> bool {
 /// first begins at the hit.
 fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Found> {
     let first = if region_header.is_some() { 0 } else { hit };
-    // Indices of each entry's lines.
-    let mut entries: Vec<Vec<usize>> = Vec::new();
     // In a region whose header is another logger's, Monolog's own may stand behind it.
     let known = region_header.filter(|header| is_monolog(header));
     let behind = if known.is_none() { behind(lines[first]).or_else(|| monolog::undated(lines[first])) } else { None };
-    let mut weave = Weave::default();
-    weave.begin(behind.as_ref().map_or(lines[first], |header| &lines[first][header.length..]).as_bytes());
-    for (index, line) in lines.iter().enumerate().skip(first) {
-        if index > first {
-            weave.step(line.as_bytes());
-        }
-        let entry = weave.entry();
-        if entries.len() <= entry {
-            entries.resize_with(entry + 1, Vec::new);
-        }
-        entries[entry].push(index);
-    }
+    let entries = woven(lines, first, behind.as_ref().map_or(0, |header| header.length));
     let mut found = Vec::new();
     for (number, indices) in entries.iter().enumerate() {
         let mut texts: Vec<&str> = indices.iter().map(|index| lines[*index]).collect();
@@ -192,6 +179,28 @@ fn take_header(record: &mut Record, header: Header) {
     record.environment = header.environment;
 }
 
+/// The indices of each entry's lines, from line `first` on, whose message begins at byte `message`.
+fn woven(lines: &[&str], first: usize, message: usize) -> Vec<Vec<usize>> {
+    // Where no other may begin, all lines are the first one's.
+    if !lines[first + 1..].iter().any(|line| weave::may_begin(line.as_bytes())) {
+        return vec![(first..lines.len()).collect()];
+    }
+    let mut entries: Vec<Vec<usize>> = Vec::new();
+    let mut weave = Weave::default();
+    weave.begin(&lines[first].as_bytes()[message..]);
+    for (index, line) in lines.iter().enumerate().skip(first) {
+        if index > first {
+            weave.step(line.as_bytes());
+        }
+        let entry = weave.entry();
+        if entries.len() <= entry {
+            entries.resize_with(entry + 1, Vec::new);
+        }
+        entries[entry].push(index);
+    }
+    entries
+}
+
 /// Keys of an entry's own text, in which an exception may be quoted.
 const MESSAGES: &[&str] = &["message", "msg", "@message", "log", "short_message"];
 
@@ -200,10 +209,10 @@ const CHANNELS: &[&str] = &["channel", "_channel", "facility", "_facility"];
 
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
-    let nested = object.get("context").or_else(|| object.get("@fields"));
+    let nested = get(object, "context").or_else(|| get(object, "@fields"));
     let unpacked = nested.and_then(Value::as_str).and_then(packed);
     let nested = unpacked.as_ref().or_else(|| nested.and_then(Value::as_object));
-    let message = MESSAGES.iter().find_map(|key| object.get(*key)?.as_str());
+    let message = MESSAGES.iter().find_map(|key| get(object, key)?.as_str());
     let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
     record.level = level(object).or_else(|| level(nested?));
     record.timestamp = old_datetime(object);
@@ -223,7 +232,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         record.message = Some(words.to_owned());
     } else if let Some(printed) = printed() {
         // What PHP itself printed went through another's log: that one's level says nothing of it.
-        if printed.how != native::How::Text && !object.contains_key("level_name") {
+        if printed.how != native::How::Text && !get(object, "level_name").is_some() {
             record.level = printed.level.or(record.level);
         }
         monolog::from_message(&mut record, printed, message?, false);
@@ -231,7 +240,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         record.exceptions.push(monolog::fatal(message?, nested?)?);
     }
     let channel =
-        CHANNELS.iter().find_map(|key| object.get(*key).or_else(|| nested?.get(*key))?.as_str()).unwrap_or("");
+        CHANNELS.iter().find_map(|key| get(object, key).or_else(|| get(nested?, key))?.as_str()).unwrap_or("");
     if monolog::is_environment(channel) {
         record.environment = Some(channel.to_owned());
     } else if !channel.is_empty() {
@@ -242,7 +251,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         keys = context.keys().map(String::as_str).collect();
         context::fill(&mut record, context);
     }
-    if let Some(extra) = object.get("extra").and_then(Value::as_object) {
+    if let Some(extra) = get(object, "extra").and_then(Value::as_object) {
         context::fill(&mut record, extra);
     }
     context::facts(&mut record, object);
@@ -278,12 +287,12 @@ const MONOLOG_LEVELS: [(u64, Level); 8] = [
 const NEXTCLOUD_LEVELS: [Level; 5] = [Level::Debug, Level::Info, Level::Warning, Level::Error, Level::Fatal];
 
 fn level(object: &Object) -> Option<Level> {
-    let level = object.get("level_name").or_else(|| object.get("level"))?;
+    let level = get(object, "level_name").or_else(|| get(object, "level"))?;
     if nextcloud::is_entry(object) {
         return NEXTCLOUD_LEVELS.get(usize::try_from(level.as_u64()?).ok()?).copied();
     }
     // Graylog counts as syslog does.
-    let syslog = object.contains_key("short_message").then_some([
+    let syslog = get(object, "short_message").is_some().then_some([
         Level::Emergency,
         Level::Alert,
         Level::Critical,
@@ -304,13 +313,13 @@ fn level(object: &Object) -> Option<Level> {
 
 // "datetime":{"date":"2019-05-01 01:02:03.123456","timezone_type":3,"timezone":"UTC"}
 fn old_datetime(object: &Object) -> Option<String> {
-    let datetime = object.get("datetime")?;
+    let datetime = get(object, "datetime")?;
     let text = format!("{} {}", datetime.get("date")?.as_str()?, datetime.get("timezone")?.as_str()?);
     time::at_start(&text)?.value
 }
 
 fn json_format(object: &Object, record: &Record) -> &'static str {
-    if object.contains_key("@timestamp") || object.contains_key("@version") {
+    if get(object, "@timestamp").is_some() || get(object, "@version").is_some() {
         "logstash"
     } else if record.mechanism.as_ref().is_some_and(|mechanism| mechanism.kind.starts_with("symfony.")) {
         "symfony"

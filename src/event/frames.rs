@@ -40,7 +40,7 @@ pub(super) fn of_chain(record: &Record, context: &Context<'_>) -> Vec<Vec<Frame>
 /// A page's call, as `@sentry/browser` makes it: its files are addresses, and whose code they are the server decides.
 // async pay (https://shop.example/app.js:3:7)
 fn page(call: &parsers::Frame) -> Frame {
-    let name = call.function.as_deref().unwrap_or("?");
+    let name = call.function.as_deref().filter(|name| *name != "<anonymous>").unwrap_or("?");
     let is_async = call.raw.as_deref().is_some_and(|raw| raw.starts_with("async ")) && call.function.is_some();
     Frame {
         function: Some(if is_async { format!("async {name}") } else { name.to_owned() }),

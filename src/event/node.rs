@@ -54,9 +54,12 @@ pub(super) fn without_paths(message: &str) -> String {
 }
 
 fn frame(call: &parsers::Frame, root: Option<&str>) -> Frame {
-    let file = evaluated(call).or_else(|| call.file.as_deref().map(path));
+    let address = call.file.as_deref().filter(|file| file.starts_with("file://") && file.contains('%')).map(decoded);
+    let file = evaluated(call).or_else(|| address.as_deref().or(call.file.as_deref()).map(path));
+    // Bun's name for a function without one, which V8 leaves out.
+    let unnamed = call.raw.as_deref().filter(|raw| raw.starts_with("<anonymous> (")).map(|_| "<anonymous>");
     Frame {
-        function: Some(function(call.function.as_deref())),
+        function: Some(function(call.function.as_deref().or(unnamed))),
         module: file.map(|file| module(file, root)),
         filename: file.map(str::to_owned),
         lineno: call.line,
@@ -64,6 +67,22 @@ fn frame(call: &parsers::Frame, root: Option<&str>) -> Frame {
         in_app: call.in_app,
         ..Frame::default()
     }
+}
+
+/// An address with its escapes resolved, as far as they give text.
+// file:///srv/my%20shop/pay.mjs
+fn decoded(address: &str) -> String {
+    let mut pieces = address.split('%');
+    let mut bytes = pieces.next().unwrap_or("").as_bytes().to_vec();
+    for piece in pieces {
+        let value = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match value {
+            Some(value) => bytes.push(value),
+            None => bytes.push(b'%'),
+        }
+        bytes.extend_from_slice(&piece.as_bytes()[if value.is_some() { 2 } else { 0 }..]);
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| address.to_owned())
 }
 
 /// The place of evaluated code as V8 prints it, with where it was evaluated: the SDK takes it for a file's name.
@@ -164,6 +183,20 @@ mod tests {
         }
         assert_eq!(module("C:\\shop\\lib\\a.js", Some("C:\\shop")), "lib:a");
         assert_eq!(path("file:///C:/a.mjs"), "C:/a.mjs");
+    }
+
+    #[test]
+    fn places_as_the_sdk_spells_them() {
+        for (place, raw, sdk) in [
+            ("file:///srv/my%20shop/caf%C3%A9.mjs", "pay (…)", ("?", "/srv/my shop/café.mjs", "café")),
+            ("file:///C:/a%2.mjs", "C:/a%2.mjs:1:2", ("?", "C:/a%2.mjs", "a%2")),
+            ("/srv/a%20b.ts", "<anonymous> (/srv/a%20b.ts:1:2)", ("<anonymous>", "/srv/a%20b.ts", "a%20b.ts")),
+        ] {
+            let call = parsers::Frame { file: Some(place.to_owned()), raw: Some(raw.to_owned()), ..Default::default() };
+            let made = frame(&call, None);
+            let got = (made.function.as_deref(), made.filename.as_deref(), made.module.as_deref());
+            assert_eq!(got, (Some(sdk.0), Some(sdk.1), Some(sdk.2)), "{place}");
+        }
     }
 
     #[test]

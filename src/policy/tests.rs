@@ -199,6 +199,25 @@ fn each_entry_of_what_is_never_sent_keeps_it_back() {
     assert!(untested.is_empty(), "entries without a test: {untested:?}");
 }
 
+#[test]
+fn errors_of_node_libraries() {
+    let policy = policy();
+    let table = include_str!("tests/node_libraries.txt").lines().filter(|line| !line.starts_with('#'));
+    for line in table {
+        let columns: Vec<&str> = line.split(" | ").map(str::trim).collect();
+        let [_, kind, message, code, file, category] = columns[..] else { panic!("{line}") };
+        let mut found = record(NODE, &[(kind, message)]);
+        found.exceptions[0].code = (!code.is_empty()).then(|| code.to_owned());
+        let is_whole = ["node:", "/"].iter().any(|start| file.starts_with(start));
+        let whole = if is_whole { file.to_owned() } else { format!("/srv/shop/node_modules/{file}") };
+        let files = [whole.as_str(), "/srv/shop/src/run.js"].into_iter().filter(|file| !file.ends_with('/'));
+        let frames = files.map(|file| Frame { file: Some(file.to_owned()), ..Frame::default() });
+        found.exceptions[0].frames = frames.collect::<Vec<_>>().into();
+        let finding = policy.taxonomy.classify(&found, &policy.hosts);
+        assert_eq!(finding.category.name(), category, "{line}");
+    }
+}
+
 /// Platform, types and messages outermost first, what failed.
 type Chain = (Platform, &'static [(&'static str, &'static str)], Category);
 

@@ -280,18 +280,24 @@ fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
     let (mut top, mut said, mut stack, mut named) = (None, false, false, false);
     // A type's and a message's label may stand right above the frames, and the source's below them.
     let field = |line: &&str| label(line).map(|label| label.field);
-    if field(&lines[anchor]) != Some(Field::Stack) {
-        let above: Vec<_> = lines[..anchor].iter().rev().take(3).map(field).collect();
-        match above.as_slice() {
-            [Some(Field::Message), Some(Field::Kind), ..] => return Some(anchor - 2),
-            [Some(Field::Other), Some(Field::Message), Some(Field::Kind)] => return Some(anchor - 3),
+    let own = field(&lines[anchor]);
+    if own != Some(Field::Stack) {
+        let mut above = lines[..anchor].iter().rev().map(field);
+        match above.next() {
+            Some(Some(Field::Message)) if above.next() == Some(Some(Field::Kind)) => return Some(anchor - 2),
+            Some(Some(Field::Other)) if above.by_ref().take(2).eq([Some(Field::Message), Some(Field::Kind)]) => {
+                return Some(anchor - 3);
+            }
+            // The stack's label stands right above the frames, or there is no block.
+            Some(None) => return None,
             _ => {}
         }
     }
     let mut foreign = 0;
     for at in (anchor.saturating_sub(LINES_ABOVE)..=anchor).rev() {
-        named |= field(&lines[at]) == Some(Field::Kind);
-        match field(&lines[at]) {
+        let found = if at == anchor { own } else { field(&lines[at]) };
+        named |= found == Some(Field::Kind);
+        match found {
             Some(Field::Kind | Field::Message | Field::Exception) => {
                 said = true;
                 top = Some(at);

@@ -42,7 +42,8 @@ pub(super) fn without_calls(lines: &[&str], hit: usize) -> Option<Found> {
     let after = head::after_banner(line)?;
     let (at, offset) = if after.is_empty() { (hit + 1, 0) } else { (hit, line.len() - after.len()) };
     head::at_start(lines.get(at)?.get(offset..)?).filter(|head| head.strong && head.kind.contains('.'))?;
-    let trace = trace::read(lines, at, offset, 0);
+    // The name of a missing file may follow; what stands further behind is another's.
+    let trace = trace::read(&lines[..lines.len().min(at + 2)], at, offset, 0);
     let mono = at > hit || line.contains("FATAL");
     let mut record = record(trace.exceptions);
     record.format = if mono { "mono-crash" } else { "dotnet-crash" }.to_owned();

@@ -23,6 +23,8 @@ const BANNERS: &[&str] = &[
     "Unhandled exception: ",
     "[ERROR] FATAL UNHANDLED EXCEPTION: ",
     "FATAL UNHANDLED EXCEPTION: ",
+    "UNHANDLED EXCEPTION: ",
+    "android.runtime.JavaProxyThrowable: ",
     "Unbehandelte Ausnahme: ",
     "Unbehandelte Ausnahme. ",
     "Exception non gérée : ",

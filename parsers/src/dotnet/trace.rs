@@ -283,6 +283,9 @@ impl<'a> Reader<'a> {
                 self.property(key, value.trim_matches('\''));
                 return true;
             }
+            if self.end_of_message(text) {
+                return true;
+            }
             if !self.trace_follows(self.index) && !self.continues_alone(text) {
                 return false;
             }

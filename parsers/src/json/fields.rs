@@ -273,6 +273,9 @@ pub(crate) fn at<'a>(object: &'a Object, path: &str) -> Option<&'a Value> {
         nested = path.split_once('.').and_then(|(first, rest)| Some((object.get(first)?, rest)));
     } else {
         for (key, value) in object {
+            if key.as_bytes().first() != path.as_bytes().first() {
+                continue;
+            }
             match path.strip_prefix(key.as_str()) {
                 Some("") => return Some(value),
                 Some(rest) if nested.is_none() && !key.contains('.') => {
@@ -287,6 +290,15 @@ pub(crate) fn at<'a>(object: &'a Object, path: &str) -> Option<&'a Value> {
         (Value::Array(members), rest) => members.get(rest.parse::<usize>().ok()?),
         _ => None,
     }
+}
+
+/// The value of a key.
+pub(crate) fn get<'a>(object: &'a Object, key: &str) -> Option<&'a Value> {
+    if object.len() > FEW_KEYS {
+        return object.get(key);
+    }
+    let is_it = |known: &&String| known.len() == key.len() && known.as_bytes() == key.as_bytes();
+    object.iter().find(|(known, _)| is_it(known)).map(|(_, value)| value)
 }
 
 fn first_text(object: &Object, paths: &[&str]) -> Option<String> {

@@ -61,7 +61,6 @@ pub(crate) fn in_words(before: &str) -> Option<Mechanism> {
         || has("uncaught exception")
         || has("exception origin:")
         || words.starts_with("uncaught")
-        || words.starts_with("[consumer] crash: kafkajs")
     {
         mechanism("node.uncaught_exception", Some(false))
     } else if has("unhandled error event") || has("unhandled 'error' event") {

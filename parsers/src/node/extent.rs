@@ -157,7 +157,7 @@ impl Extent {
             || text[own..].starts_with("at ")
             || text[own..].starts_with(['}', ']', '~'])
             || text.starts_with("(node:")
-            || ["Emitted 'error' event", "Node.js v", "Bun v", "(Use `node ", "Thrown at:", "digest: ", "error stack:"]
+            || ["Emitted 'error' event", "Node.js v", "Bun v", "(Use `", "Thrown at:", "digest: ", "error stack:"]
                 .iter()
                 .any(|words| text.starts_with(words));
         if goes_on || is_copy(before, text, self.detailed) { Step::On } else { Step::Before }

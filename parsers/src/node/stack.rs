@@ -95,6 +95,10 @@ thread_local! {
 /// Whether a line is one of the source, as Next prints it behind the calls.
 //   2309 |   } catch (error) { · > 2310 |     throw new Error('no bet'); ·        |           ^
 pub(crate) fn is_excerpt(line: &str) -> bool {
+    // Bun's, above an error, has no margin.
+    if !line.starts_with("  ") && !line.starts_with("> ") {
+        return false;
+    }
     let text = line.trim_start_matches(['>', ' ']);
     let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let numbered = rest.len() < text.len();

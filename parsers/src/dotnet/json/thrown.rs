@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::text;
 use crate::dotnet::{line, start, trace};
-use crate::json::Object;
+use crate::json::{Object, get};
 use crate::memo::Memo;
 use crate::node::stack;
 use crate::record::{CauseOf, Exception, Frame};
@@ -48,9 +48,9 @@ pub(super) struct Thrown<'a> {
 /// The exception of an entry.
 pub(super) fn of_entry(entry: &Object) -> Option<Thrown<'_>> {
     // A stack among the entry's own members is not all, where they tell of its cause.
-    let has_cause = INNER.iter().any(|key| entry.get(*key).is_some_and(Value::is_object));
+    let has_cause = INNER.iter().any(|key| get(entry, key).is_some_and(Value::is_object));
     let direct = Some(entry).filter(|_| has_cause).and_then(flat);
-    let direct = direct.or_else(|| KEYS.iter().find_map(|key| exceptions(entry.get(*key)?, entry)));
+    let direct = direct.or_else(|| KEYS.iter().find_map(|key| exceptions(get(entry, key)?, entry)));
     let direct = direct.or_else(|| flat(entry));
     if let Some(exceptions) = direct {
         return Some(Thrown { exceptions, holder: None, before: None });
@@ -69,7 +69,7 @@ fn exceptions(value: &Value, entry: &Object) -> Option<Vec<Exception>> {
             let whole = ["stack_trace", "StackTraceString", "ToString", "stackTrace", "StackTrace", "stack"];
             let mut found = Vec::new();
             members(object, None, &mut found, 0);
-            let text = whole.iter().find_map(|key| from_text(object.get(*key)?.as_str()?, object));
+            let text = whole.iter().find_map(|key| from_text(get(object, key)?.as_str()?, object));
             let told = text.map(|(exceptions, _)| exceptions);
             // A text may tell of causes that no member does.
             let more = told.as_ref().is_some_and(|told| told.len() > found.len());
@@ -202,7 +202,7 @@ fn members(object: &Object, cause_of: Option<CauseOf>, found: &mut Vec<Exception
     if depth > DEPTH {
         return;
     }
-    let several = ["InnerExceptions", "innerExceptions"].iter().find_map(|key| object.get(*key)?.as_array());
+    let several = ["InnerExceptions", "innerExceptions"].iter().find_map(|key| get(object, key)?.as_array());
     if let Some(several) = several.filter(|several| several.iter().any(Value::is_object)) {
         for (number, inner) in several.iter().enumerate() {
             if let Value::Object(inner) = inner {
@@ -213,7 +213,7 @@ fn members(object: &Object, cause_of: Option<CauseOf>, found: &mut Vec<Exception
         return;
     }
     for key in INNER {
-        if let Some(Value::Object(inner)) = object.get(*key) {
+        if let Some(Value::Object(inner)) = get(object, key) {
             members(inner, Some(CauseOf { parent: index, source: "InnerException".to_owned() }), found, depth + 1);
             return;
         }
@@ -296,7 +296,7 @@ fn anywhere(entry: &Object) -> Option<Thrown<'_>> {
         looked += 1;
         if looked > 1
             && let Some(exceptions) =
-                KEYS.iter().find_map(|key| exceptions(object.get(*key)?, object)).or_else(|| flat(object))
+                KEYS.iter().find_map(|key| exceptions(get(object, key)?, object)).or_else(|| flat(object))
         {
             return Some(Thrown { exceptions, holder: Some(object), before: None });
         }
