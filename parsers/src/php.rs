@@ -232,7 +232,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         record.message = Some(words.to_owned());
     } else if let Some(printed) = printed() {
         // What PHP itself printed went through another's log: that one's level says nothing of it.
-        if printed.how != native::How::Text && !get(object, "level_name").is_some() {
+        if printed.how != native::How::Text && get(object, "level_name").is_none() {
             record.level = printed.level.or(record.level);
         }
         monolog::from_message(&mut record, printed, message?, false);
