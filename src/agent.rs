@@ -81,7 +81,7 @@ where
     let mut told = parts.hooks.committed;
     parts.hooks.committed = Box::new(move |batch, committed| {
         // What was counted and not queued is due when its window closes.
-        if committed.queued > 0 || !batch.findings.is_empty() || !batch.gaps.is_empty() {
+        if committed.queued > 0 || committed.findings > 0 || !batch.gaps.is_empty() {
             rung.notify_one();
         }
         told(batch, committed);

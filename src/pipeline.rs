@@ -29,12 +29,10 @@ pub struct Finding {
     pub dsn_key: Option<Arc<str>>,
 }
 
-/// What a piece of input came to: the store takes all of it, or nothing.
+/// What becomes of positions with what was found on the way: the store takes all of it, or nothing.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// What was found, in file order.
-    pub findings: Vec<Finding>,
-    /// How far the files are read with that.
+    /// How far the files are read.
     pub checkpoints: Vec<Checkpoint>,
     /// Identities whose checkpoints are to go: the file has another one now, or is gone.
     pub forgotten: Vec<FileId>,
@@ -47,7 +45,7 @@ pub struct Batch {
 impl Batch {
     /// Whether there is nothing to be stored.
     pub fn is_empty(&self) -> bool {
-        self.findings.is_empty() && self.checkpoints.is_empty() && self.forgotten.is_empty() && self.gaps.is_empty()
+        self.checkpoints.is_empty() && self.forgotten.is_empty() && self.gaps.is_empty()
     }
 }
 

@@ -7,6 +7,7 @@
 mod keys;
 mod personal;
 mod shapes;
+mod sql;
 
 use std::borrow::Cow;
 
@@ -15,6 +16,7 @@ use errtail_parsers::{Frame, Record};
 use regex::Regex;
 use serde::Deserialize;
 
+use self::sql::Literals;
 use crate::policy::in_one_line;
 
 /// What stands where something was taken out, as Sentry's server and SDKs write it.
@@ -312,7 +314,7 @@ impl Scrubber {
 
     fn find(&self, text: &str, mode: Mode) -> Vec<Hit> {
         let mut hits = Vec::new();
-        let mut search = Search { text, mode, done: 0, sql: false, sql_done: 0, frame_done: 0 };
+        let mut search = Search { text, mode, done: 0, sql: None, sql_done: 0, frame_done: 0 };
         let personal = !self.send_pii && mode == Mode::Log;
         for found in self.triggers.find_overlapping_iter(text) {
             let (start, end) = (found.start(), found.end());
@@ -335,11 +337,9 @@ impl Scrubber {
                 }
                 Sign::PhpFrame if mode == Mode::Log => search.php_frame(&mut hits, start, end),
                 Sign::Email if personal => search.add(&mut hits, personal::email(text, start)),
-                Sign::SqlVerb => search.sql = true,
-                Sign::SqlValues if personal && search.sql => {
-                    search.add(&mut hits, personal::sql_values(text, end));
-                }
-                Sign::SqlCondition if personal && search.sql => search.sql_condition(&mut hits, end),
+                Sign::SqlVerb if text[..start].ends_with("SQL: ") => search.sql = Some(Literals::Bare),
+                Sign::SqlVerb => search.sql = search.sql.or(Some(Literals::Quoted)),
+                Sign::SqlValues | Sign::SqlCondition if personal => search.sql(&mut hits, end, sign),
                 _ => {}
             }
         }
@@ -365,7 +365,7 @@ struct Search<'a> {
     text: &'a str,
     mode: Mode,
     done: usize,
-    sql: bool,
+    sql: Option<Literals>,
     sql_done: usize,
     frame_done: usize,
 }
@@ -386,10 +386,13 @@ impl Search<'_> {
         }
     }
 
-    fn sql_condition(&mut self, hits: &mut Vec<Hit>, end: usize) {
-        if end >= self.sql_done {
+    fn sql(&mut self, hits: &mut Vec<Hit>, end: usize, sign: Sign) {
+        let Some(literals) = self.sql else { return };
+        if sign == Sign::SqlValues {
+            self.add(hits, sql::values(self.text, end, literals));
+        } else if end >= self.sql_done {
             let line_end = memchr::memchr(b'\n', &self.text.as_bytes()[end..]).map_or(self.text.len(), |n| end + n);
-            personal::sql_literals(self.text, end, line_end, hits);
+            sql::literals(self.text, end, line_end, literals, hits);
             self.sql_done = line_end;
         }
     }

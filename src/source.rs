@@ -86,7 +86,8 @@ impl Sources {
     /// The file that the log calls `path`; none when it is outside of the roots, is too large, or cannot be read.
     pub fn read(&self, path: &str, scrubber: &Scrubber) -> Option<Arc<SourceFile>> {
         let real = self.find(path)?;
-        let script = [".js", ".mjs", ".cjs"].iter().any(|end| path.ends_with(end));
+        // A package's own map is nobody's upload to Sentry: its frames stay as the SDK sends them.
+        let script = [".js", ".mjs", ".cjs"].iter().any(|end| path.ends_with(end)) && !path.contains("node_modules");
         let written = changed(&real, MAX_FILE_BYTES)?;
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = cache.files.get(&real).filter(|file| file.is_as(written)) {
@@ -191,12 +192,15 @@ mod tests {
         let inline = "eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbIi4uL3NyYy9hcHAudHMiXSwic291cmNlc0NvbnRlbnQiOlsiYVxuXG4gICAgZmFpbCgpO1xuIl0sIm5hbWVzIjpbXSwibWFwcGluZ3MiOiJBQUVJIn0=";
         write("inline.js", &format!("x()\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,{inline}\n"));
         write("none.js", "x()\n//# sourceMappingURL=../../etc/passwd\n");
+        fs::create_dir(root.path().join("node_modules")).unwrap();
+        write("node_modules/none.js", "x()\n");
+        write("node_modules/none.js.map", MAP);
         let sources = Sources::new(&BTreeMap::from([("/srv".to_owned(), root.path().to_owned())]));
-        for name in ["named.js", "beside.js", "inline.js", "none.js"] {
+        for name in ["named.js", "beside.js", "inline.js", "none.js", "node_modules/none.js"] {
             let file = sources.read(&format!("/srv/{name}"), &scrubber()).unwrap();
             let original = file.generated.as_ref().and_then(|map| map.original("/srv/dist/a.js", 1, 1));
             let found = original.map(|original| (original.path, original.line));
-            let expected = (name != "none.js").then(|| ("/srv/src/app.ts".to_owned(), 3));
+            let expected = (!name.ends_with("none.js")).then(|| ("/srv/src/app.ts".to_owned(), 3));
             assert_eq!(found, expected, "{name}");
         }
         // A map that changes is read again.

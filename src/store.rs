@@ -1,7 +1,7 @@
 //! The store: issues, what is to be sent, and how far each file was read, in one SQLite database.
 //!
-//! In: a `Batch`. Out: what is new, what is due for sending, what people ask of the issues. Invariants: a batch's
-//! issues, events and checkpoints are one transaction; an event leaves only after Sentry's answer; each table is
+//! In: findings, and the `Batch` of positions that produced them. Out: what is new, what is due for sending, what people ask of the issues. Invariants: the issues,
+//! events and checkpoints of a commit are one transaction; an event leaves only after Sentry's answer; each table is
 //! bounded; what comes from a log is kept only as the built (scrubbed) event tells it. The one room that touches
 //! the database; it does not read logs or send.
 
@@ -12,9 +12,11 @@ mod gaps;
 mod known;
 mod open;
 mod outbox;
+mod rows;
 mod sample;
 mod settings;
 mod status;
+mod take;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -35,11 +37,13 @@ pub use outbox::{ClientReport, Fill, Outcome, Outgoing};
 pub use sample::{Breadcrumb, Sample, SampleException, SampleFrame};
 pub use settings::Settings;
 pub use status::{Agent, Destination, OutcomeCount, Status};
+pub use take::Load;
 
-use crate::issue;
+use crate::issue::{self, Why};
 use crate::pipeline::{Batch, Finding};
 use crate::tail::Checkpoint;
 use known::Known;
+use take::Pending;
 
 /// The one database. An agent has it with the lock; the command line looks in beside it.
 pub struct Store {
@@ -50,6 +54,9 @@ pub struct Store {
     settings: Settings,
     dedupe: issue::Settings,
     known: Known,
+    pending: Pending,
+    /// Whether what is due by time is to be looked for with the next commit.
+    tick_waits: bool,
     /// SQLite's count of other connections' changes, when `known` was last in step with the tables.
     data_version: i64,
     /// Rows of the outbox that are being sent, with their DSNs.
@@ -94,6 +101,8 @@ impl Store {
             settings: Settings::default(),
             dedupe: issue::Settings::default(),
             known: Known::default(),
+            pending: Pending::default(),
+            tick_waits: false,
             data_version: -1,
             leased: HashMap::new(),
             tidied_at: Timestamp::MIN,
@@ -111,30 +120,26 @@ impl Store {
         &self.path
     }
 
-    /// Puts a batch into the store: counts its findings on their issues, queues what `issue::decide` says is due,
-    /// and moves the checkpoints, in one transaction. `event_of` builds the event of a finding, for what is sent
-    /// and for what an issue shows.
+    /// Puts into the store what was taken since the last commit, and moves the positions that produced it, in one
+    /// transaction. `event_of` builds the events of those findings that were kept until now.
     ///
     /// # Errors
-    /// The database refuses (a full disk, for one): nothing of the batch is in the store, and it may come again.
-    pub fn commit(
-        &mut self,
-        batch: &Batch,
-        now: Timestamp,
-        event_of: &mut dyn FnMut(&Finding, &issue::Repeats) -> Built,
-    ) -> Result<Committed, StoreError> {
-        let result = self.in_transaction(|store, db| commit::commit(store, db, batch, now, event_of));
-        match &result {
-            Ok(committed) => {
-                self.known.forget_many();
-                if committed.new_files {
-                    self.sync();
-                }
-            }
-            Err(_) => self.known.clear(),
+    /// The database refuses (a full disk, for one): nothing of it is in the store, and all is kept for another attempt.
+    pub fn commit(&mut self, batch: &Batch, now: Timestamp, event_of: EventOf<'_>) -> Result<Committed, StoreError> {
+        self.known.build(batch.goes_on, &mut |finding, repeats, history| {
+            event_of(finding, &repeats.unwrap_or_else(|| history.repeats(Why::Close, now)))
+        });
+        let mut committed = self.in_transaction(|store, db| commit::commit(store, db, batch, now))?;
+        self.known.written();
+        committed.told = std::mem::take(&mut self.pending).told;
+        if committed.new_files {
+            self.sync();
+        }
+        if std::mem::take(&mut self.tick_waits) {
+            committed.queued += self.tick(now, false)?;
         }
         self.tidy(now)?;
-        result
+        Ok(committed)
     }
 
     /// Sees to it that what was committed survives a power cut. Findings need not: they are read again. But of a file that
@@ -166,13 +171,14 @@ impl Store {
         &mut self,
         work: impl FnOnce(&mut State<'_>, &Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let mut state = State { known: &mut self.known, settings: &self.settings, dedupe: &self.dedupe };
+        let (known, pending) = (&mut self.known, &mut self.pending);
+        let mut state = State { known, pending, settings: &self.settings, dedupe: &self.dedupe };
         let run = || {
             let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
-            let version = transaction.pragma_query_value(None, "data_version", |row| row.get(0))?;
+            let version = take::data_version(&transaction)?;
             if self.data_version != version {
                 // Somebody resolved or ignored an issue.
-                state.known.clear();
+                state.known.refresh(&transaction)?;
                 self.data_version = version;
             }
             let result = work(&mut state, &transaction)?;
@@ -183,9 +189,13 @@ impl Store {
     }
 }
 
+/// Builds the event of a finding.
+type EventOf<'a> = &'a mut dyn FnMut(&Finding, &issue::Repeats) -> Built;
+
 /// What a transaction works with, beside the database.
 struct State<'a> {
     known: &'a mut Known,
+    pending: &'a mut Pending,
     settings: &'a Settings,
     dedupe: &'a issue::Settings,
 }

@@ -10,6 +10,9 @@ use crate::header::{self, header};
 use crate::line::{self, Kind};
 use crate::{Before, Formats, Platform, Record, codepage, crash, dotnet, json, node, php, text};
 
+/// Lines for which a region has room from the beginning.
+const USUAL_LINES: usize = 48;
+
 /// Consecutive lines in which an exception stands.
 pub(crate) struct Region<'a> {
     /// The lines without their line breaks.
@@ -69,7 +72,7 @@ pub(crate) fn parse(region: &Region<'_>, formats: &Formats) -> Vec<(Record, Rang
 // 2026-11-23 08:50:05 +00:00: {"level":"error","message":"boom","stack":"Error: boom\n    at …"}
 fn behind_header(found: Found, region: &Region<'_>) -> (Record, Range<usize>) {
     let line = region.lines.get(found.lines.start).map_or("", AsRef::as_ref);
-    let header = header(line).filter(|_| !line.starts_with('{'));
+    let header = if line.starts_with('{') { None } else { header(line) };
     fill(found, header.as_ref())
 }
 
@@ -116,9 +119,9 @@ fn fill(found: Found, header: Option<&header::Header>) -> (Record, Range<usize>)
 }
 
 /// Adds what the lines before a record say of it, once they are known.
-pub(crate) fn complete(record: &mut Record, before: &[u8]) {
+pub(crate) fn complete(record: &mut Record, before: impl Fn() -> Before) {
     if record.platform == Platform::Csharp {
-        dotnet::complete(record, &|| Before::new(before).lines());
+        dotnet::complete(record, &|| before().lines());
     }
 }
 
@@ -165,8 +168,11 @@ fn decode(lines: &mut [Cow<'_, str>], buffer: &[u8], bounds: &[usize]) {
 impl<'a> Region<'a> {
     /// The lines of `buffer[start..end]`; `hit` is the beginning of one of them.
     pub(crate) fn cut(buffer: &'a [u8], start: usize, hit: usize, end: usize) -> Region<'a> {
-        let mut lines = Vec::new();
-        let mut bounds = vec![start];
+        let mut lines = Vec::with_capacity(USUAL_LINES);
+        let mut bounds = Vec::with_capacity(USUAL_LINES + 1);
+        bounds.push(start);
+        // Most regions are text without colours: looked at once, not line by line.
+        let whole = text::plain(&buffer[start..end]);
         let mut at = start;
         let mut index = 0;
         while at < end {
@@ -174,7 +180,8 @@ impl<'a> Region<'a> {
             if at == hit {
                 index = lines.len();
             }
-            lines.push(text::lossy(&buffer[at..stop]));
+            let line = whole.and_then(|whole| text::plain_line(&whole[at - start..stop - start]));
+            lines.push(line.map_or_else(|| text::lossy(&buffer[at..stop]), Cow::Borrowed));
             bounds.push(stop);
             at = stop;
         }

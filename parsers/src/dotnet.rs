@@ -8,10 +8,11 @@
 //! |---|---|---|
 //! | `dotnet.crash` | false | the runtime printed `Unhandled exception. …` |
 //! | `dotnet.fatal` | false | stack overflow, out of memory, access violation, fail-fast |
-//! | `mono.crash` | false | Mono's `FATAL UNHANDLED EXCEPTION` |
+//! | `mono.unhandled`, `mono.crash` | false | Mono's two prints of a crash: `Unhandled Exception:`, `FATAL UNHANDLED EXCEPTION` |
 //! | `dotnet.unhandled_handler` | false | an `AppDomain.UnhandledException` handler |
 //! | `dotnet.unobserved_task` | false | `TaskScheduler.UnobservedTaskException` |
 //! | `dotnet.hosted_service` | false | the generic host: a background service failed |
+//! | `dotnet.host_stop` | false | the generic host: it stops because a background service failed |
 //! | `dotnet.host_start` | false | the generic host or the program: it did not start |
 //! | `aspnetcore.kestrel` | false | the web server's last resort |
 //! | `aspnetcore.iis` | false | the in-process server's last resort |
@@ -76,11 +77,19 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     if let Some(found) = whole.or_else(|| page::parse(lines, hit)) {
         return Some(found);
     }
-    let anchor = anchor(lines, hit)?;
-    if let Some(found) = block::parse(lines, anchor, header.is_some()) {
+    let silent = death::without_calls(lines, hit).filter(|_| header.is_none());
+    let Some(anchor) = anchor(lines, hit) else { return silent };
+    if silent.is_some() && start(lines, anchor).is_none_or(|other| other.first > hit) {
+        return silent;
+    }
+    let event = windows::runtime_event(lines, anchor);
+    if event.is_none()
+        && let Some(found) = block::parse(lines, anchor, header.is_some())
+    {
         return Some(found);
     }
-    let Some(start) = start(lines, anchor) else { return headless(lines, anchor, header) };
+    let is_event = event.is_some();
+    let Some(start) = event.or_else(|| start(lines, anchor)) else { return headless(lines, anchor, header) };
     let mut trace = trace::read(lines, start.line, start.offset, start.indent);
     if trace.exceptions.iter().all(|exception| exception.frames.is_empty()) && trace.exceptions.len() < 2 {
         return None;
@@ -89,19 +98,21 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         trace.end = second_print(lines, &trace, start.indent);
     }
     let fields = entry::trace_source(lines, &mut trace.end, header);
-    // The Windows event log's text of a crash.
-    let logged = lines[start.line][..start.offset].trim() == "Exception Info:";
-    let crash = start.banner || logged;
+    let crash = start.banner;
     let logged_by = header.and_then(|header| header.format);
     let has_header = header.is_some() && (!crash || start.line == 0 || logged_by == Some("windows-event"));
     let mut record = record(trace.exceptions);
     record.unparsed = trace.unparsed;
     if crash {
-        let line = lines[start.line];
-        let mono = line.contains("FATAL UNHANDLED EXCEPTION") || start.first < start.line;
-        let name = if mono { "mono-crash" } else { "dotnet-crash" };
+        let alone = start.first < start.line && lines[start.first].trim_end().ends_with(':');
+        // Mono prints one crash twice.
+        let (name, by) = match lines[start.line].contains("FATAL UNHANDLED EXCEPTION") {
+            true => ("mono-crash", "mono.crash"),
+            false if alone => ("mono-crash", "mono.unhandled"),
+            false => ("dotnet-crash", "dotnet.crash"),
+        };
         record.format = name.to_owned();
-        record.found_by(if mono { "mono.crash" } else { "dotnet.crash" }, Some(false));
+        record.found_by(by, Some(false));
     }
     if !crash || start.line == 0 {
         let prefix = &lines[start.line][..start.offset];
@@ -116,6 +127,9 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         entry::unquote(&mut record);
     }
     record.fields.extend(fields);
+    if is_event && !has_header {
+        record.timestamp = windows::copied_time(&lines[..start.line]);
+    }
     let mut from = if has_header { 0 } else { start.first };
     if from.checked_sub(1).is_some_and(|above| is_dialog(lines[above])) {
         record.found_by("winforms.thread_exception", Some(false));
@@ -186,6 +200,9 @@ fn anchor(lines: &[&str], hit: usize) -> Option<usize> {
 /// How far below its entry's first line a trace without a type may begin, in lines.
 const HEADLESS_LINES: usize = 24;
 
+/// How far below a message with its type behind it the calls may begin, in lines.
+const BLANK_LINES: usize = 4;
+
 /// How far above a call of the program the calls of Unity's logger may begin, in lines.
 const DUMP_LINES: usize = 8;
 
@@ -207,6 +224,7 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
     let mut weak = None;
     let mut inside = None;
     let mut joined = None;
+    let mut cause = None;
     let mut strong: Option<Start> = None;
     for at in (0..=anchor).rev() {
         let line = lines[at];
@@ -220,15 +238,14 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
         }
         let first = at;
         if let Some(after) = head::after_banner(text) {
-            let offset = line.len() - after.len();
-            // Right below the announcement any name is a type's.
+            // Right below the announcement any name is a type's; some print their own words before it.
             let below = weak.filter(|weak: &Start| weak.line == at + 1);
-            let named = strong.or(below);
-            if !after.is_empty() || named.is_none() {
+            let named = strong.or(below).filter(|_| head::at_start(after).is_none());
+            if named.is_none() {
                 return Some(Start { line: at, offset: line.len() - text.len(), indent, banner: true, first });
             }
             // Mono prints its announcement on a line of its own.
-            return named.map(|start| Start { banner: true, first: at, offset: start.offset.min(offset + 1), ..start });
+            return named.map(|start| Start { banner: true, first: at, ..start });
         }
         if text.contains(trace::FAULT_DETAIL) && head::at_start(text).is_some_and(|head| head.strong) {
             strong = Some(Start { line: at, offset: indent, indent, banner: false, first });
@@ -256,7 +273,13 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             _ => {}
         }
         if strong.is_none() && inside.is_none() {
-            let offset = head::within(line).map(|(offset, _)| offset).or_else(|| head::labelled(line));
+            // What stands behind a separator is a cause of what the lines above name, or of one without a type.
+            let own = if at == anchor { line::pieces(line)[0] } else { line };
+            let offset = head::within(own).map(|(offset, _)| offset).or_else(|| head::labelled(own));
+            if let Some((offset, _)) = head::within(line).filter(|_| at == anchor && offset.is_none()) {
+                let offset = if is_cause(&lines[at..], offset) { indent } else { offset };
+                cause = Some(Start { line: at, offset, indent: 0, banner: false, first });
+            }
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
             joined = joined.or_else(|| {
                 joined_head(line).filter(|_| at + 2 >= anchor).map(|offset| Start {
@@ -269,7 +292,19 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             });
         }
     }
-    strong.or(inside).or(joined).or(weak)
+    strong.or(inside).or(joined).or(cause).or(weak)
+}
+
+// The cart of order 7 is full ---> Shop.StockException: none left
+/// Whether the exception at `offset` of the first line is the cause of one that prints no type: more causes end than begin.
+fn is_cause(lines: &[&str], offset: usize) -> bool {
+    let begins = lines[0][offset..].matches(" ---> ").count();
+    let trace = lines[1..].iter().take_while(|line| line::is_trace(line));
+    let mut open = begins + 1;
+    trace
+        .filter(|line| matches!(line::piece(line), line::Piece::EndOfInner))
+        .for_each(|_| open = open.saturating_sub(1));
+    open == 0
 }
 
 /// Where a head without a colon begins: only some of a layout's separators may stand before it.
@@ -310,12 +345,23 @@ fn headless(lines: &[&str], anchor: usize, header: Option<&Header>) -> Option<Fo
     let mut record = record(trace.exceptions);
     record.unparsed = trace.unparsed;
     // What a program printed right above the frames is all that names the error.
-    let above = anchor.checked_sub(1).filter(|above| !own && names_error(lines[*above]));
-    let said = if own { Some(0) } else { above };
+    let above = lines[..anchor].iter().rposition(|line| !line.trim().is_empty()).filter(|above| {
+        let near = anchor - above == 1 && names_error(lines[*above]);
+        !own && (near || anchor - above < BLANK_LINES && head::behind_message(lines[*above]).is_some())
+    });
+    // Or what stands before the first of them.
+    let prefix = Some(line::pieces(lines[anchor])[0]).filter(|text| matches!(line::piece(text), line::Piece::Text(_)));
+    let prefix =
+        prefix.filter(|text| text.trim().contains(' ') && !text.trim_end().ends_with([':', '>'])).unwrap_or("");
+    let said = if own { Some(0) } else { above.or((!prefix.is_empty()).then_some(anchor)) };
     if let Some(from) = said {
-        entry::message(&mut record, &lines[from..anchor], "");
+        entry::message(&mut record, &lines[from..anchor], prefix);
         if let (Some(exception), Some(message)) = (record.exceptions.first_mut(), &record.message) {
             exception.message.clone_from(message);
+            if let Some((message, kind)) = head::behind_message(&exception.message.clone()) {
+                message.clone_into(&mut exception.message);
+                kind.clone_into(&mut exception.kind);
+            }
         }
     }
     entry::tail(&mut record, &trace.tail);
@@ -352,7 +398,8 @@ fn second_print(lines: &[&str], trace: &trace::Trace, indent: usize) -> usize {
     let Some(line) = lines.get(trace.end + blanks) else { return trace.end };
     if line.len() - line.trim_start().len() == indent && same(line.trim_start()) {
         let second = trace::read(lines, trace.end + blanks, indent, indent);
-        if second.exceptions.first().is_some_and(|again| again.message == first.message) {
+        let again = second.exceptions.first().map(|again| again.message.as_str());
+        if again.is_some_and(|again| again.is_empty() || again == first.message) {
             return second.end;
         }
     }

@@ -45,6 +45,7 @@ pub(crate) fn begins(line: &[u8]) -> bool {
     let Some(&first) = line.first() else { return false };
     match first {
         b'0'..=b'9' => begins_with_time(line) && !php::is_trace(line) || dotnet::begins(line),
+        b'[' if php::is_trace(line) => false,
         b'[' => match line.get(1) {
             Some(b'0'..=b'9') => begins_with_time(&line[1..]) || php::begins(line) || dotnet::begins(line),
             Some(_) => {
@@ -197,6 +198,11 @@ fn common(line: &str) -> Option<Header> {
             rest = after;
         } else if found && let Some(after) = bracket_part(rest, &mut header) {
             rest = after;
+        } else if found
+            && header.level.is_none()
+            && let Some(after) = logger_before_level(rest, &mut header)
+        {
+            rest = after;
         } else {
             rest = before;
             break;
@@ -205,8 +211,11 @@ fn common(line: &str) -> Option<Header> {
     if !found {
         return None;
     }
-    if header.level.is_some()
-        && let Some(after) = logger_part(rest.trim_start(), &mut header)
+    let text = rest.trim_start();
+    // Without a level, only a dash makes a dotted name the logger's.
+    let named = || text.split_once(" - ").is_some_and(|(name, _)| is_category(name)) && header.timestamp.is_some();
+    if (header.level.is_some() || named())
+        && let Some(after) = logger_part(text, &mut header)
     {
         rest = after;
     }
@@ -278,8 +287,8 @@ fn level_and_logger(text: &str) -> Option<(Level, &str, &str)> {
 }
 
 fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
-    // .NET's runtime dies with these words: they are no level and no message.
-    if header.level.is_some() || text.starts_with("Fatal error. ") {
+    // Runtimes die with these words: they are no level and no message.
+    if header.level.is_some() || text.starts_with("Fatal error. ") || text.starts_with("FATAL EXCEPTION: ") {
         return None;
     }
     let (open, inner) = match text.strip_prefix('[') {
@@ -299,7 +308,7 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
         let word = &inner[..end];
         if word.chars().any(char::is_uppercase)
             && word.chars().any(char::is_lowercase)
-            && (!after.starts_with(['|', ' ']) || is_coded(after))
+            && (!after.starts_with(['|', ' ']) || begins_sentence(after) || is_coded(after))
         {
             return None;
         }
@@ -309,6 +318,24 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     };
     header.level = Some(found);
     Some(after.strip_prefix(':').unwrap_or(after))
+}
+
+/// Whether what follows the word "Error" makes it the first of a sentence.
+// Error while saving the order · Error in job 7
+fn begins_sentence(text: &str) -> bool {
+    const WORDS: [&str; 12] =
+        ["while", "when", "in", "on", "at", "during", "occurred", "processing", "executing", "trying", "from", "with"];
+    let word = text.trim_start_matches(' ').split(' ').next().unwrap_or("");
+    WORDS.contains(&word)
+}
+
+/// `Harbor.Docking.Crane Error message`: NLog's layouts put the parts in any order.
+fn logger_before_level<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
+    let (name, rest) = text.split_once(' ').filter(|(name, _)| is_dotted(name))?;
+    let word = &rest[..rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len())];
+    level(word).filter(|_| rest[word.len()..].starts_with(' '))?;
+    header.logger = Some(name.to_owned());
+    Some(rest)
 }
 
 /// Whether a code follows, as Node puts it behind a type: `Error [ERR_SOCKET_CLOSED]: x`.
@@ -342,7 +369,7 @@ fn bracket_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     if close == '>' && !is_category(word) {
         return None;
     }
-    let plain = word.len() <= 40 && !word.contains(['"', '\'', '{']);
+    let plain = (word.len() <= 40 || word.len() <= 200 && is_category(word)) && !word.contains(['"', '\'', '{']);
     // A thread's name may hold blanks, and log4net's empty context is `[(null)]`; a sentence in brackets is a message.
     let named = || {
         if word.rsplit_once('/').is_some_and(|(_, name)| level(name).is_some()) {
@@ -409,11 +436,13 @@ fn is_label(word: &str) -> bool {
 
 /// A dotted name of classes, which is no exception's: `Harbor.Docking.Crane`.
 fn is_category(name: &str) -> bool {
+    is_dotted(name) && !["Exception", "Error", "Fault"].iter().any(|end| name.ends_with(end))
+}
+
+fn is_dotted(name: &str) -> bool {
     let segment = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_uppercase())
             && part.chars().all(|c| c.is_alphanumeric() || "_`+".contains(c))
     };
-    name.contains('.')
-        && name.split('.').all(segment)
-        && !["Exception", "Error", "Fault"].iter().any(|end| name.ends_with(end))
+    name.contains('.') && name.split('.').all(segment)
 }

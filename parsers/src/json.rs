@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::assemble::{Found, Region};
 use crate::{dotnet, header, node, php};
 
-pub(crate) use fields::fill;
+pub(crate) use fields::{fill, get};
 pub(crate) use words::fill_from_words;
 
 /// A JSON object.

@@ -83,6 +83,12 @@ pub(crate) fn is_call(line: &[u8]) -> bool {
     }
 }
 
+//    --- End of inner exception stack trace ---
+/// Whether a line parts the calls of a trace.
+pub(crate) fn is_separator(line: &[u8]) -> bool {
+    line.trim_ascii_start().starts_with(b"--- ")
+}
+
 /// Whether a text can only be a stack frame as runtimes print them, with its own indentation.
 pub(crate) fn is_frame(text: &[u8]) -> bool {
     let trimmed = text.trim_ascii_start();

@@ -36,7 +36,7 @@ use crate::assemble::Found;
 use crate::header::{Header, is_access_log};
 use crate::json::{self, Object};
 use crate::record::Record;
-use crate::{Exception, Level, Mechanism, Platform, browser};
+use crate::{Exception, Frame, Level, Mechanism, Platform, browser};
 use text::Trace;
 
 /// The header forms that only this language's loggers print.
@@ -358,13 +358,27 @@ fn fields_behind(words: &str) -> Option<(String, Object)> {
 /// Whose code the frames are: a browser's when they are scripts of pages, and none is a file of a server's.
 /// `in_console` where the words before are those of a browser's console, which shortens the scripts' addresses.
 fn platform_of(exceptions: &[Exception], in_console: bool) -> Platform {
-    let page = |file: &str| browser::is_page(file);
-    let local = |file: &str| ["/", "file:///", "node:", "ext:"].iter().any(|start| file.starts_with(start));
-    let files = exceptions.iter().flat_map(|exception| &exception.frames).filter_map(|frame| frame.file.as_deref());
-    if (in_console || files.clone().any(page)) && !files.clone().any(local) {
+    let places = || exceptions.iter().map(|exception| exception.frames.fact(Places::of));
+    if (in_console || places().any(|places| places.page)) && !places().any(|places| places.local) {
         Platform::Javascript
     } else {
         Platform::Node
+    }
+}
+
+/// Where the scripts of a trace lie.
+struct Places {
+    /// Some are a page's.
+    page: bool,
+    /// Some are files of a server's.
+    local: bool,
+}
+
+impl Places {
+    fn of(frames: &[Frame]) -> Places {
+        let local = |file: &str| ["/", "file:///", "node:", "ext:"].iter().any(|start| file.starts_with(start));
+        let files = || frames.iter().filter_map(|frame| frame.file.as_deref());
+        Places { page: files().any(browser::is_page), local: files().any(local) }
     }
 }
 

@@ -34,7 +34,7 @@ use mechanism::By;
 
 use crate::assemble::Found;
 use crate::header::Header;
-use crate::json::Object;
+use crate::json::{Object, get};
 use crate::record::{Level, Platform, Record};
 use crate::{text, time};
 
@@ -78,13 +78,13 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
     let context =
         || lines[hit].contains(object::MARK) || header.is_some() && lines[hit..].iter().any(|line| is_context(line));
     if monolog || !uncaught && context() {
-        let found = entries(lines, hit, header);
+        let found = escaped(lines[hit], hit).unwrap_or_else(|| entries(lines, hit, header));
         if !found.is_empty() {
             return found;
         }
     }
     if monolog {
-        return Vec::new();
+        return framework::in_entry(lines, hit).into_iter().collect();
     }
     if let Some(found) = framework::parse(lines, hit, header) {
         return vec![found];
@@ -92,6 +92,21 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
     let mut found = printed::parse(lines, hit, header);
     found.iter_mut().for_each(|found| framework::complete(found, lines, header));
     found
+}
+
+/// The entries that Apache wrote into one line; none where that line is not one of its.
+fn escaped(line: &str, hit: usize) -> Option<Vec<Found>> {
+    let text = printed::apache_text(line)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let own = |found: Found| Found { lines: hit..hit + 1, has_header: hit == 0, ..found };
+    let header = monolog::header(lines.first()?);
+    let mut texts = lines.clone();
+    texts[0] = &lines[0][header.as_ref().map_or(0, |header| header.length)..];
+    let mut found = entries(&texts, 0, header.as_ref());
+    if let (Some(found), Some(header)) = (found.first_mut(), header) {
+        take_header(&mut found.record, header);
+    }
+    Some(found.into_iter().map(own).collect())
 }
 
 fn is_monolog(header: &Header) -> bool {
@@ -109,32 +124,21 @@ fn behind(line: &str) -> Option<Header> {
     })
 }
 
+static CONTEXT: text::Literal = text::Literal::new("\"[object] (");
+
 /// Whether an object is the context that a line formatter prints behind an entry's message.
 pub(crate) fn is_context(text: &str) -> bool {
-    text.contains("\"[object] (")
+    CONTEXT.is_in(text.as_bytes())
 }
 
 /// The Monolog entries in a region: one, or those that several writers wrote line by line. Without a header the
 /// first begins at the hit.
 fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Found> {
     let first = if region_header.is_some() { 0 } else { hit };
-    // Indices of each entry's lines.
-    let mut entries: Vec<Vec<usize>> = Vec::new();
     // In a region whose header is another logger's, Monolog's own may stand behind it.
     let known = region_header.filter(|header| is_monolog(header));
     let behind = if known.is_none() { behind(lines[first]).or_else(|| monolog::undated(lines[first])) } else { None };
-    let mut weave = Weave::default();
-    weave.begin(behind.as_ref().map_or(lines[first], |header| &lines[first][header.length..]).as_bytes());
-    for (index, line) in lines.iter().enumerate().skip(first) {
-        if index > first {
-            weave.step(line.as_bytes());
-        }
-        let entry = weave.entry();
-        if entries.len() <= entry {
-            entries.resize_with(entry + 1, Vec::new);
-        }
-        entries[entry].push(index);
-    }
+    let entries = woven(lines, first, behind.as_ref().map_or(0, |header| header.length));
     let mut found = Vec::new();
     for (number, indices) in entries.iter().enumerate() {
         let mut texts: Vec<&str> = indices.iter().map(|index| lines[*index]).collect();
@@ -149,16 +153,42 @@ fn entries(lines: &[&str], hit: usize, region_header: Option<&Header>) -> Vec<Fo
         let header = own.as_ref().or(region_header.filter(|_| number == 0));
         let Some((mut record, taken)) = monolog::parse(&texts, header) else { continue };
         if let Some(own) = own {
-            record.timestamp = own.timestamp;
-            record.level = own.level;
-            record.logger = own.logger;
-            record.environment = own.environment;
+            take_header(&mut record, own);
         }
         let lines = indices[0]..indices[taken.min(indices.len()) - 1] + 1;
         found.push(Found { record, lines, has_header: number == 0 && region_header.is_some() });
     }
     found.retain(|found| found.lines.end > hit);
     found
+}
+
+fn take_header(record: &mut Record, header: Header) {
+    record.timestamp = header.timestamp;
+    record.level = header.level;
+    record.logger = header.logger;
+    record.environment = header.environment;
+}
+
+/// The indices of each entry's lines, from line `first` on, whose message begins at byte `message`.
+fn woven(lines: &[&str], first: usize, message: usize) -> Vec<Vec<usize>> {
+    // Where no other may begin, all lines are the first one's.
+    if !lines[first + 1..].iter().any(|line| weave::may_begin(line.as_bytes())) {
+        return vec![(first..lines.len()).collect()];
+    }
+    let mut entries: Vec<Vec<usize>> = Vec::new();
+    let mut weave = Weave::default();
+    weave.begin(&lines[first].as_bytes()[message..]);
+    for (index, line) in lines.iter().enumerate().skip(first) {
+        if index > first {
+            weave.step(line.as_bytes());
+        }
+        let entry = weave.entry();
+        if entries.len() <= entry {
+            entries.resize_with(entry + 1, Vec::new);
+        }
+        entries[entry].push(index);
+    }
+    entries
 }
 
 /// Keys of an entry's own text, in which an exception may be quoted.
@@ -169,10 +199,10 @@ const CHANNELS: &[&str] = &["channel", "_channel", "facility", "_facility"];
 
 /// The exception in a JSON entry, if it is one of this language.
 pub(crate) fn from_json(object: &Object) -> Option<Record> {
-    let nested = object.get("context").or_else(|| object.get("@fields"));
+    let nested = get(object, "context").or_else(|| get(object, "@fields"));
     let unpacked = nested.and_then(Value::as_str).and_then(packed);
     let nested = unpacked.as_ref().or_else(|| nested.and_then(Value::as_object));
-    let message = MESSAGES.iter().find_map(|key| object.get(*key)?.as_str());
+    let message = MESSAGES.iter().find_map(|key| get(object, key)?.as_str());
     let mut record = Record { platform: Platform::Php, message: message.map(str::to_owned), ..Record::default() };
     record.level = level(object).or_else(|| level(nested?));
     record.timestamp = old_datetime(object);
@@ -192,7 +222,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         record.message = Some(words.to_owned());
     } else if let Some(printed) = printed() {
         // What PHP itself printed went through another's log: that one's level says nothing of it.
-        if printed.how != native::How::Text && !object.contains_key("level_name") {
+        if printed.how != native::How::Text && !get(object, "level_name").is_some() {
             record.level = printed.level.or(record.level);
         }
         monolog::from_message(&mut record, printed, message?, false);
@@ -200,7 +230,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         record.exceptions.push(monolog::fatal(message?, nested?)?);
     }
     let channel =
-        CHANNELS.iter().find_map(|key| object.get(*key).or_else(|| nested?.get(*key))?.as_str()).unwrap_or("");
+        CHANNELS.iter().find_map(|key| get(object, key).or_else(|| get(nested?, key))?.as_str()).unwrap_or("");
     if monolog::is_environment(channel) {
         record.environment = Some(channel.to_owned());
     } else if !channel.is_empty() {
@@ -211,7 +241,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         keys = context.keys().map(String::as_str).collect();
         context::fill(&mut record, context);
     }
-    if let Some(extra) = object.get("extra").and_then(Value::as_object) {
+    if let Some(extra) = get(object, "extra").and_then(Value::as_object) {
         context::fill(&mut record, extra);
     }
     context::facts(&mut record, object);
@@ -247,12 +277,12 @@ const MONOLOG_LEVELS: [(u64, Level); 8] = [
 const NEXTCLOUD_LEVELS: [Level; 5] = [Level::Debug, Level::Info, Level::Warning, Level::Error, Level::Fatal];
 
 fn level(object: &Object) -> Option<Level> {
-    let level = object.get("level_name").or_else(|| object.get("level"))?;
+    let level = get(object, "level_name").or_else(|| get(object, "level"))?;
     if nextcloud::is_entry(object) {
         return NEXTCLOUD_LEVELS.get(usize::try_from(level.as_u64()?).ok()?).copied();
     }
     // Graylog counts as syslog does.
-    let syslog = object.contains_key("short_message").then_some([
+    let syslog = get(object, "short_message").is_some().then_some([
         Level::Emergency,
         Level::Alert,
         Level::Critical,
@@ -273,13 +303,13 @@ fn level(object: &Object) -> Option<Level> {
 
 // "datetime":{"date":"2019-05-01 01:02:03.123456","timezone_type":3,"timezone":"UTC"}
 fn old_datetime(object: &Object) -> Option<String> {
-    let datetime = object.get("datetime")?;
+    let datetime = get(object, "datetime")?;
     let text = format!("{} {}", datetime.get("date")?.as_str()?, datetime.get("timezone")?.as_str()?);
     time::at_start(&text)?.value
 }
 
 fn json_format(object: &Object, record: &Record) -> &'static str {
-    if object.contains_key("@timestamp") || object.contains_key("@version") {
+    if get(object, "@timestamp").is_some() || get(object, "@version").is_some() {
         "logstash"
     } else if record.mechanism.as_ref().is_some_and(|mechanism| mechanism.kind.starts_with("symfony.")) {
         "symfony"

@@ -66,6 +66,18 @@ pub(crate) fn lossy(line: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// The text of several lines in which no terminal sequence stands.
+pub(crate) fn plain(lines: &[u8]) -> Option<&str> {
+    std::str::from_utf8(lines).ok().filter(|_| memchr::memchr(ESCAPE, lines).is_none())
+}
+
+/// A line of such a text, without its line break; none where something stands before it that is no text.
+pub(crate) fn plain_line(line: &str) -> Option<&str> {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    (!line.starts_with(['\0', '\u{feff}'])).then_some(line)
+}
+
 /// At most the first `bytes` bytes of a line's text.
 pub(crate) fn lossy_head(line: &[u8], bytes: usize) -> Cow<'_, str> {
     match clean(trim_break(line)) {

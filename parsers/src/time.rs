@@ -123,6 +123,13 @@ pub(crate) fn from_epoch_micros(number: i64) -> Option<String> {
     Some(format!("{stamp:.6}"))
 }
 
+/// The seconds of a TAI64 label, in hexadecimal digits, as RFC 3339 in UTC; daemontools and s6 count ten more than UTC.
+pub(crate) fn from_tai(label: &str) -> Option<String> {
+    const EPOCH: i64 = (1 << 62) + 10;
+    let seconds = i64::from_str_radix(label, 16).ok()?.checked_sub(EPOCH)?;
+    Some(jiff::Timestamp::from_second(seconds).ok()?.to_string())
+}
+
 // 2026. 11. 23. 오후 8:50:05 · 2026/11/23 下午8:50:05
 // 2026-11-23 08:50:05 · 2026-11-23T08:50:05.702006+00:00 · 2026/11/23 08:50:05 · 2026-11-23 21:51:35,387 · 2026:11:23 08:50:05
 fn year_first(text: &str) -> Option<Stamp> {

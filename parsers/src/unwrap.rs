@@ -53,6 +53,8 @@ pub(crate) enum Wrapper {
     Fpm,
     /// A time before every line: `ts`, PM2's log_date_format, `docker logs -t`.
     Time,
+    /// Android's log, and what MSBuild prints before each line of a task's failure.
+    Tag,
     /// UTF-16, little-endian.
     Utf16Le,
     /// UTF-16, big-endian.
@@ -66,7 +68,7 @@ pub(crate) struct Unwrapped<'a> {
     pub key: &'a [u8],
     /// The program's own bytes, without a line break at their end.
     pub text: &'a [u8],
-    /// The wrapper's time, as printed; digits alone are microseconds since the epoch.
+    /// The wrapper's time, as printed; digits alone are microseconds since the epoch, `@4…` is TAI64N.
     pub stamp: &'a [u8],
     /// Whether the program's line goes on in the next piece of this stream.
     pub partial: bool,
@@ -87,7 +89,7 @@ const CERTAIN: [Wrapper; 9] = [
 
 /// Wrappers whose prefix a program could print itself: a stack frame right behind it is the proof, as a frame never
 /// stands behind a program's own prefix; behind some, an entry's beginning is one, too.
-const LIKELY: [Wrapper; 8] = [
+const LIKELY: [Wrapper; 9] = [
     Wrapper::Compose,
     Wrapper::Time,
     Wrapper::Bracket,
@@ -96,10 +98,15 @@ const LIKELY: [Wrapper; 8] = [
     Wrapper::ServiceStream,
     Wrapper::Row,
     Wrapper::JournalFields,
+    Wrapper::Tag,
 ];
 
 /// The wrapper that a line stands in, if any.
 pub(crate) fn detect(line: &[u8]) -> Option<Wrapper> {
+    // No program prints the labels of atomic time itself.
+    if prefix::tai64n(line).is_some() {
+        return Some(Wrapper::Time);
+    }
     certain(line).or_else(|| if is_bare(line) { None } else { likely(line, is_proof) })
 }
 
@@ -108,7 +115,7 @@ fn is_proof(wrapper: Wrapper, text: &[u8]) -> bool {
     let object = || text.starts_with(b"{\"") && text.ends_with(b"}");
     let proof = || match wrapper {
         Wrapper::Compose | Wrapper::Stern | Wrapper::SternNamespaces => object() || header::begins(text),
-        Wrapper::Bracket => object(),
+        Wrapper::Bracket | Wrapper::ServiceStream => object(),
         // <3>Shop.Orders[7] order 7 failed
         Wrapper::Time => text.starts_with(b"<") && header::begins(text),
         _ => false,
@@ -182,6 +189,7 @@ pub(crate) fn take_off<'a>(wrapper: Wrapper, line: &'a [u8], scratch: &'a mut Ve
         Wrapper::JournalFields => service::field(line),
         Wrapper::Fpm => fpm::fpm(line, scratch),
         Wrapper::Time => prefix::time(line),
+        Wrapper::Tag => prefix::tag(line),
         Wrapper::Utf16Le => Some(utf16::decode(line, u16::from_le_bytes, scratch)),
         Wrapper::Utf16Be => Some(utf16::decode(line, u16::from_be_bytes, scratch)),
     }
@@ -203,7 +211,7 @@ pub(crate) fn origin(wrapper: Wrapper, line: &[u8], key: &[u8]) -> Vec<(String, 
         Wrapper::Kubectl | Wrapper::Stern => prefix::pod_origin(&key()),
         Wrapper::SternNamespaces => prefix::namespaced_origin(&key()),
         Wrapper::Fpm => one("pid"),
-        Wrapper::Time | Wrapper::JournalFields | Wrapper::Utf16Le | Wrapper::Utf16Be => Vec::new(),
+        Wrapper::Time | Wrapper::Tag | Wrapper::JournalFields | Wrapper::Utf16Le | Wrapper::Utf16Be => Vec::new(),
     }
 }
 

@@ -1,8 +1,7 @@
 //! From the tail room through the pipelines into the store, on one thread.
 //!
-//! In: the tail room, the store. Out: committed batches, and word of each. Invariants: findings and the positions that
-//! produced them are committed together; a full outbox stops the reading; one file's panic costs that file's chunk.
-//! Does not send.
+//! In: the tail room, the store. Out: commits, and word of each. Invariants: findings and the positions that produced
+//! them are committed together; a full outbox stops the reading; one file's panic costs that file's chunk. Does not send.
 
 mod job;
 
@@ -22,23 +21,15 @@ use crate::issue::Repeats;
 use crate::pipeline::{Batch, Finding, Pipeline};
 use crate::policy::Policy;
 use crate::release::{Marker, Releases};
-use crate::store::{Built, Committed, Store};
+use crate::store::{Built, Committed, Load, Store, StoreError};
 use crate::tail::{Cause, Checkpoint, Gap, Key, Position, Settings, Step, Tail};
 use job::{Job, JobState};
 
-/// A batch is committed at so many findings,
-const BATCH_FINDINGS: usize = 1000;
-/// or so many bytes of lines before them, of which each finding has its own,
-const BATCH_BEFORE_BYTES: usize = 1 << 20;
-/// or so many bytes read,
-const BATCH_BYTES: u64 = 64 << 20;
-/// or when its first finding is so old while there is still something to read,
-const BATCH_AGE: Duration = Duration::from_millis(100);
-/// or, without a finding, when its positions are so old.
-const POSITIONS_AGE: Duration = Duration::from_secs(1);
-/// After so many batches between which there was no rest, the events of repeats, which only wait, are built
-const BATCHES_OF_BACKLOG: u32 = 16;
-/// so often.
+/// What was found is committed when the first event that is to be sent is so old while there is still something to read,
+const SEND_AGE: Duration = Duration::from_millis(100);
+/// or, without one, when the first finding or position is so old.
+const COMMIT_AGE: Duration = Duration::from_secs(1);
+/// While there is something to read, the events of repeats, which only wait, are built so often.
 const HELD_AGE: Duration = Duration::from_secs(1);
 /// How soon a store is tried again that refused something.
 pub(super) const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -53,7 +44,7 @@ pub type Told = Box<dyn FnMut(&Batch, &Committed) + Send>;
 
 /// What becomes of findings before they are committed, and what is done with what came of it.
 pub struct Hooks {
-    /// Builds events, within the store's transaction.
+    /// Builds events.
     pub event_of: EventOf,
     /// Sees each finding before it is committed: which DSN it goes to, whether it is too old.
     pub admit: Box<dyn FnMut(&mut Finding) + Send>,
@@ -91,15 +82,18 @@ pub struct Reader {
     batch: Batch,
     /// Files whose position has moved since the last commit.
     moved: HashSet<Key>,
-    batch_bytes: u64,
-    before_bytes: usize,
-    /// Batches since there was nothing to read.
-    batches: u32,
-    first_finding: Option<Instant>,
+    /// Findings so far.
+    found: u64,
+    /// What waits in the store for a commit.
+    load: Load,
+    /// When the first event came of those that are to be sent.
+    first_event: Option<Instant>,
     first_move: Option<Instant>,
     /// Since when the store was told that another batch follows.
     deferred: Option<Instant>,
     full: bool,
+    /// Whether something was given up that was not committed: then nothing behind it may be.
+    gave_up: bool,
 }
 
 /// Whether the inputs are read; no longer once the reader is gone, however it went.
@@ -142,13 +136,13 @@ impl Reader {
             warm: VecDeque::new(),
             batch: Batch::default(),
             moved: HashSet::new(),
-            batch_bytes: 0,
-            before_bytes: 0,
-            batches: 0,
-            first_finding: None,
+            found: 0,
+            load: Load::default(),
+            first_event: None,
             first_move: None,
             deferred: None,
             full: false,
+            gave_up: false,
         }
     }
 
@@ -185,7 +179,7 @@ impl Reader {
     }
 
     fn is_empty(&self) -> bool {
-        self.batch.is_empty() && self.moved.is_empty()
+        !self.has_found() && self.moved.is_empty()
     }
 
     /// Until when there is nothing to do but to read.
@@ -193,11 +187,11 @@ impl Reader {
         let now = Instant::now();
         // What was found goes out as soon as there is nothing to read.
         let at_end = self.once && self.tail.pipes_ended();
-        if at_end || self.tail.is_exhausted() || !self.batch.is_empty() || self.deferred.is_some() {
+        if at_end || self.tail.is_exhausted() || self.has_found() || self.deferred.is_some() {
             return now;
         }
         let quiet = self.quiet.peek().map(|Reverse((at, _))| *at);
-        let positions = self.first_move.map(|since| since + POSITIONS_AGE);
+        let positions = self.first_move.map(|since| since + COMMIT_AGE);
         quiet.into_iter().chain(positions).min().unwrap_or(now + Duration::from_secs(3600))
     }
 
@@ -264,7 +258,6 @@ impl Reader {
             job.unended = bytes.last() != Some(&b'\n');
             job.state = JobState::Busy;
         }
-        self.batch_bytes += bytes.len() as u64;
         if let Some(marker) = &self.release_marker {
             let known = || Releases::resume(self.tail.release(key).and_then(|release| release.clone()));
             self.releases.entry(key).or_insert_with(known).push(marker, offset, bytes);
@@ -307,12 +300,43 @@ impl Reader {
         if let Some(ledger) = self.tail.ledger(key) {
             ledger.records += found.len() as u64;
         }
-        if !found.is_empty() {
-            self.first_finding.get_or_insert_with(Instant::now);
-        }
         self.note(key);
-        self.before_bytes += found.iter().map(|finding| finding.record.before.size()).sum::<usize>();
-        self.batch.findings.append(&mut found);
+        self.found += found.len() as u64;
+        if !found.is_empty() {
+            self.hand_on(found.into());
+        }
+    }
+
+    /// Lets the store count what was found.
+    fn hand_on(&mut self, mut found: VecDeque<Finding>) {
+        let taken = self.insist(|store, hooks| store.take(&mut found, Timestamp::now(), &mut hooks.event_of));
+        let Some(load) = taken else { return };
+        self.load = load;
+        if load.sends {
+            self.first_event.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Lets the store work until it can; until then, nothing is read. None where the agent is to stop before: what was
+    /// found will be read again.
+    fn insist<T>(&mut self, mut work: impl FnMut(&mut Store, &mut Hooks) -> Result<T, StoreError>) -> Option<T> {
+        let mut said = false;
+        while !self.gave_up {
+            let done = work(&mut lock(&self.store), &mut self.hooks);
+            match done {
+                Ok(done) => return Some(done),
+                Err(error) if !said => {
+                    said = true;
+                    tracing::error!("{error}: nothing is read until the store can be used again; see to its disk");
+                }
+                Err(_) => {}
+            }
+            self.gave_up = self.control.stop.load(Ordering::Relaxed);
+            if !self.gave_up {
+                self.tail.hold(Instant::now() + STORE_RETRY);
+            }
+        }
+        None
     }
 
     /// The position of `key` is to be committed.
@@ -323,18 +347,20 @@ impl Reader {
 
     fn is_due(&self, at_rest: bool) -> bool {
         let age = |since: Option<Instant>| since.map_or(Duration::ZERO, |since| since.elapsed());
-        let found = self.batch.findings.len();
-        found >= BATCH_FINDINGS
-            || self.before_bytes >= BATCH_BEFORE_BYTES
-            || self.batch_bytes >= BATCH_BYTES
-            || (at_rest && (self.once || !self.batch.is_empty() || self.deferred.is_some()))
-            || age(self.first_finding) >= BATCH_AGE
-            || age(self.first_move) >= POSITIONS_AGE
+        self.load.is_full
+            || (at_rest && (self.once || self.has_found() || self.deferred.is_some()))
+            || age(self.first_event) >= SEND_AGE
+            || age(self.first_move) >= COMMIT_AGE
             || age(self.deferred) >= HELD_AGE
     }
 
+    /// Whether there is something beside positions to be committed.
+    fn has_found(&self) -> bool {
+        self.load.findings > 0 || !self.batch.is_empty()
+    }
+
     /// Commits what was found with the positions that produced it. Until the store takes it, nothing is read. At rest,
-    /// nothing is left for a later batch.
+    /// nothing is left for a later commit.
     fn commit(&mut self, at_rest: bool) {
         self.unpin();
         for key in self.moved.drain() {
@@ -346,35 +372,19 @@ impl Reader {
                 self.batch.checkpoints.extend(checkpoint);
             }
         }
-        (self.batch_bytes, self.before_bytes, self.first_finding, self.first_move) = (0, 0, None, None);
-        self.batches = if at_rest { 0 } else { self.batches.saturating_add(1) };
         self.batch.forgotten = self.tail.take_forgotten();
-        let mut batch = std::mem::take(&mut self.batch);
         let deferred = self.deferred.take();
-        if batch.is_empty() && deferred.is_none() {
+        if !self.has_found() && deferred.is_none() {
             return;
         }
-        batch.goes_on = self.batches > BATCHES_OF_BACKLOG && deferred.is_none_or(|since| since.elapsed() < HELD_AGE);
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.goes_on = !at_rest && deferred.is_none_or(|since| since.elapsed() < HELD_AGE);
         self.deferred = batch.goes_on.then(|| deferred.unwrap_or_else(Instant::now));
-        let mut said = false;
-        loop {
-            let committed = lock(&self.store).commit(&batch, Timestamp::now(), &mut self.hooks.event_of);
-            match committed {
-                Ok(committed) => {
-                    self.full = committed.fill.is_full;
-                    return (self.hooks.committed)(&batch, &committed);
-                }
-                Err(error) if !said => {
-                    said = true;
-                    tracing::error!("{error}: nothing is read until the store can be written again; see to its disk");
-                }
-                Err(_) => {}
-            }
-            if self.control.stop.load(Ordering::Relaxed) {
-                // It will be read again.
-                return;
-            }
-            self.tail.hold(Instant::now() + STORE_RETRY);
+        (self.load, self.first_event, self.first_move) = (Load::default(), None, None);
+        let committed = self.insist(|store, hooks| store.commit(&batch, Timestamp::now(), &mut hooks.event_of));
+        if let Some(committed) = committed {
+            self.full = committed.fill.is_full;
+            (self.hooks.committed)(&batch, &committed);
         }
     }
 

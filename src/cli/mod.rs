@@ -103,7 +103,8 @@ impl ConfigOption {
         let config = self.load()?;
         let builder = events::builder(&config)?;
         let release_marker = events::release_marker(&config)?;
-        Ok((Reading { policy: policy(&config)?, formats: config.formats, release_marker }, builder))
+        let reading = Reading { policy: policy(&config)?, formats: config.formats, release_marker, context: true };
+        Ok((reading, builder))
     }
 }
 

@@ -52,12 +52,14 @@ pub(super) struct Arguments {
 
 /// Runs `errtail parse`.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let (reading, builder) = match arguments.config.reading_and_builder() {
+    let (mut reading, builder) = match arguments.config.reading_and_builder() {
         Ok(made) => made,
         Err(error) => return super::usage_error(error.as_ref()),
     };
     let stdout = io::stdout();
     let output = arguments.output.unwrap_or(if stdout.is_terminal() { Output::Pretty } else { Output::Jsonl });
+    // Only events show them.
+    reading.context = output == Output::Sentry;
     let mut out: BufWriter<Box<dyn Write>> = BufWriter::with_capacity(
         OUTPUT_BYTES,
         match output {
@@ -120,6 +122,8 @@ pub(super) struct Reading {
     pub policy: Arc<Policy>,
     pub formats: Tables,
     pub release_marker: Option<Marker>,
+    /// Whether the lines before a record are wanted.
+    pub context: bool,
 }
 
 /// Reads a log to its end and hands out what is found in it; how many bytes it has.
@@ -130,7 +134,7 @@ pub(super) fn read(path: &Path, reading: &Reading, mut each: impl FnMut(Finding)
     let (mut input, bar) = open(path)?;
     // A format may be one of files in some directory.
     let formats = reading.formats.of(&std::path::absolute(path).unwrap_or_default().to_string_lossy());
-    let options = Options { formats, latest: last_written(path), ..Options::default() };
+    let options = Options { formats, latest: last_written(path), context: reading.context, ..Options::default() };
     let name = path.display().to_string();
     let mut pipeline = Pipeline::resume(name, &reading.policy, options, Position::beginning());
     let mut chunk = vec![0; CHUNK_BYTES];

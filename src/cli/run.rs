@@ -25,7 +25,7 @@ use crate::deliver::{self, Sender};
 use crate::event::Builder;
 use crate::issue::Repeats;
 use crate::metrics::Counters;
-use crate::pipeline::{Batch, Finding};
+use crate::pipeline::Finding;
 use crate::policy::Action;
 use crate::route::Routes;
 use crate::state_dir;
@@ -191,10 +191,10 @@ fn hooks(config: &Config, routes: Routes, since: Option<SignedDuration>) -> Resu
             finding.dsn_key = routes.of(&finding.record, finding.verdict.effects.dsn.as_deref()).cloned();
             admit(finding, since);
         }),
-        committed: Box::new(move |batch, committed| {
+        committed: Box::new(move |_, committed| {
             if is_shown {
                 // Whoever closed our output is not interested.
-                let _ = show(batch, committed);
+                let _ = show(committed);
             }
         }),
     })
@@ -224,11 +224,11 @@ fn time(text: &str) -> Option<Timestamp> {
 }
 
 /// New issues, and those that came back, on the screen.
-fn show(batch: &Batch, committed: &Committed) -> io::Result<()> {
+fn show(committed: &Committed) -> io::Result<()> {
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     for (word, rows) in [("new issue", &committed.new), ("back again", &committed.regressed)] {
         for row in rows {
-            let finding = batch.findings.iter().find(|finding| finding.fingerprint.0 == row.fingerprint);
+            let finding = committed.told.iter().find(|finding| finding.fingerprint.0 == row.fingerprint);
             if let Some(finding) = finding {
                 write!(out, "{word} {}: ", row.id)?;
                 pretty::print(&mut out, finding)?;

@@ -7,7 +7,7 @@ use errtail_parsers::{self as parsers, Platform, Record};
 use serde_json::{Map, Value};
 
 use super::protocol::{Exception, Mechanism, Stacktrace};
-use super::{Context, dotnet, frames, limits, node, php};
+use super::{Context, dotnet, frames, limits, node, php, symfony};
 
 /// Exceptions that `@sentry/node` sends of one chain: the outermost and five linked ones.
 const MAX_NODE_CHAIN: usize = 6;
@@ -18,7 +18,9 @@ const MAX_CHAIN: usize = 50;
 pub(super) fn exceptions(record: &Record, handled: Option<bool>, context: &Context<'_>) -> Vec<Exception> {
     let script = matches!(record.platform, Platform::Node | Platform::Javascript);
     let most = if script { MAX_NODE_CHAIN } else { MAX_CHAIN };
-    let order = depth_first(&record.exceptions, most, script);
+    let mut order = depth_first(&record.exceptions, most, script);
+    let wrappers = order.iter().take_while(|index| symfony::is_wrapper(&record.exceptions[**index])).count();
+    order.drain(..wrappers.min(order.len().saturating_sub(1)));
     let ids = order.len() > 1 && !matches!(record.platform, Platform::Php | Platform::Ruby);
     let traces = frames::of_chain(record, context);
     let mut made: Vec<Exception> = Vec::with_capacity(order.len());

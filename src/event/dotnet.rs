@@ -82,7 +82,9 @@ pub(super) fn mechanism(record: &Record) -> (&'static str, bool) {
         "aspnetcore.exception_handler" => ("IExceptionHandlerFeature", false),
         "aspnetcore.kestrel" | "aspnetcore.iis" => ("SentryMiddleware.UnhandledException", false),
         "dotnet.unobserved_task" => ("UnobservedTaskException", false),
-        "dotnet.crash" | "mono.crash" | "dotnet.fatal" | "dotnet.unhandled_handler" => (CRASH, false),
+        "dotnet.crash" | "mono.unhandled" | "mono.crash" | "dotnet.fatal" | "dotnet.unhandled_handler" => {
+            (CRASH, false)
+        }
         _ if record.logger.is_some() => ("SentryLogger", true),
         _ => ("generic", true),
     }

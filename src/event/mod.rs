@@ -208,7 +208,7 @@ impl Builder {
         let known = known.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let origin = record.origin.iter().filter(|(name, _)| !matches!(name.as_str(), "time" | "file_id")).cloned();
         let own = self.settings.tags.clone().into_iter().chain(verdict.effects.tags.clone());
-        let known = known.chain(symfony::tag(record));
+        let known = known.chain(symfony::tags(record));
         for (name, value) in known.chain(origin).chain(repeats.into_iter().flat_map(tags_of_repeats)).chain(own) {
             let name: String = name
                 .chars()

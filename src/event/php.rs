@@ -106,9 +106,8 @@ fn closure(name: &str, root: Option<&str>) -> String {
 
 // /srv/app/tpl.php(12) : eval()'d code · /srv/app/tpl.php(12) : runtime-created function
 fn evaluated(file: &str, line: Option<u32>) -> (&str, Option<u32>) {
-    let made = |file: &str| file.contains(") : eval()'d code") || file.contains(") : runtime-created function");
-    let parts = file.split_once("(").filter(|_| made(file));
-    match parts.and_then(|(file, rest)| Some((file, rest.split(')').next()?.parse().ok()?))) {
+    let own = [") : eval()'d code", ") : runtime-created function"].iter().find_map(|end| file.strip_suffix(end));
+    match own.and_then(|own| own.rsplit_once('(')).and_then(|(file, line)| Some((file, line.parse().ok()?))) {
         Some((file, line)) => (file, Some(line)),
         None => (file, line),
     }
@@ -194,6 +193,8 @@ mod tests {
         assert_eq!(closure("{closure:/srv/shop/routes/web.php:12}", root), "{closure:/routes/web.php:12}");
         assert_eq!(closure("{closure:App\\Pay::rows():12}", root), "{closure:App\\Pay::rows():12}");
         assert_eq!(evaluated("/a.php(3) : runtime-created function", Some(1)), ("/a.php", Some(3)));
+        let inner = "C:\\x (x86)\\a.php(3) : eval()'d code";
+        assert_eq!(evaluated(&format!("{inner}(7) : eval()'d code"), Some(1)), (inner, Some(7)));
     }
 
     #[test]

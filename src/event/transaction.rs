@@ -5,8 +5,13 @@
 
 use errtail_parsers::{Platform, Record};
 
+use super::symfony;
+
 /// The transaction's name.
 pub(super) fn of(record: &Record, before: &[String]) -> Option<String> {
+    if let Some(name) = symfony::transaction(record) {
+        return Some(name);
+    }
     let told = record
         .fields
         .iter()

@@ -233,8 +233,17 @@ impl History {
         (occurrence.new_user && self.may_send_user(now, settings)).then_some(Why::User)
     }
 
+    /// Whether an event may go out because its user is new.
+    pub fn takes_users(&self, now: Timestamp, settings: &Settings) -> bool {
+        self.users_sent < settings.users_per_interval || self.users_are_over(now, settings)
+    }
+
+    fn users_are_over(&self, now: Timestamp, settings: &Settings) -> bool {
+        self.users_at.is_none_or(|begun| now.duration_since(begun) >= settings.interval)
+    }
+
     fn may_send_user(&mut self, now: Timestamp, settings: &Settings) -> bool {
-        if self.users_at.is_none_or(|begun| now.duration_since(begun) >= settings.interval) {
+        if self.users_are_over(now, settings) {
             (self.users_at, self.users_sent) = (Some(now), 0);
         }
         let may = self.users_sent < settings.users_per_interval;

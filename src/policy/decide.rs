@@ -3,7 +3,7 @@
 //! In: a record, and what the other prints of the same occurrence tell. Out: its verdict. Invariant: the reasons
 //! tell every step, in the order in which they were asked. Does not look at other records.
 
-use errtail_parsers::{Frame, Platform, Record};
+use errtail_parsers::{Frame, Level, Platform, Record};
 
 use super::evidence::{Evidence, Strength};
 use super::rules::{Effects, RuleAction, Subject};
@@ -55,6 +55,10 @@ impl Policy {
             reasons.push("handled: the server answers the client with its mistake".to_owned());
         }
         let mut category = draft.finding.category;
+        if is_refusal(record) && matches!(category, Category::Defect | Category::Infra | Category::Integration) {
+            category = Category::Http;
+            reasons.push("http: Symfony logs as error what it answers with a 4xx, as critical what failed".to_owned());
+        }
         if let Role::Print(leader) = &context.role {
             reasons.push(format!("duplicate: another print of the occurrence that {leader} stands for"));
             return Verdict {
@@ -143,6 +147,14 @@ fn is_answered(record: &Record, category: Category, strength: Strength) -> bool 
     record.platform == Platform::Node
         && (category == Category::Http || category == Category::Validation && strength < Strength::Certain)
         && SERVERS.iter().any(|server| mechanism.starts_with(server))
+}
+
+// [2024-03-02T10:11:12+00:00] request.ERROR: Uncaught PHP Exception App\Http\Closed: "closed" at Shop.php line 9
+/// Whether Symfony's listener says by its level that the exception carries a 4xx.
+fn is_refusal(record: &Record) -> bool {
+    record.level == Some(Level::Error)
+        && record.mechanism.as_ref().is_some_and(|mechanism| mechanism.kind == "symfony.uncaught")
+        && record.message.as_ref().is_some_and(|message| message.contains("Uncaught PHP Exception "))
 }
 
 /// Where a record shows that Sentry's SDK runs in the application.

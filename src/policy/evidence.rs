@@ -227,10 +227,13 @@ fn ends_the_process(record: &Record) -> bool {
 
 /// Whether the logger, or the outermost method of the trace, is named after a handler for everything.
 fn catches_all(record: &Record) -> bool {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 12] = [
         "middleware",
-        "exceptionhandler",
-        "errorhandler",
+        "exceptionhandl",
+        "errorhandl",
+        "exceptionlogger",
+        "exceptionpolicy",
+        "errorpipeline",
         "exceptionfilter",
         "errorfilter",
         "exceptionlistener",

@@ -119,12 +119,15 @@ fn owner_of_name(name: &str) -> Owner {
     if !name.contains('.') || private.iter().any(|end| name.ends_with(end)) { Owner::Own } else { Owner::ThirdParty }
 }
 
+/// Where libraries send their reader: nobody was called there.
+const MANUALS: [&str; 2] = ["curl.haxx.se", "curl.se"];
+
 /// `… for "https://api.example.com:8443/v1/pay"`
 fn in_url(text: &str) -> Option<(String, Option<u16>)> {
     let (_, rest) = text.split_once("://")?;
     let authority = rest.split(['/', '?', '#', '"', '\'', '`', ' ', ')', ']', ',', '\n', '\\']).next()?;
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    host_port(authority).or_else(|| in_url(rest))
+    host_port(authority).filter(|(host, _)| !MANUALS.contains(&host.as_str())).or_else(|| in_url(rest))
 }
 
 /// `cURL error 6: Could not resolve host: api.example.com (see …)`
@@ -204,7 +207,13 @@ mod tests {
             ("getaddrinfo ENOTFOUND api.partner.example", "api.partner.example", Owner::ThirdParty, None),
             ("Connection refused (ledger.internal:443)", "ledger.internal", Owner::Own, Some(443)),
             ("Name or service not known (ledger:80)", "ledger", Owner::Own, Some(80)),
-            ("Could not resolve host: hooks.chat.example (see x)", "hooks.chat.example", Owner::ThirdParty, None),
+            (
+                "cURL error 6: Could not resolve host: rates (see https://curl.se/libcurl/c/libcurl-errors.html)",
+                "rates",
+                Owner::Own,
+                None,
+            ),
+            ("(see https://curl.haxx.se/libcurl/) for http://rates.svc/eur", "rates.svc", Owner::Own, None),
             ("Failed to connect to 127.0.0.1 port 8123 after 0 ms", "127.0.0.1", Owner::Loopback, Some(8123)),
             ("`POST https://u:p@pay.example.com/v1` resulted in", "pay.example.com", Owner::ThirdParty, None),
             ("Connection refused [tcp://cache.shop.svc:6379]", "cache.shop.svc", Owner::Own, Some(6379)),

@@ -123,7 +123,9 @@ impl Occurrences {
 
     /// The occurrence with this id, if it is still remembered.
     pub(super) fn get_mut(&mut self, id: OccurrenceId) -> Option<&mut Occurrence> {
-        self.known.iter_mut().find(|known| known.id == id)
+        // They are numbered one by one, and forgotten from the front.
+        let first = self.known.front()?.id;
+        self.known.get_mut(usize::try_from(id.checked_sub(first)?).ok()?)
     }
 
     /// Whether a record at the time of `now` can no longer be a print of what `record` is a print of.

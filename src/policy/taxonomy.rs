@@ -7,7 +7,7 @@
 
 mod entry;
 
-use std::cell::OnceCell;
+use std::cell::{LazyCell, OnceCell};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -94,11 +94,14 @@ impl Taxonomy {
     /// The first entry whose conditions hold for one exception.
     fn entry_of(&self, platform: Platform, exception: &Exception) -> Option<&Entry> {
         let message = cut(&exception.message, SOUGHT_BYTES);
-        let mut present = vec![false; self.literal_count];
-        for found in self.literals.find_overlapping_iter(message) {
-            present[found.pattern().as_usize()] = true;
-        }
-        let seen = Seen { exception, message, present: &present, calls: OnceCell::new() };
+        let present = || {
+            let mut present = vec![false; self.literal_count];
+            for found in self.literals.find_overlapping_iter(message) {
+                present[found.pattern().as_usize()] = true;
+            }
+            present
+        };
+        let seen = Seen { exception, message, present: LazyCell::new(&present), calls: OnceCell::new() };
         let candidates = self.candidates(platform, &exception.kind);
         candidates.iter().map(|index| &self.entries[*index].1).find(|entry| entry.holds_beside_type(&seen))
     }
@@ -189,6 +192,7 @@ fn endpoint(record: &Record, index: usize, hosts: &Hosts) -> Option<Endpoint> {
 fn by_host(whose: Whose, endpoint: &Endpoint, stated: Category) -> Category {
     match (whose, endpoint.owner) {
         (Whose::Client, Owner::Own) => Category::Infra,
+        (Whose::Client, Owner::Loopback) if endpoint.is_infra_port() => Category::Infra,
         (Whose::Client, _) => stated,
         (Whose::Transport, _) if endpoint.is_infra_port() => Category::Infra,
         (Whose::Transport, Owner::ThirdParty) => Category::Integration,

@@ -87,6 +87,9 @@ const NEVER_SENT: &[Sample] = &[
         "Too many arguments.",
         ("", ""),
     ),
+    (PHP, "php.name_http", r"Shop\Access\AuthorizationException", "not yours", ("", "")),
+    (PHP, "php.validation", r"Symfony\Component\Serializer\Exception\NotEncodableValueException", "Syntax", ("", "")),
+    (PHP, "php.http_exception", r"Contao\CoreBundle\Exception\PageNotFoundException", "Page not found", ("", "")),
     (PHP, "php.deprecation", "ErrorException", "Optional parameter before required is deprecated", ("", "")),
     (
         NET,
@@ -135,6 +138,7 @@ const NEVER_SENT: &[Sample] = &[
     (NET, "dotnet.authentication_failure", "System.Exception", "Correlation failed.", ("", "")),
     (NET, "dotnet.validation", "FluentValidation.ValidationException", "Validation failed", ("", "")),
     (NET, "dotnet.authorisation", "Volo.Abp.Authorization.AbpAuthorizationException", "not granted", ("", "")),
+    (NET, "dotnet.query_cancelled", "Microsoft.Data.SqlClient.SqlException", "Operation cancelled by user.", ("", "")),
     (NET, "dotnet.business_exception", "Volo.Abp.BusinessException", "too late", ("", "")),
     (NET, "dotnet.business_rule", "Shop.BusinessRuleBrokenException", "too late", ("", "")),
     (NET, "dotnet.access_of_user", "System.UnauthorizedAccessException", "not your basket", ("", "")),
@@ -227,10 +231,35 @@ const CHAINS: &[Chain] = &[
     (PHP, &[(r"LdapRecord\Auth\BindException", "Can't contact LDAP server")], Category::Infra),
     (PHP, &[(r"Wikimedia\Rdbms\DBQueryError", "A database query error has occurred.")], Category::Infra),
     (PHP, &[(r"Illuminate\Queue\InvalidPayloadException", "Unable to JSON encode payload.")], Category::Defect),
+    (PHP, &[(r"Shop\Payment\StripeFailed", "no answer")], Category::Integration),
+    (PHP, &[(r"Illuminate\Support\ItemNotFoundException", "")], Category::Defect),
+    (PHP, &[(r"Laravel\Cashier\Exceptions\InvalidCustomer", "User is not a customer yet.")], Category::Defect),
+    (
+        PHP,
+        &[(
+            r"GuzzleHttp\Exception\ConnectException",
+            "cURL error 7: Failed to connect to localhost port 9200 (see https://curl.se/libcurl/c/libcurl-errors.html)",
+        )],
+        Category::Infra,
+    ),
     (NET, &[("System.Data.NoNullAllowedException", "Column 'x' does not allow nulls.")], Category::Defect),
     (NET, &[("Quartz.JobPersistenceException", "Couldn't acquire next trigger")], Category::Infra),
     (NET, &[("Hangfire.Common.JobLoadException", "Could not load the job.")], Category::Defect),
     (NET, &[("Dapr.DaprException", "Get state operation failed")], Category::Infra),
+    (NET, &[("Grpc.Core.RpcException", "Status(StatusCode=\"Unavailable\", Detail=\"x\")")], Category::Integration),
+    (NET, &[("System.InvalidOperationException", "IDX20803: Unable to obtain configuration")], Category::Integration),
+    (NET, &[("System.Web.Services.Protocols.SoapException", "x")], Category::Integration),
+    (NET, &[("MongoDB.Bson.BsonSerializationException", "x")], Category::Defect),
+    (NET, &[("System.Transactions.TransactionAbortedException", "x")], Category::Infra),
+    (NET, &[("Volo.Abp.Data.AbpDbConcurrencyException", "x")], Category::Infra),
+    (NET, &[("System.Globalization.CultureNotFoundException", "x")], Category::Defect),
+    (
+        NET,
+        &[("System.IO.FileNotFoundException", "не найден: A, Culture=neutral, PublicKeyToken=null")],
+        Category::Defect,
+    ),
+    (NET, &[("System.Runtime.InteropServices.COMException", "80040154")], Category::Defect),
+    (NET, &[("System.Runtime.InteropServices.COMException", "The RPC server is unavailable.")], Category::Infra),
     (NET, &[("FluentValidation.AsyncValidatorInvokedSynchronouslyException", "x")], Category::Defect),
     (PHP, &[("RuntimeException", "no dashboard"), ("PDOException", "SQLSTATE[HY000] [2002] refused")], Category::Infra),
     (
@@ -331,6 +360,16 @@ fn the_words_and_the_level_tell_who_caught_it() {
 }
 
 #[test]
+fn symfony_logs_as_error_what_it_refuses() {
+    for (level, category) in [(Level::Error, Category::Http), (Level::Critical, Category::Defect)] {
+        let mut record = last_resort(record(PHP, &[(r"Shop\Gate\Shut", "shut")]), "symfony.uncaught");
+        record.message = Some(r#"Uncaught PHP Exception Shop\Gate\Shut: "shut" at Gate.php line 9"#.to_owned());
+        record.level = Some(level);
+        assert_eq!(judge(policy(), vec![record])[0].category, category);
+    }
+}
+
+#[test]
 fn one_failure_printed_by_several_layers_is_sent_once() {
     let prints = || {
         vec![
@@ -345,6 +384,10 @@ fn one_failure_printed_by_several_layers_is_sent_once() {
     // The same again, from the same layers, is the next occurrence.
     let verdicts = judge(policy(), prints().into_iter().chain(prints()).collect());
     assert_eq!(actions(&verdicts), [Action::Duplicate, Action::Send, Action::Duplicate, Action::Send]);
+    // Mono prints a crash twice; the next crash is another.
+    let crash = || ["mono.unhandled", "mono.crash"].map(|by| last_resort(logged(1, "", "", Level::Error, 4), by));
+    let verdicts = judge(policy(), crash().into_iter().chain(crash()).collect());
+    assert_eq!(actions(&verdicts), [Action::Send, Action::Duplicate, Action::Send, Action::Duplicate]);
 }
 
 #[test]

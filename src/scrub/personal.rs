@@ -1,4 +1,4 @@
-//! Card numbers, and personal data: e-mail addresses, public IP addresses, the literals of SQL statements.
+//! Card numbers, and personal data: e-mail addresses and public IP addresses.
 //!
 //! In: a text. Out: places in it. Invariant: private, loopback and version-like addresses stay, they say where a
 //! failure is and not who was served. Does not decide whether personal data may be sent.
@@ -131,66 +131,4 @@ fn is_public(address: Ipv4Addr, before: &str, after: &str) -> bool {
     let goes_on = after.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         || after.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()));
     !version && !local && !goes_on
-}
-
-// insert into `customers` (`name`, `email`) values (Ann O'Hara, ann@mail.example) on duplicate key …
-/// The values behind `values (`: bindings may stand there without quotes, so they go up to the statement's end.
-pub(super) fn sql_values(text: &str, start: usize) -> Option<Hit> {
-    let rest = &text[start..];
-    let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
-    if line.starts_with('?') || line.starts_with("$1") || line.starts_with(":") || line.starts_with("@p") {
-        return None;
-    }
-    const ENDS: [&str; 4] = [") on ", ") returning ", ") ON ", ") RETURNING "];
-    let end = ENDS.iter().filter_map(|end| line.find(end)).min().unwrap_or_else(|| {
-        let last = line.rfind(')').unwrap_or(line.len());
-        if line[..last].ends_with(')') { last - 1 } else { last }
-    });
-    Some(Hit { start, end: start + end, rule: "SQL literals" })
-}
-
-// … where `email` = ann@mail.example and `name` like 'Ann%' limit 1
-/// The literals of conditions and assignments in `text[start..end]`, numbers excepted.
-pub(super) fn sql_literals(text: &str, start: usize, end: usize, hits: &mut Vec<Hit>) {
-    let bytes = text.as_bytes();
-    let mut at = start;
-    while at < end {
-        let Some(found) = bytes[at..end].iter().position(|c| matches!(c, b'\'' | b'=')) else { return };
-        let sign = at + found;
-        if bytes[sign] == b'\'' {
-            let close = memchr::memchr(b'\'', &bytes[sign + 1..end]).map_or(end, |n| sign + 1 + n);
-            hits.push(Hit { start: sign + 1, end: close, rule: "SQL literals" });
-            hits.pop_if(|hit| hit.start >= hit.end);
-            at = close + 1;
-            continue;
-        }
-        let value = sign + 1 + bytes[sign + 1..end].iter().take(2).take_while(|c| **c == b' ').count();
-        let length = bare_literal(&text[value..end]);
-        if length > 0 {
-            hits.push(Hit { start: value, end: value + length, rule: "SQL literals" });
-        }
-        at = value + length;
-    }
-}
-
-/// How long the binding at the beginning of `text` is; 0 for numbers, columns, placeholders and what is quoted.
-fn bare_literal(text: &str) -> usize {
-    const NEXT: [&str; 9] = [" and ", " or ", " limit ", " order ", " group ", " returning ", " where ", ", ", ")"];
-    let first = text.bytes().next().unwrap_or(b' ');
-    if matches!(first, b'"' | b'`' | b'[' | b'(' | b'?' | b'$' | b':' | b'@' | b'\'') {
-        return 0;
-    }
-    // A binding is short: what comes later than this is not its end.
-    let mut window = text.len().min(256);
-    while !text.is_char_boundary(window) {
-        window -= 1;
-    }
-    let window = &text[..window];
-    let length = NEXT.iter().filter_map(|next| window.find(next)).min().unwrap_or(window.len());
-    let literal = &window[..length];
-    let column = literal.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-'))
-        && !literal.contains('-')
-        && literal.contains('.');
-    let plain = ["null", "true", "false", "default"].iter().any(|word| word.eq_ignore_ascii_case(literal));
-    if literal.parse::<f64>().is_ok() || column || plain { 0 } else { length }
 }

@@ -227,6 +227,32 @@ fn statements_keep_their_form() {
     assert_eq!(scrubber().text(insert), "(SQL: insert into `customers` (`name`, `token`) values ([Filtered]))");
     let select = "select * from t where name = 'Ann' and city = Old Town limit 1";
     assert_eq!(scrubber().text(select), "select * from t where name = '[Filtered]' and city = [Filtered] limit 1");
+    let subtracted = "update t set n = n - paid, m = m - late where name = 'Ann - Said Lee' - no such table: t";
+    let scrubbed = scrubber().text(subtracted).into_owned();
+    assert!(scrubbed.ends_with("where name = '[Filtered]' - no such table: t"), "{scrubbed}");
+}
+
+#[test]
+fn what_a_database_says_behind_a_statement_stays() {
+    for (text, scrubbed) in [
+        ("select * from `t` where `id` = 1 - SQLITE_ERROR: no such table: t", None),
+        ("select * from `t` where `id` = 1 - Table 'shop.t' doesn't exist", None),
+        ("delete from \"t\" where \"id\" = $1 - relation \"t\" does not exist", None),
+        (
+            "insert into `t` (`a`) values ('Ann - Said Lee') - Duplicate entry for key 't.a'",
+            Some("insert into `t` (`a`) values ([Filtered]) - Duplicate entry for key 't.a'"),
+        ),
+        (
+            "insert into `t` (`a`) values ('O\\'Hara - Said Lee') - Column 'a' cannot be null",
+            Some("insert into `t` (`a`) values ([Filtered]) - Column 'a' cannot be null"),
+        ),
+        (
+            "(SQL: select * from `t` where `name` = Ann - Mary Lee)",
+            Some("(SQL: select * from `t` where `name` = [Filtered])"),
+        ),
+    ] {
+        assert_eq!(scrubber().text(text), scrubbed.unwrap_or(text));
+    }
 }
 
 #[test]

@@ -247,11 +247,11 @@ impl Store {
     ) -> Result<bool, StoreError> {
         self.in_transaction(|memory, db| {
             let Some(id) = find(db, id)? else { return Ok(false) };
-            memory.known.clear();
             db.execute(
                 "UPDATE issue SET state = ?2, resolved_at = ?3, ignored_until = ?4, ignored_events = ?5 WHERE id = ?1",
                 params![id, state.as_str(), resolved_at.map(millis), until.map(millis), events.map(u64::cast_signed)],
             )?;
+            memory.known.refresh(db)?;
             Ok(true)
         })
     }

@@ -1,23 +1,19 @@
-//! One batch into the tables.
+//! What was taken, into the tables.
 //!
-//! In: a batch, `now`, and how an event is built. Out: rows, and what of it is news. Invariant: each record adds
-//! one to exactly one outcome. Runs inside a transaction; does not open or end it.
+//! In: what `take` left in memory, and how far the files are read with that. Out: rows, and what of it is news.
+//! Invariant: what is in memory stays until the transaction is through. Runs inside a transaction; does not open or
+//! end it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use errtail_parsers::{Exception, Record};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use rusqlite::{Connection, params};
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
-use super::known::Issue;
 use super::outbox::{self, Fill, Queued};
-use super::{IssueRow, State, board, gaps, millis};
-use crate::issue::{self, Counted, Decision, History, Occurrence, Repeats, Why};
+use super::take::counted;
+use super::{IssueRow, State, board, gaps, rows};
+use crate::issue::Counted;
 use crate::pipeline::{Batch, Finding};
-use crate::policy::Action;
 use crate::tail::{Checkpoint, FileId};
 
 /// A built event.
@@ -29,13 +25,17 @@ pub struct Built {
     pub body: Vec<u8>,
 }
 
-/// What a batch brought.
+/// What a commit brought.
 #[derive(Debug, Default)]
 pub struct Committed {
+    /// Findings that were counted.
+    pub findings: u64,
     /// Issues that were not known.
     pub new: Vec<IssueRow>,
     /// Issues that were resolved, and came back.
     pub regressed: Vec<IssueRow>,
+    /// Without a DSN, findings of both, without the lines before them.
+    pub told: Vec<Finding>,
     /// Events that were put into the outbox.
     pub queued: u64,
     /// How full the outbox is now.
@@ -67,208 +67,72 @@ impl Held {
     }
 }
 
-type EventOf<'a> = &'a mut dyn FnMut(&Finding, &Repeats) -> Built;
-
 pub(super) fn commit(
     state: &mut State<'_>,
     db: &Connection,
     batch: &Batch,
     now: Timestamp,
-    event_of: EventOf<'_>,
 ) -> rusqlite::Result<Committed> {
-    let mut work = Work {
-        db,
-        now,
-        event_of,
-        tally: Tally::default(),
-        budgets: HashMap::new(),
-        new: vec![],
-        regressed: vec![],
-        queued: 0,
-    };
-    for (index, finding) in batch.findings.iter().enumerate() {
-        match finding.verdict.action {
-            Action::Send => work.take(state, index, finding)?,
-            Action::Drop => {
-                let why = finding.verdict.dropped.unwrap_or(finding.verdict.category.name());
-                work.tally.add("dropped", why);
-            }
-            Action::Duplicate => work.tally.add("duplicate", "print"),
-        }
+    write_issues(state, db)?;
+    let mut tally = state.pending.tally.clone();
+    let mut queued = write_events(state, db, now, &mut tally)?;
+    for (dsn, budget) in state.pending.budgets.iter().filter(|(_, budget)| budget.taken > 0) {
+        outbox::take_budget(db, dsn, budget.taken, now)?;
     }
-    work.write_issues(state, batch)?;
-    work.write_budgets()?;
-    work.tally.write(db)?;
+    tally.write(db)?;
     let new_files = write_checkpoints(db, &batch.checkpoints, &batch.forgotten)?;
     gaps::write(db, &batch.gaps, now)?;
-    work.queued += gaps::tell(db, now, state.settings)?;
+    queued += gaps::tell(db, now, state.settings)?;
+    let mut row = |index: &usize| board::row(db, state.known.at(*index).id);
     Ok(Committed {
-        new: work.new.iter().map(|id| board::row(db, *id)).collect::<Result<_, _>>()?,
-        regressed: work.regressed.iter().map(|id| board::row(db, *id)).collect::<Result<_, _>>()?,
-        queued: work.queued,
+        findings: state.pending.findings,
+        new: state.pending.new.iter().map(&mut row).collect::<Result<_, _>>()?,
+        regressed: state.pending.regressed.iter().map(&mut row).collect::<Result<_, _>>()?,
+        told: Vec::new(),
+        queued,
         fill: outbox::fill(db, state.settings)?,
         new_files,
     })
 }
 
-struct Work<'a> {
-    db: &'a Connection,
-    now: Timestamp,
-    event_of: EventOf<'a>,
-    tally: Tally,
-    /// Events left of this hour, by DSN, and whether some were taken.
-    budgets: HashMap<String, Budget>,
-    new: Vec<i64>,
-    regressed: Vec<i64>,
-    queued: u64,
+/// The issues' rows, and of each the event that it shows, where that is not one that goes out.
+fn write_issues(state: &mut State<'_>, db: &Connection) -> rusqlite::Result<()> {
+    for index in state.known.dirty.clone() {
+        let issue = state.known.at(index);
+        issue.write(db)?;
+        if let Some((event, held)) = &issue.sample {
+            rows::write_sample(db, issue.id, event, *held)?;
+        }
+    }
+    Ok(())
 }
 
-impl Work<'_> {
-    /// Counts an occurrence on its issue, and queues it where it is due.
-    fn take(&mut self, state: &mut State<'_>, index: usize, finding: &Finding) -> rusqlite::Result<()> {
-        let dsn = finding.dsn_key.as_deref().unwrap_or("");
-        let seen = seen_at(&finding.record, &state.settings.timezone, self.now);
-        let user = user_hash(&finding.record);
-        let in_budget = self.budget(dsn, state.settings.budget(state.dedupe.report))?.left > 0;
-        let occurrence = Occurrence {
-            time: seen,
-            new_user: false,
-            in_budget,
-            host: host(&finding.record),
-            file: &finding.record.source.path,
-        };
-        let fingerprint = finding.fingerprint.0.as_str();
-        let mut built = None;
-        let decision = match state.known.get(self.db, dsn, fingerprint)? {
-            Some(issue) => {
-                let new_user = user.map_or(Ok(false), |user| issue.meet(self.db, user))?;
-                issue::decide(&mut issue.history, &Occurrence { new_user, ..occurrence }, self.now, state.dedupe)
-            }
-            None => {
-                let mut history = History::default();
-                let decision = issue::decide(&mut history, &occurrence, self.now, state.dedupe);
-                let event = (self.event_of)(finding, &repeats_of(&decision, &history, self.now));
-                let mut issue = Issue::new(insert(self.db, dsn, finding, &event, seen)?, history, seen);
-                user.map_or(Ok(false), |user| issue.meet(self.db, user))?;
-                write_sample(self.db, issue.id, &event, Held::No)?;
-                self.new.push(issue.id);
-                state.known.insert(dsn, fingerprint, issue);
-                built = Some(event);
-                decision
-            }
-        };
-        let Some(issue) = state.known.peek(dsn, fingerprint) else { return Ok(()) };
-        let source = &finding.record.source;
-        issue.count(seen, &source.path, occurrence.host.unwrap_or(""), source.first_line, source.offset);
-        let repeats = match decision {
-            Decision::Send(repeats) => repeats,
-            Decision::Count(why) => {
-                match why {
-                    Counted::Repeat => issue.held = Some((index, Held::Repeat)),
-                    Counted::Budget => issue.held = Some((index, Held::Budget)),
-                    Counted::Ignored | Counted::Old => {}
-                }
-                self.tally.add("counted", counted(why));
-                return Ok(());
-            }
-        };
-        (issue.held, issue.is_held, issue.waiting) = (None, false, None);
-        let id = issue.id;
-        if repeats.why == Why::Regression {
-            self.regressed.push(id);
+/// The events that go out; how many.
+fn write_events(state: &mut State<'_>, db: &Connection, now: Timestamp, tally: &mut Tally) -> rusqlite::Result<u64> {
+    let mut queued = 0;
+    state.pending.budgets.values_mut().for_each(|budget| budget.taken = 0);
+    for (number, event) in state.pending.events.iter().enumerate() {
+        let issue = state.known.at(event.issue);
+        if issue.sample.is_none() && issue.event == Some(number) {
+            rows::write_sample(db, issue.id, &event.built, Held::No)?;
         }
-        if dsn.is_empty() {
-            // Its event would only be shown: that of the batch's last one is, and a new user's shows nothing new.
-            if built.is_none() && repeats.why != Why::User {
-                issue.shown = Some((index, repeats));
-            }
-            self.tally.add("counted", "no_dsn");
-            return Ok(());
-        }
-        let event = match built {
-            Some(event) => event,
-            None => {
-                let event = (self.event_of)(finding, &repeats);
-                write_sample(self.db, id, &event, Held::No)?;
-                event
-            }
-        };
-        self.queue(dsn, id, &event)
-    }
-
-    fn queue(&mut self, dsn: &str, issue: i64, event: &Built) -> rusqlite::Result<()> {
-        match outbox::push(self.db, dsn, Some(issue), event, self.now)? {
+        let Some(dsn) = issue.dsn.as_ref().filter(|_| event.is_sent) else { continue };
+        match outbox::push(db, dsn, Some(issue.id), &event.built, now)? {
             Queued::New => {
-                self.queued += 1;
-                if let Some(budget) = self.budgets.get_mut(dsn) {
-                    budget.left = budget.left.saturating_sub(1);
+                queued += 1;
+                tally.add("queued", "");
+                if let Some(budget) = state.pending.budgets.get_mut(dsn) {
                     budget.taken += 1;
                 }
-                self.tally.add("queued", "");
             }
-            Queued::Already => self.tally.add("duplicate", "queued_before"),
+            Queued::Already => tally.add("duplicate", "queued_before"),
         }
-        Ok(())
     }
-
-    /// The issues' rows, and of each the event that waits for its window to close, or that is shown without a DSN.
-    fn write_issues(&mut self, state: &mut State<'_>, batch: &Batch) -> rusqlite::Result<()> {
-        for (dsn, issue) in state.known.dirty() {
-            issue.write(self.db)?;
-            if let Some((index, repeats)) = issue.shown.take()
-                && let Some(finding) = batch.findings.get(index)
-            {
-                let event = (self.event_of)(finding, &repeats);
-                write_sample(self.db, issue.id, &event, Held::No)?;
-            }
-            let held = issue.held.take().filter(|_| !dsn.is_empty());
-            let Some((finding, why)) = held.and_then(|(index, why)| Some((batch.findings.get(index)?, why))) else {
-                continue;
-            };
-            if batch.goes_on && issue.is_held {
-                issue.waiting = Some((Box::new(finding.clone()), why));
-            } else {
-                self.hold(issue, finding, why)?;
-            }
-        }
-        if !batch.goes_on || state.known.waits_enough() {
-            for issue in state.known.all() {
-                if let Some((finding, why)) = issue.waiting.take() {
-                    self.hold(issue, &finding, why)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the event that goes out when the issue's window closes.
-    fn hold(&mut self, issue: &mut Issue, finding: &Finding, why: Held) -> rusqlite::Result<()> {
-        let event = (self.event_of)(finding, &issue.history.repeats(Why::Close, self.now));
-        (issue.is_held, issue.waiting) = (true, None);
-        write_sample(self.db, issue.id, &event, why)
-    }
-
-    fn budget(&mut self, dsn: &str, limit: u64) -> rusqlite::Result<&Budget> {
-        if !self.budgets.contains_key(dsn) {
-            let left = outbox::budget_left(self.db, dsn, limit, self.now)?;
-            self.budgets.insert(dsn.to_owned(), Budget { left, taken: 0 });
-        }
-        Ok(&self.budgets[dsn])
-    }
-
-    fn write_budgets(&self) -> rusqlite::Result<()> {
-        let mut taken = self.budgets.iter().filter(|(_, budget)| budget.taken > 0);
-        taken.try_for_each(|(dsn, budget)| outbox::take_budget(self.db, dsn, budget.taken, self.now))
-    }
-}
-
-struct Budget {
-    left: u64,
-    taken: u64,
+    Ok(queued)
 }
 
 /// Records by outcome and reason.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tally(BTreeMap<(&'static str, &'static str), i64>);
 
 impl Tally {
@@ -292,59 +156,6 @@ impl Tally {
     }
 }
 
-fn repeats_of(decision: &Decision, history: &History, now: Timestamp) -> Repeats {
-    match decision {
-        Decision::Send(repeats) => repeats.clone(),
-        Decision::Count(_) => history.repeats(Why::First, now),
-    }
-}
-
-/// What the built event says of itself: its texts are scrubbed, the record's are not.
-#[derive(Default, Deserialize)]
-struct Event {
-    #[serde(default)]
-    exception: Values,
-}
-
-#[derive(Default, Deserialize)]
-struct Values {
-    values: Vec<Value>,
-}
-
-#[derive(Default, Deserialize)]
-struct Value {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    value: Option<String>,
-}
-
-fn insert(db: &Connection, dsn: &str, finding: &Finding, event: &Built, seen: Timestamp) -> rusqlite::Result<i64> {
-    let outermost = serde_json::from_slice::<Event>(&event.body).unwrap_or_default().exception.values.pop();
-    let Value { kind, value } = outermost.unwrap_or_default();
-    db.prepare_cached(
-        "INSERT INTO issue (fingerprint, dsn_key, platform, category, level, type, message, culprit, first_seen, last_seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
-    )?
-    .execute(params![
-        finding.fingerprint.0,
-        dsn,
-        spelling(&finding.record.platform),
-        finding.verdict.category.name(),
-        finding.record.level.as_ref().map(spelling),
-        shorten(&kind.unwrap_or_default(), 300),
-        shorten(&value.unwrap_or_default(), 1000),
-        culprit(&finding.record),
-        millis(seen),
-    ])?;
-    Ok(db.last_insert_rowid())
-}
-
-fn write_sample(db: &Connection, issue: i64, event: &Built, held: Held) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO sample (issue, event_id, held, body) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![issue, event.event_id, held as i64, event.body])
-        .map(drop)
-}
-
 /// Whether one of them is of a file that was not known where it is now.
 fn write_checkpoints(db: &Connection, checkpoints: &[Checkpoint], forgotten: &[FileId]) -> rusqlite::Result<bool> {
     let mut new_files = false;
@@ -366,56 +177,4 @@ fn write_checkpoints(db: &Connection, checkpoints: &[Checkpoint], forgotten: &[F
 /// The head of a small file grows with it: place and inode alone name its row.
 fn key(file: &FileId) -> [i64; 2] {
     [file.device.cast_signed(), file.inode.cast_signed()]
-}
-
-/// The log's time; where it has none, or one in the future, that of the agent.
-fn seen_at(record: &Record, zone: &TimeZone, now: Timestamp) -> Timestamp {
-    let text = record.timestamp.as_deref().unwrap_or("");
-    let local = || zone.to_ambiguous_timestamp(text.parse().ok()?).compatible().ok();
-    let seen = text.parse::<Timestamp>().ok().or_else(local);
-    seen.unwrap_or(now).min(now)
-}
-
-/// Who met the failure, as the board counts them.
-fn user_hash(record: &Record) -> Option<i64> {
-    let user = record.user.as_ref()?;
-    let id = user.id.as_deref().or(user.username.as_deref()).filter(|id| !id.is_empty())?;
-    let hash = Sha256::digest(id.as_bytes());
-    Some(i64::from_be_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]]))
-}
-
-/// The host, pod or container, where the log says.
-fn host(record: &Record) -> Option<&str> {
-    ["host", "hostname", "pod", "container"]
-        .iter()
-        .find_map(|name| record.origin.iter().find(|(key, _)| key == name))
-        .map(|(_, value)| value.as_str())
-}
-
-/// The first place of the application's own, in the outermost exception that has one.
-fn culprit(record: &Record) -> Option<String> {
-    let own = |exception: &&Exception| exception.frames.iter().any(|frame| frame.in_app);
-    let exception = record.exceptions.iter().find(own).or(record.exceptions.first())?;
-    Some(shorten(&issue::culprit(exception, record.platform)?, 500))
-}
-
-fn shorten(text: &str, bytes: usize) -> String {
-    match text.char_indices().find(|(at, c)| at + c.len_utf8() > bytes) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// A word's spelling in the outward contract.
-fn spelling(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn counted(why: Counted) -> &'static str {
-    match why {
-        Counted::Repeat => "repeat",
-        Counted::Ignored => "ignored",
-        Counted::Old => "old",
-        Counted::Budget => "budget",
-    }
 }

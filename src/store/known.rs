@@ -1,153 +1,274 @@
-//! The issues in memory: those that the last batches touched.
+//! The issues in memory: those that the last findings touched.
 //!
-//! In: rows of issues. Out: the same, with what a batch added to them. Invariant: bounded; an issue that is not
-//! dirty equals its row. Does not decide.
+//! In: issues' rows, findings. Out: the same, with what was counted since the last commit. Invariants: bounded between
+//! commits; an issue that is not dirty equals its row. Does not decide, and writes nothing.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::Connection;
 
-use super::commit::Held;
-use super::{millis, time};
-use crate::issue::{History, Pending, Repeats, State};
+use super::commit::{Built, Held};
+use super::{millis, rows};
+use crate::issue::{History, Repeats, State};
 use crate::pipeline::Finding;
 
-/// Issues kept in memory.
+/// Issues kept in memory between commits.
 const MAX_ISSUES: usize = 4096;
 /// Users of one issue kept in memory; the table knows the others.
 const MAX_USERS: usize = 256;
 /// Users counted on one issue.
 const MAX_COUNTED_USERS: u64 = 100_000;
-/// Findings that wait for their events to be built.
-const MAX_WAITING: usize = 256;
+/// Bytes of findings whose events are to be built, about.
+const MAX_KEPT_BYTES: usize = 4 << 20;
+/// Bytes of a finding without the lines before it, about.
+const FINDING_BYTES: usize = 2048;
 /// Places kept of one issue.
-const MAX_PLACES: usize = 100;
+pub(super) const MAX_PLACES: usize = 100;
 
 /// Issues by destination and fingerprint.
 #[derive(Default)]
 pub(super) struct Known {
-    destinations: HashMap<String, HashMap<String, Issue>>,
-    issues: usize,
+    by_name: HashMap<Option<Arc<str>>, HashMap<String, usize>>,
+    issues: Vec<Issue>,
+    /// Those that are to be written.
+    pub dirty: Vec<usize>,
+    /// Those of which a finding is kept over a commit, until there is time to build its event.
+    waiting: Vec<usize>,
+    kept_bytes: usize,
 }
 
 /// An issue in memory.
 pub(super) struct Issue {
+    /// 0 before it has a row.
     pub id: i64,
+    /// Where its events go.
+    pub dsn: Option<Arc<str>>,
     pub history: History,
+    /// What people said of it, as its row has it.
+    pub said: Said,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
-    users: u64,
+    pub users: u64,
+    /// Users that the table is to take; which of them are news it tells.
+    pub users_met: Vec<i64>,
+    /// Users that the last attempt at a commit found new.
+    pub users_new: u64,
     met: HashSet<i64>,
-    hours: Vec<(i64, u64)>,
-    places: Vec<Place>,
-    /// Whether this batch touched it.
-    pub dirty: bool,
-    /// Index in the batch of the last finding that was counted since the last one sent, and why it was.
-    pub held: Option<(usize, Held)>,
+    /// Whether `met` is all of its users.
+    met_all: bool,
+    pub hours: Vec<(i64, u64)>,
+    pub places: Vec<Place>,
+    pub is_dirty: bool,
+    /// What only its first finding says, until it has a row.
+    pub first: Option<Box<First>>,
+    /// Whether its row is of the time before there was a DSN.
+    pub is_adopted: bool,
+    /// Index of its last event that waits for the commit.
+    pub event: Option<usize>,
+    /// The last finding that was counted since the last one sent, and why it was.
+    held: Option<(Box<Finding>, Held)>,
     /// Whether its sample is known to be one that was kept back.
-    pub is_held: bool,
-    /// The finding of an earlier batch that its sample is to be of, which is still of one before it.
-    pub waiting: Option<(Box<Finding>, Held)>,
-    /// Without a DSN: index in the batch of the last finding that its sample is to be of, and what that stands for.
-    pub shown: Option<(usize, Repeats)>,
+    is_held: bool,
+    is_waiting: bool,
+    /// Without a DSN: the last finding that its sample is to be of, and what that stands for.
+    shown: Option<(Box<Finding>, Repeats)>,
+    /// What its sample is to be, in place of the event that goes out.
+    pub sample: Option<(Built, Held)>,
 }
 
-struct Place {
-    path: String,
-    host: String,
-    events: u64,
-    line: u64,
-    offset: u64,
-    last_seen: Timestamp,
+/// The columns that people change, beside a running agent.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    pub state: State,
+    pub resolved_at: Option<Timestamp>,
+    pub ignored_until: Option<Timestamp>,
+    pub ignored_events: Option<u64>,
+}
+
+/// The columns that stay as they were when the issue was found.
+pub(super) struct First {
+    pub fingerprint: String,
+    pub platform: String,
+    pub category: &'static str,
+    pub level: Option<String>,
+    pub kind: String,
+    pub message: String,
+    pub culprit: Option<String>,
+    pub seen: Timestamp,
+}
+
+/// Where an issue was found.
+pub(super) struct Place {
+    pub path: String,
+    pub host: String,
+    pub events: u64,
+    pub line: u64,
+    pub offset: u64,
+    pub last_seen: Timestamp,
 }
 
 impl Known {
     pub fn clear(&mut self) {
-        self.destinations.clear();
-        self.issues = 0;
-    }
-
-    /// Keeps the memory bounded; between batches, when every issue equals its row.
-    pub fn forget_many(&mut self) {
-        if self.issues > MAX_ISSUES {
-            self.clear();
-        }
+        *self = Known::default();
     }
 
     /// The issue, from memory or from its row.
-    pub fn get(&mut self, db: &Connection, dsn: &str, fingerprint: &str) -> rusqlite::Result<Option<&mut Issue>> {
-        if self.peek(dsn, fingerprint).is_none() {
-            let Some(issue) = load(db, dsn, fingerprint)? else { return Ok(None) };
-            self.insert(dsn, fingerprint, issue);
+    pub fn get(&mut self, db: &Connection, dsn: Option<&Arc<str>>, name: &str) -> rusqlite::Result<Option<usize>> {
+        let dsn = dsn.cloned();
+        if let Some(index) = self.by_name.get(&dsn).and_then(|issues| issues.get(name)) {
+            return Ok(Some(*index));
         }
-        Ok(self.peek(dsn, fingerprint))
+        Ok(rows::load(db, dsn, name)?.map(|issue| self.add(name, issue)))
     }
 
-    pub fn peek(&mut self, dsn: &str, fingerprint: &str) -> Option<&mut Issue> {
-        self.destinations.get_mut(dsn)?.get_mut(fingerprint)
+    pub fn add(&mut self, name: &str, issue: Issue) -> usize {
+        let index = self.issues.len();
+        self.by_name.entry(issue.dsn.clone()).or_default().insert(name.to_owned(), index);
+        self.issues.push(issue);
+        index
     }
 
-    pub fn insert(&mut self, dsn: &str, fingerprint: &str, issue: Issue) {
-        self.destinations.entry(dsn.to_owned()).or_default().insert(fingerprint.to_owned(), issue);
-        self.issues += 1;
+    pub fn at(&mut self, index: usize) -> &mut Issue {
+        &mut self.issues[index]
     }
 
-    /// Whether no more findings should wait.
-    pub fn waits_enough(&self) -> bool {
-        let issues = self.destinations.values().flat_map(HashMap::values);
-        issues.filter(|issue| issue.waiting.is_some()).count() >= MAX_WAITING
+    /// The issue, which is to be written.
+    pub fn touch(&mut self, index: usize) -> &mut Issue {
+        let issue = &mut self.issues[index];
+        if !issue.is_dirty {
+            issue.is_dirty = true;
+            self.dirty.push(index);
+        }
+        issue
     }
 
-    /// All of them.
-    pub fn all(&mut self) -> impl Iterator<Item = &mut Issue> {
-        self.destinations.values_mut().flat_map(HashMap::values_mut)
+    /// Keeps the finding that is to go out when the issue's window closes.
+    pub fn hold(&mut self, index: usize, finding: Finding, why: Held) {
+        self.kept_bytes += size(&finding);
+        let before = self.issues[index].held.replace((Box::new(finding), why));
+        self.kept_bytes -= before.map_or(0, |(finding, _)| size(&finding));
     }
 
-    /// The issues that this batch touched.
-    pub fn dirty(&mut self) -> impl Iterator<Item = (&str, &mut Issue)> {
-        self.destinations.iter_mut().flat_map(|(dsn, issues)| {
-            issues.values_mut().filter(|issue| issue.dirty).map(|issue| (dsn.as_str(), issue))
-        })
+    /// An event of the issue goes out: what was held goes with it.
+    pub fn release(&mut self, index: usize) {
+        let issue = &mut self.issues[index];
+        issue.is_held = false;
+        self.kept_bytes -= issue.held.take().map_or(0, |(finding, _)| size(&finding));
+    }
+
+    /// Keeps the finding that the issue's sample is to be of.
+    pub fn show(&mut self, index: usize, finding: Finding, repeats: Repeats) {
+        self.kept_bytes += size(&finding);
+        let before = self.issues[index].shown.replace((Box::new(finding), repeats));
+        self.kept_bytes -= before.map_or(0, |(finding, _)| size(&finding));
+    }
+
+    /// Whether a commit should make room.
+    pub fn is_full(&self) -> bool {
+        self.kept_bytes >= MAX_KEPT_BYTES || self.dirty.len() >= MAX_ISSUES
+    }
+
+    /// Makes samples of what is kept. Where the next commit `follows` at once, those that would only replace others of
+    /// their kind are put off.
+    pub fn build(&mut self, follows: bool, build: &mut dyn FnMut(&Finding, Option<Repeats>, &History) -> Built) {
+        let puts_off = follows && self.kept_bytes < MAX_KEPT_BYTES;
+        let waiting = if puts_off { Vec::new() } else { std::mem::take(&mut self.waiting) };
+        for index in waiting {
+            self.issues[index].is_waiting = false;
+            self.touch(index);
+        }
+        for index in self.dirty.iter().copied() {
+            let issue = &mut self.issues[index];
+            if let Some((finding, repeats)) = issue.shown.take() {
+                self.kept_bytes -= size(&finding);
+                issue.sample = Some((build(&finding, Some(repeats), &issue.history), Held::No));
+            }
+            if puts_off && issue.is_held && issue.held.is_some() {
+                if !std::mem::replace(&mut issue.is_waiting, true) {
+                    self.waiting.push(index);
+                }
+            } else if let Some((finding, why)) = issue.held.take() {
+                self.kept_bytes -= size(&finding);
+                issue.sample = Some((build(&finding, None, &issue.history), why));
+                issue.is_held = true;
+            }
+        }
+    }
+
+    /// Takes over what people said meanwhile. What the schedule made of it stays where they said nothing.
+    pub fn refresh(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        for issue in self.issues.iter_mut().filter(|issue| issue.id != 0) {
+            let Some(said) = rows::said(db, issue.id)? else { continue };
+            if said != issue.said {
+                issue.said = said;
+                let history = &mut issue.history;
+                (history.state, history.resolved_at) = (said.state, said.resolved_at);
+                (history.ignored_until, history.ignored_events) = (said.ignored_until, said.ignored_events);
+            }
+        }
+        Ok(())
+    }
+
+    /// Each issue equals its row now.
+    pub fn written(&mut self) {
+        for index in self.dirty.drain(..) {
+            self.issues[index].written();
+        }
+        if self.issues.len() > MAX_ISSUES {
+            self.clear();
+        }
     }
 }
 
+/// Bytes of a finding, about.
+fn size(finding: &Finding) -> usize {
+    finding.record.before.size() + FINDING_BYTES
+}
+
 impl Issue {
-    pub fn new(id: i64, history: History, seen: Timestamp) -> Issue {
+    /// An issue that has a row: `id`, and so many users.
+    pub fn new(id: i64, dsn: Option<Arc<str>>, history: History, users: u64) -> Issue {
         Issue {
             id,
+            dsn,
+            said: Said::of(&history),
             history,
-            first_seen: seen,
-            last_seen: seen,
-            users: 0,
+            first_seen: Timestamp::MAX,
+            last_seen: Timestamp::MIN,
+            users,
+            users_met: Vec::new(),
+            users_new: 0,
             met: HashSet::new(),
+            met_all: users == 0,
             hours: Vec::new(),
             places: Vec::new(),
-            dirty: true,
+            is_dirty: false,
+            first: None,
+            is_adopted: false,
+            event: None,
             held: None,
             is_held: false,
-            waiting: None,
+            is_waiting: false,
             shown: None,
+            sample: None,
         }
     }
 
-    /// Notes that a user met the issue; whether that is news.
-    pub fn meet(&mut self, db: &Connection, user: i64) -> rusqlite::Result<bool> {
-        if self.met.contains(&user) || self.users >= MAX_COUNTED_USERS {
+    /// Notes that a user met the issue; whether that is news, where it is `asked`.
+    pub fn meet(&mut self, db: &Connection, user: i64, asked: bool) -> rusqlite::Result<bool> {
+        if self.users + self.users_met.len() as u64 >= MAX_COUNTED_USERS || self.met.contains(&user) {
             return Ok(false);
         }
-        let mut insert = db.prepare_cached("INSERT OR IGNORE INTO issue_user (issue, user) VALUES (?1, ?2)")?;
-        let new = insert.execute([self.id, user])? == 1;
-        self.users += u64::from(new);
-        if self.met.len() < MAX_USERS {
-            self.met.insert(user);
-        }
-        Ok(new)
+        let is_new = self.met_all || asked && !rows::has_met(db, self.id, user)?;
+        self.met.insert(user);
+        self.users_met.push(user);
+        Ok(is_new)
     }
 
     /// Counts an occurrence by its time and place.
     pub fn count(&mut self, seen: Timestamp, path: &str, host: &str, line: u64, offset: u64) {
-        self.dirty = true;
         self.first_seen = self.first_seen.min(seen);
         self.last_seen = self.last_seen.max(seen);
         let hour = millis(seen).div_euclid(3_600_000);
@@ -165,125 +286,29 @@ impl Issue {
         }
     }
 
-    /// Makes the row equal to the issue.
-    pub fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        self.dirty = false;
-        let history = &self.history;
-        let pending = &history.pending;
-        let places = (pending.occurrences > 0)
-            .then(|| serde_json::to_string(&(&pending.hosts, &pending.files)).unwrap_or_default());
-        db.prepare_cached(
-            "UPDATE issue SET state = ?2, resolved_at = ?3, ignored_until = ?4, ignored_events = ?5, events = ?6,
-             users = ?7, first_seen = ?8, last_seen = ?9, burst = ?10, seen_at = ?11, sent_at = ?12, users_at = ?13,
-             users_sent = ?14, pending = ?15, pending_first = ?16, pending_last = ?17, pending_places = ?18 WHERE id = ?1",
-        )?
-        .execute(params![
-            self.id,
-            history.state.as_str(),
-            history.resolved_at.map(millis),
-            history.ignored_until.map(millis),
-            history.ignored_events.map(u64::cast_signed),
-            history.events.cast_signed(),
-            self.users.cast_signed(),
-            millis(self.first_seen),
-            millis(self.last_seen),
-            history.burst.cast_signed(),
-            history.seen_at.map(millis),
-            history.sent_at.map(millis),
-            history.users_at.map(millis),
-            history.users_sent,
-            pending.occurrences.cast_signed(),
-            pending.first_seen.map(millis),
-            pending.last_seen.map(millis),
-            places,
-        ])?;
-        for (hour, events) in self.hours.drain(..) {
-            db.prepare_cached(
-                "INSERT INTO issue_hour (issue, hour, events) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET events = events + excluded.events",
-            )?
-            .execute(params![self.id, hour, events.cast_signed()])?;
+    fn written(&mut self) {
+        self.is_dirty = false;
+        self.is_adopted = false;
+        self.said = Said::of(&self.history);
+        self.users += std::mem::take(&mut self.users_new);
+        (self.first, self.event, self.sample) = (None, None, None);
+        self.hours.clear();
+        self.places.clear();
+        self.users_met = Vec::new();
+        if self.met.len() > MAX_USERS {
+            self.met = HashSet::new();
+            self.met_all = false;
         }
-        for place in self.places.drain(..) {
-            place.write(db, self.id)?;
+    }
+}
+
+impl Said {
+    fn of(history: &History) -> Said {
+        Said {
+            state: history.state,
+            resolved_at: history.resolved_at,
+            ignored_until: history.ignored_until,
+            ignored_events: history.ignored_events,
         }
-        Ok(())
     }
-}
-
-impl Place {
-    fn write(&self, db: &Connection, issue: i64) -> rusqlite::Result<()> {
-        db.prepare_cached(
-            "INSERT INTO issue_place (issue, path, host, events, line, offset, last_seen)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
-             WHERE (SELECT count(*) FROM issue_place WHERE issue = ?1) < ?8
-                OR EXISTS (SELECT 1 FROM issue_place WHERE issue = ?1 AND path = ?2 AND host = ?3)
-             ON CONFLICT DO UPDATE SET events = events + excluded.events, line = excluded.line,
-                offset = excluded.offset, last_seen = max(last_seen, excluded.last_seen)",
-        )?
-        .execute(params![
-            issue,
-            self.path,
-            self.host,
-            self.events.cast_signed(),
-            self.line.cast_signed(),
-            self.offset.cast_signed(),
-            millis(self.last_seen),
-            MAX_PLACES as i64,
-        ])?;
-        Ok(())
-    }
-}
-
-/// An issue's row. One that was found before there was a DSN becomes the DSN's.
-fn load(db: &Connection, dsn: &str, fingerprint: &str) -> rusqlite::Result<Option<Issue>> {
-    let find = |dsn: &str| {
-        db.prepare_cached(
-            "SELECT id, state, resolved_at, ignored_until, ignored_events, events, users, first_seen, last_seen, burst,
-             seen_at, sent_at, users_at, users_sent, pending, pending_first, pending_last, pending_places FROM issue WHERE fingerprint = ?1 AND dsn_key = ?2",
-        )?
-        .query_row([fingerprint, dsn], from_row)
-        .optional()
-    };
-    let found = find(dsn)?;
-    if found.is_some() || dsn.is_empty() {
-        return Ok(found);
-    }
-    let Some(mut issue) = find("")? else { return Ok(None) };
-    db.execute("UPDATE issue SET dsn_key = ?2 WHERE id = ?1", params![issue.id, dsn])?;
-    // Nothing of it was sent: its next occurrence is the first for Sentry.
-    issue.history.sent_at = None;
-    Ok(Some(issue))
-}
-
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Issue> {
-    let at = |name| row.get::<_, Option<i64>>(name).map(|at| at.map(time));
-    let number = |name| row.get::<_, i64>(name).map(i64::cast_unsigned);
-    let history = History {
-        state: State::parse(&row.get::<_, String>("state")?),
-        resolved_at: at("resolved_at")?,
-        ignored_until: at("ignored_until")?,
-        ignored_events: row.get::<_, Option<i64>>("ignored_events")?.map(i64::cast_unsigned),
-        events: number("events")?,
-        burst: number("burst")?,
-        seen_at: at("seen_at")?,
-        sent_at: at("sent_at")?,
-        users_at: at("users_at")?,
-        users_sent: row.get("users_sent")?,
-        pending: pending(row)?,
-    };
-    let mut issue = Issue::new(row.get("id")?, history, time(row.get("last_seen")?));
-    issue.first_seen = time(row.get("first_seen")?);
-    issue.users = number("users")?;
-    issue.dirty = false;
-    Ok(issue)
-}
-
-/// What an issue's next event stands for, from the row.
-pub(super) fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
-    let at = |name| row.get::<_, Option<i64>>(name).map(|at| at.map(time));
-    let places: Option<String> = row.get("pending_places")?;
-    let (hosts, files) = places.and_then(|places| serde_json::from_str(&places).ok()).unwrap_or_default();
-    let occurrences = row.get::<_, i64>("pending")?.cast_unsigned();
-    Ok(Pending { occurrences, first_seen: at("pending_first")?, last_seen: at("pending_last")?, hosts, files })
 }

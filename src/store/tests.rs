@@ -71,7 +71,12 @@ pub(super) fn build(finding: &Finding, repeats: &Repeats) -> Built {
 }
 
 fn commit(store: &mut Store, findings: Vec<Finding>, now: Timestamp) -> Committed {
-    store.commit(&Batch { findings, ..Batch::default() }, now, &mut build).unwrap()
+    take(store, findings, now);
+    store.commit(&Batch::default(), now, &mut build).unwrap()
+}
+
+fn take(store: &mut Store, findings: Vec<Finding>, now: Timestamp) {
+    store.take(&mut findings.into(), now, &mut build).unwrap();
 }
 
 fn bodies(store: &mut Store, now: Timestamp) -> Vec<serde_json::Value> {
@@ -154,8 +159,8 @@ fn events_that_only_wait_are_built_when_no_batch_follows_and_stand_for_all_that_
             as_sent(finding, repeats)
         };
         for number in 0..9 {
-            let findings = vec![finding("Empty", 1, number)];
-            let batch = Batch { findings, goes_on: true, ..Batch::default() };
+            store.take(&mut [finding("Empty", 1, number)].into(), at(0), &mut event_of).unwrap();
+            let batch = Batch { goes_on: true, ..Batch::default() };
             store.commit(&batch, at(0), &mut event_of).unwrap();
         }
         if rests {
@@ -180,12 +185,12 @@ fn without_a_dsn_a_batch_builds_one_event_of_an_issue() {
     let mut store = Store::open(dir.path()).unwrap();
     let mut built = Vec::new();
     let unsent = |number| Finding { dsn_key: None, ..finding("Empty", number, number) };
-    let batch = Batch { findings: (0..100).map(unsent).collect(), ..Batch::default() };
     let mut event_of = |finding: &Finding, repeats: &Repeats| {
         built.push(repeats.total);
         build(finding, repeats)
     };
-    store.commit(&batch, at(0), &mut event_of).unwrap();
+    store.take(&mut (0..100).map(unsent).collect(), at(0), &mut event_of).unwrap();
+    store.commit(&Batch::default(), at(0), &mut event_of).unwrap();
     assert_eq!(built, [1, 100], "the first, and the last that the schedule would have sent");
     assert_eq!(only(&store, at(0)).users, 100);
 }
@@ -230,11 +235,8 @@ fn a_failed_commit_moves_nothing() {
     let mut store = Store::open(dir.path()).unwrap();
     commit(&mut store, vec![finding("Empty", 1, 0)], at(0));
     let checkpoint = Checkpoint { file: FileId { inode: 7, ..FileId::default() }, offset: 99, ..Checkpoint::default() };
-    let batch = Batch {
-        findings: vec![finding("Empty", 2, 1), finding("Full", 2, 2)],
-        checkpoints: vec![checkpoint.clone()],
-        ..Batch::default()
-    };
+    take(&mut store, vec![finding("Empty", 2, 1), finding("Full", 2, 2)], at(1));
+    let batch = Batch { checkpoints: vec![checkpoint.clone()], ..Batch::default() };
     // The last thing of a batch that is written is refused.
     store
         .db
@@ -247,6 +249,64 @@ fn a_failed_commit_moves_nothing() {
     let committed = store.commit(&batch, at(2), &mut build).unwrap();
     assert_eq!((committed.new.len(), committed.queued), (1, 2));
     assert_eq!(store.checkpoints().unwrap(), vec![checkpoint]);
+}
+
+#[test]
+fn what_people_say_between_two_findings_of_a_commit_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut agent = Store::open(dir.path()).unwrap();
+    commit(&mut agent, vec![finding("Empty", 1, 0), finding("Full", 1, 1)], at(0));
+    let mut hand = Store::open_shared(dir.path()).unwrap();
+    let before_it = Timestamp::from_second(at(0).as_second() - 3_000_000).unwrap();
+    assert!(hand.resolve("1", before_it).unwrap());
+    // It comes back, and goes out once, whatever is said of another one before the commit.
+    take(&mut agent, vec![finding("Empty", 1, 2)], at(1));
+    assert!(hand.ignore("2", None, None).unwrap());
+    take(&mut agent, vec![finding("Empty", 1, 3), finding("Full", 2, 4)], at(1));
+    let committed = agent.commit(&Batch::default(), at(1), &mut build).unwrap();
+    assert_eq!((committed.regressed.len(), committed.queued), (1, 1));
+    let states = |store: &Store| {
+        let rows = store.issues(&Filter::default(), at(1)).unwrap();
+        let mut states: Vec<_> = rows.into_iter().map(|row| (row.id, row.state, row.events)).collect();
+        states.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        states
+    };
+    let expected = [("1".to_owned(), State::Regressed, 3), ("2".to_owned(), State::Ignored, 2)];
+    assert_eq!(states(&agent), expected);
+    // What is said last counts, also of what is not written yet.
+    take(&mut agent, vec![finding("Full", 3, 5)], at(2));
+    assert!(hand.reopen("2").unwrap());
+    agent.commit(&Batch::default(), at(2), &mut build).unwrap();
+    assert_eq!(states(&agent)[1], ("2".to_owned(), State::Unresolved, 3));
+}
+
+#[test]
+fn windows_close_over_all_that_was_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    commit(&mut store, (0..3).map(|number| finding("Empty", 1, number)).collect(), at(0));
+    take(&mut store, vec![finding("Empty", 1, 3)], at(1));
+    assert_eq!(store.tick(at(301), false).unwrap(), 0, "a commit is ahead");
+    assert_eq!(store.commit(&Batch::default(), at(302), &mut build).unwrap().queued, 1);
+    let occurrences: Vec<_> =
+        bodies(&mut store, at(302)).iter().map(|body| body["contexts"]["repeats"]["occurrences"].clone()).collect();
+    assert_eq!(occurrences, [1, 3]);
+}
+
+#[test]
+fn each_user_counts_once_however_many_there_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    for round in 0..4 {
+        // Of each round's 300 users, 200 are of the round before.
+        let findings = (0..600).map(|n| finding("Empty", round * 100 + n % 300, round * 600 + n)).collect();
+        commit(&mut store, findings, at(round.cast_signed()));
+        assert_eq!(only(&store, at(9)).users, 300 + 100 * round);
+    }
+    drop(store);
+    let mut store = Store::open(dir.path()).unwrap();
+    let sent = commit(&mut store, vec![finding("Empty", 5, 9000), finding("Empty", 999, 9001)], at(400));
+    assert_eq!((only(&store, at(400)).users, sent.queued), (601, 2), "one by the interval, one by its user");
 }
 
 #[test]
@@ -430,15 +490,18 @@ fn old_occurrences_are_kept_here() {
 fn a_storm_costs_little() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let mut batch = Batch { findings: (0..1000).map(|n| finding("Empty", n % 50, n)).collect(), ..Batch::default() };
+    let mut findings: Vec<Finding> = (0..1000).map(|n| finding("Empty", n % 50, n)).collect();
     let begun = std::time::Instant::now();
     let mut spent = std::time::Duration::ZERO;
     for round in 0..1000 {
-        for (finding, number) in batch.findings.iter_mut().zip(round * 1000..) {
+        for (finding, number) in findings.iter_mut().zip(round * 1000..) {
             finding.record.source.offset = number * 5000;
         }
+        let mut taken = findings.clone().into();
         let from = std::time::Instant::now();
-        store.commit(&batch, at(round.cast_signed() / 50), &mut build).unwrap();
+        let now = at(round.cast_signed() / 50);
+        store.take(&mut taken, now, &mut build).unwrap();
+        store.commit(&Batch::default(), now, &mut build).unwrap();
         spent += from.elapsed();
     }
     store.tick(at(100), true).unwrap();
@@ -471,7 +534,8 @@ fn crash_child() {
         number += CRASH_BATCH;
         let file = FileId { inode: 7, ..FileId::default() };
         let checkpoints = vec![Checkpoint { file, offset: number, ..Checkpoint::default() }];
-        store.commit(&Batch { findings, checkpoints, ..Batch::default() }, at(0), &mut build).unwrap();
+        take(&mut store, findings, at(0));
+        store.commit(&Batch { checkpoints, ..Batch::default() }, at(0), &mut build).unwrap();
         println!("committed {number}");
         for out in store.due(at(0), 3).unwrap() {
             store.settle(out.id, &Outcome::Retry { at: at(1), why: "busy".to_owned() }, at(0)).unwrap();

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::commit::{Built, Held};
-use super::known::pending;
 use super::outbox::{Discarded, Queued, budget_left, fill, hour, move_outcome, push, report, take_budget};
+use super::rows::pending;
 use super::{Settings, State, Store, StoreError, before, gaps, millis, time};
 use crate::event::restated;
 use crate::issue::{History, Why};
@@ -23,11 +23,17 @@ const HELD: &str = "issue JOIN sample ON sample.issue = issue.id
 
 impl Store {
     /// What is due by time alone: windows that close, events that waited too long. To be called when `next_tick` says,
-    /// and with `stopping` at the end: then all that was counted goes out. How many events were queued.
+    /// and with `stopping` at the end: then all that was counted goes out. How many events were queued; none where a commit
+    /// is ahead, which does it.
     ///
     /// # Errors
     /// The database refuses.
     pub fn tick(&mut self, now: Timestamp, stopping: bool) -> Result<u64, StoreError> {
+        if self.is_taking() {
+            // Windows close over all that was counted: the commit looks for them.
+            self.tick_waits = true;
+            return Ok(0);
+        }
         let mut all = 0;
         loop {
             // Whoever commits a batch waits for no more than so many.

@@ -10,8 +10,12 @@ mod model;
 #[cfg(test)]
 mod reader;
 #[cfg(test)]
+mod renames;
+#[cfg(test)]
 mod rotators;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod truncations;

@@ -18,10 +18,16 @@ const LINES_ABOVE: usize = 40;
 
 /// The block that the frame at `anchor` belongs to.
 pub(super) fn parse(lines: &[&str], anchor: usize, has_header: bool) -> Option<Found> {
-    let start = first_label(lines, anchor)?;
+    let mut start = first_label(lines, anchor)?;
     let mut block = Block::default();
+    let above = start.checked_sub(1);
+    let untyped = label(lines[start]).is_some_and(|first| first.field != Field::Kind);
+    if let Some((above, kind)) = above.filter(|_| untyped).and_then(|above| Some((above, bare_type(lines[above])?))) {
+        block.kind(kind, false);
+        start = above;
+    }
     let mut end = start;
-    let mut at = start;
+    let mut at = start + block.exceptions.len();
     while let Some(line) = lines.get(at) {
         if !block.take(line) {
             let next = lines[at..].iter().position(|line| !line.trim().is_empty()).map(|blanks| at + blanks);
@@ -134,9 +140,12 @@ impl Block {
         let causes_only = self.inner.iter().all(|inner| *inner);
         let more = |label: Label<'_>| {
             let expected = label.inner || self.next_is_inner || label.field == Field::Other;
-            expected || causes_only && !self.is_over(&label)
+            let begun = self.exceptions.last().is_some_and(|last| last.frames.is_empty());
+            begun || expected || causes_only && !self.is_over(&label)
         };
-        is_nested(text) || label(text).is_some_and(more)
+        // Mono leaves a line empty where a stack was thrown on.
+        let stack = self.field == Some(Field::Stack) && matches!(line::piece(text), line::Piece::Frame(..));
+        stack || is_nested(text) || label(text).is_some_and(more)
     }
 
     /// Whether a label can only be the next block's.
@@ -268,20 +277,27 @@ impl Block {
 
 /// The topmost label of the block around `anchor`; none when there are too few labels to make one.
 fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
-    let (mut top, mut said, mut stack) = (None, false, false);
+    let (mut top, mut said, mut stack, mut named) = (None, false, false, false);
     // A type's and a message's label may stand right above the frames, and the source's below them.
     let field = |line: &&str| label(line).map(|label| label.field);
-    if field(&lines[anchor]) != Some(Field::Stack) {
-        let above: Vec<_> = lines[..anchor].iter().rev().take(3).map(field).collect();
-        match above.as_slice() {
-            [Some(Field::Message), Some(Field::Kind), ..] => return Some(anchor - 2),
-            [Some(Field::Other), Some(Field::Message), Some(Field::Kind)] => return Some(anchor - 3),
+    let own = field(&lines[anchor]);
+    if own != Some(Field::Stack) {
+        let mut above = lines[..anchor].iter().rev().map(field);
+        match above.next() {
+            Some(Some(Field::Message)) if above.next() == Some(Some(Field::Kind)) => return Some(anchor - 2),
+            Some(Some(Field::Other)) if above.by_ref().take(2).eq([Some(Field::Message), Some(Field::Kind)]) => {
+                return Some(anchor - 3);
+            }
+            // The stack's label stands right above the frames, or there is no block.
+            Some(None) => return None,
             _ => {}
         }
     }
     let mut foreign = 0;
     for at in (anchor.saturating_sub(LINES_ABOVE)..=anchor).rev() {
-        match field(&lines[at]) {
+        let found = if at == anchor { own } else { field(&lines[at]) };
+        named |= found == Some(Field::Kind);
+        match found {
             Some(Field::Kind | Field::Message | Field::Exception) => {
                 said = true;
                 top = Some(at);
@@ -290,6 +306,8 @@ fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
                 stack = true;
                 top = Some(at);
             }
+            // Some part the labels by blank lines, up to that of the type.
+            None if stack && !named && lines[at].trim().is_empty() && at > 0 && field(&lines[at - 1]).is_some() => {}
             // The stack's label stands right above the frames, or there is no block.
             None if at < anchor && !stack => return None,
             Some(Field::Time) if stack && said => {
@@ -313,6 +331,15 @@ fn first_label(lines: &[&str], anchor: usize) -> Option<usize> {
 
 /// So many labels of other meaning may stand between a block's time and its type or message.
 const FOREIGN_LABELS: usize = 6;
+
+// Shop.CartException · Shop.CartException was unhandled by user code
+/// A type alone on the line above the labels.
+fn bare_type(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let kind = text.find(" was unhandled").map_or(text, |end| &text[..end]);
+    head::at_start(kind).filter(|head| head.strong && head.message.is_empty() && head.kind == kind)?;
+    Some(kind)
+}
 
 // Nested Exception
 /// A heading above the cause's own labels.

@@ -35,6 +35,22 @@ pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Found> {
     Some(Found { record, lines: start..end, has_header: false })
 }
 
+// Unhandled exception. System.IO.FileNotFoundException: Could not load file or assembly 'Shop.Tax'. …
+/// A crash of which the runtime printed no call: before the program's first, or where calls were stripped.
+pub(super) fn without_calls(lines: &[&str], hit: usize) -> Option<Found> {
+    let line = lines[hit];
+    let after = head::after_banner(line)?;
+    let (at, offset) = if after.is_empty() { (hit + 1, 0) } else { (hit, line.len() - after.len()) };
+    head::at_start(lines.get(at)?.get(offset..)?).filter(|head| head.strong && head.kind.contains('.'))?;
+    // The name of a missing file may follow; what stands further behind is another's.
+    let trace = trace::read(&lines[..lines.len().min(at + 2)], at, offset, 0);
+    let mono = at > hit || line.contains("FATAL");
+    let mut record = record(trace.exceptions);
+    record.format = if mono { "mono-crash" } else { "dotnet-crash" }.to_owned();
+    record.found_by(if mono { "mono.crash" } else { "dotnet.crash" }, Some(false));
+    Some(Found { record, lines: hit..trace.end.max(at + 1), has_header: false })
+}
+
 /// The line of the announcement at the hit or above it.
 fn announcement(lines: &[&str], hit: usize) -> Option<usize> {
     let mut quiet = 0;

@@ -19,14 +19,16 @@ pub(crate) fn begins(line: &[u8]) -> bool {
     layout::begins(line) || begins_with_category(line)
 }
 
-/// Whether the first word is a category: `Shop.Cart: Error: …`.
+/// Whether the first word is a category, `Shop.Cart: Error: …`, or a trace source, `Shop Error: 7 : …`.
 fn begins_with_category(line: &[u8]) -> bool {
     let name = line.iter().take(200).take_while(|c| c.is_ascii_alphanumeric() || b"._+`".contains(c)).count();
     let rest = &line[name..];
     let rest = rest.strip_prefix(b": ").or_else(|| rest.strip_prefix(b" ")).unwrap_or(b"");
     let word = &rest[..rest.iter().take(12).take_while(|c| c.is_ascii_alphabetic()).count()];
+    let id = rest.get(word.len()..).and_then(|rest| rest.strip_prefix(b": ")).unwrap_or(b"");
+    let digits = id.iter().take(10).take_while(|c| c.is_ascii_digit()).count();
     name > 2
-        && line[..name].contains(&b'.')
+        && (line[..name].contains(&b'.') || digits > 0 && id[digits..].starts_with(b" : "))
         && !line[..name].ends_with(b"Exception")
         && LEVELS.iter().any(|(level, _)| level.as_bytes() == word)
         && rest.get(word.len()) == Some(&b':')
@@ -198,7 +200,13 @@ pub(super) fn message(record: &mut Record, lines: &[&str], prefix: &str) {
         text.push_str(trimmed);
     }
     const SEPARATORS: [char; 11] = [' ', '|', '-', ':', '>', '=', '"', ',', ';', '：', '\n'];
-    let mut text = text.trim().trim_end_matches(SEPARATORS).trim_end();
+    let whole = text.trim();
+    let mut text = whole.trim_end_matches(SEPARATORS).trim_end();
+    // A quotation ends with its mark.
+    let marks = text.matches('"').count();
+    if marks % 2 == 1 && whole[text.len()..].starts_with('"') {
+        text = &whole[..=text.len()];
+    }
     if let Some(above) = text.rfind('\n').map_or(Some(0), |at| Some(at + 1)).filter(|from| is_label(&text[*from..])) {
         text = text[..above].trim_end();
     }

@@ -64,12 +64,12 @@ pub(super) fn begins(text: &str) -> bool {
 // Shop.Cart.Total (Shop.Item item) (at Assets/Cart.cs:45) · Shop.Cart:Total(Item) (at Assets/Cart.cs:45)
 /// A frame as Unity prints it, without a word in front.
 pub(super) fn unity(line: &str) -> Option<(Frame, &str)> {
-    let place = line.rfind(" (at ")?;
     // Kerbal Space Program indents them.
     let text = line.strip_prefix('\t').unwrap_or(line).trim_end();
-    if text.starts_with([' ', '\t']) || !text.ends_with(')') || place == 0 {
+    if text.starts_with([' ', '\t']) || !text.ends_with(')') {
         return None;
     }
+    line.rfind(" (at ").filter(|place| *place > 0)?;
     call(text)
 }
 
@@ -86,7 +86,9 @@ pub(super) fn unity_call(line: &str) -> Option<Frame> {
 
 /// A method, its arguments, and its place.
 fn call(text: &str) -> Option<(Frame, &str)> {
-    let Some(method) = method(text) else { return without_arguments(text).or_else(|| stripped(text)) };
+    let Some(method) = method(text) else {
+        return without_arguments(text).or_else(|| stripped(text)).or_else(|| with_assembly(text));
+    };
     let mut rest = &text[method.length..];
     let mut place = Place::default();
     loop {
@@ -311,6 +313,33 @@ fn stripped(text: &str) -> Option<(Frame, &str)> {
         ..Frame::default()
     };
     Some((frame, rest[end..].trim()))
+}
+
+// Shop.Cart+<Add>d__2.MoveNext (Shop, Version=1.0.0.0, Culture=neutral, PublicKeyToken=null: C:\src\Cart.cs: 44)
+/// A call as Application Insights shows it: an assembly in place of arguments, and the place behind it.
+fn with_assembly(text: &str) -> Option<(Frame, &str)> {
+    let (name, rest) = text.split_once(" (")?;
+    let (inner, tail) = rest.split_once(')')?;
+    let key = inner.find(", PublicKeyToken=")? + ", PublicKeyToken=".len();
+    let token = if inner[key..].starts_with("null") { 4 } else { 16 };
+    let assembly = inner.get(..key + token).filter(|assembly| assembly.contains(", Version="))?;
+    if !name.contains('.') || !is_name(name) || name.contains(' ') {
+        return None;
+    }
+    // Older ones print the assembly again before and behind the file.
+    let place = inner.replace(assembly, "");
+    let place =
+        place.rsplit_once(": ").and_then(|(file, line)| Some((file.trim_start_matches(": "), line.parse().ok()?)));
+    let (module, function) = split(name);
+    let frame = Frame {
+        function: Some(function.to_owned()),
+        module: Some(module.to_owned()),
+        file: place.map(|(file, _)| file.to_owned()),
+        line: place.map(|(_, line)| line),
+        raw: Some(name.to_owned()),
+        ..Frame::default()
+    };
+    Some((frame, tail.trim()))
 }
 
 /// `[0x00007]`

@@ -23,6 +23,8 @@ const BANNERS: &[&str] = &[
     "Unhandled exception: ",
     "[ERROR] FATAL UNHANDLED EXCEPTION: ",
     "FATAL UNHANDLED EXCEPTION: ",
+    "UNHANDLED EXCEPTION: ",
+    "android.runtime.JavaProxyThrowable: ",
     "Unbehandelte Ausnahme: ",
     "Unbehandelte Ausnahme. ",
     "Exception non gérée : ",
@@ -45,10 +47,12 @@ const BANNERS: &[&str] = &[
 /// The text behind a runtime's announcement of a crash.
 pub(super) fn after_banner(line: &str) -> Option<&str> {
     let line = line.trim_start_matches('\u{feff}');
-    BANNERS
-        .iter()
-        .find_map(|banner| line.strip_prefix(banner).or((line == banner.trim_end()).then_some("")))
-        .map(str::trim_start)
+    let first = line.as_bytes().first()?;
+    let behind = |banner: &&str| line.strip_prefix(banner).or((line == banner.trim_end()).then_some(""));
+    let mut alike = BANNERS.iter().filter(|banner| banner.as_bytes()[0] == *first);
+    let banner = alike.find(|banner| behind(banner).is_some())?;
+    // Threads that die together print it one behind the other.
+    Some(behind(&banner)?.trim_start_matches(banner).trim_start())
 }
 
 /// The head at the very beginning of `text`.
@@ -134,6 +138,13 @@ pub(super) fn within(text: &str) -> Option<(usize, Head<'_>)> {
         at += 1;
     }
     None
+}
+
+// The cart is full: CartException
+/// Message and type where a runtime prints the type last, as AWS Lambda's did.
+pub(super) fn behind_message(text: &str) -> Option<(&str, &str)> {
+    let (message, kind) = text.trim_end().rsplit_once(": ")?;
+    (kind.ends_with("Exception") && type_length(kind) == Some(kind.len())).then_some((message, kind))
 }
 
 /// Whether what stands before `at` parts words.

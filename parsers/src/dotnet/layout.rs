@@ -16,7 +16,8 @@ pub(super) fn header(line: &str) -> Option<Header> {
         b'[' => akka(line)
             .or_else(|| level_and_source(line))
             .or_else(|| servers::level_and_clock(line))
-            .or_else(|| servers::event_store(line)),
+            .or_else(|| servers::event_store(line))
+            .or_else(|| servers::orleans(line)),
         b'0'..=b'9' => thread_first(line)
             .or_else(|| separated(line))
             .or_else(|| behind_dash(line))

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use super::{frame, head, near};
 use crate::memo::Memo;
 use crate::record::Frame;
+use crate::text::Literal;
 
 /// One line of a trace, or a part of one where a logger has joined them.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub(super) fn piece(text: &str) -> Piece<'_> {
         let (number, text) = member_number(rest);
         return Piece::Cause { number, text };
     }
-    if !trimmed.is_empty() && trimmed.split("<---").all(str::is_empty) {
+    if trimmed.starts_with("<---") && trimmed.split("<---").all(str::is_empty) {
         return Piece::EndOfMember;
     }
     if let Some(separator) = separator(text) {
@@ -77,9 +78,15 @@ fn looks_like_trace(line: &str) -> bool {
     }
 }
 
+static DASHES: Literal = Literal::new("---");
+
 /// The line, cut where a logger has joined a trace's lines with blanks.
 pub(super) fn pieces(line: &str) -> Vec<&str> {
     let bytes = line.as_bytes();
+    // Calls have arguments; what parts them has dashes.
+    if memchr::memchr(b'(', bytes).is_none() && !DASHES.is_in(bytes) {
+        return vec![line];
+    }
     let mut cuts = Vec::new();
     let mut at = line.len() - line.trim_start().len();
     while let Some(found) = memchr::memchr(b' ', &bytes[at..]) {
@@ -139,8 +146,12 @@ fn member_number(text: &str) -> (Option<u32>, &str) {
 fn separator(line: &str) -> Option<Piece<'_>> {
     let text = line.trim();
     match text {
-        "End of inner exception" => return Some(Piece::EndOfInner),
-        "Server stack trace:" => return Some(Piece::Rethrow),
+        "End of inner exception" | "--- End of inner exception stack trace ---" => return Some(Piece::EndOfInner),
+        "Server stack trace:"
+        | "--- End of stack trace from previous location ---"
+        | "--- End of stack trace from previous location where exception was thrown ---" => {
+            return Some(Piece::Rethrow);
+        }
         _ => {}
     }
     if text.starts_with("Exception rethrown at [") && text.ends_with(':') {

@@ -41,7 +41,7 @@ const MESSAGES: &[(&str, &str, Option<bool>)] = &[
     ("An exception was thrown attempting to execute the error handler.", "aspnetcore.exception_handler", Some(false)),
     ("An unhandled exception has occurred, see Exception for details", "aspnetcore.developer_page", Some(false)),
     ("BackgroundService failed", "dotnet.hosted_service", Some(false)),
-    ("A BackgroundService has thrown an unhandled exception", "dotnet.hosted_service", Some(false)),
+    ("A BackgroundService has thrown an unhandled exception", "dotnet.host_stop", Some(false)),
     ("Hosting failed to start", "dotnet.host_start", Some(false)),
     ("Application startup exception", "dotnet.host_start", Some(false)),
     ("Host terminated unexpectedly", "dotnet.host_start", Some(false)),

@@ -50,10 +50,13 @@ pub(super) fn complete(record: &mut Record, before: &dyn Fn() -> Vec<String>) {
 // Unhandled exception while processing GET /orders/2 · HTTP GET /orders/2 responded 500 in 253.67 ms
 // POST /orders rejected with 400 · Request /search was cancelled by the client
 fn in_text(text: &str) -> Option<Request> {
-    let words: Vec<&str> = text.split([' ', '\n', '"', '\'']).filter(|word| !word.is_empty()).take(80).collect();
-    let at = words.windows(2).position(|pair| {
+    let split = |text| str::split(text, [' ', '\n', '"', '\'']).filter(|word| !word.is_empty());
+    let words: Vec<&str> = split(text).take(80).collect();
+    // Below the first line, nouns are labels of anything.
+    let first_line = split(text.lines().next().unwrap_or("")).count();
+    let at = words.windows(2).enumerate().position(|(at, pair)| {
         let word = pair[0].trim_matches(['[', ']', '(', ')', ':', ',']);
-        pair[1].starts_with('/') && (METHODS.contains(&word) || is_noun(word))
+        pair[1].starts_with('/') && (METHODS.contains(&word) || at < first_line && is_noun(word))
     })?;
     let method = words[at].trim_matches(['[', ']', '(', ')', ':', ',']);
     let url = words[at + 1].trim_end_matches([',', '.', ';', ':', ')', ']']);

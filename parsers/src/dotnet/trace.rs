@@ -266,7 +266,8 @@ impl<'a> Reader<'a> {
             return self.marked_inner(rest);
         }
         let Some(open) = self.stack.last_mut() else { return false };
-        if is_label(trimmed) {
+        let above_call = || self.lines.get(self.index + 1).is_some_and(|line| line::is_trace(line));
+        if is_label(trimmed) && (trimmed.ends_with(':') || above_call()) {
             open.in_message = false;
             let open = open.index;
             self.printed_again = self.trace.exceptions.get(open).is_some_and(|exception| !exception.frames.is_empty());
@@ -280,6 +281,9 @@ impl<'a> Reader<'a> {
             if is_file_name(trimmed) {
                 let (key, value) = trimmed.split_once(": ").unwrap_or((trimmed, ""));
                 self.property(key, value.trim_matches('\''));
+                return true;
+            }
+            if self.end_of_message(text) {
                 return true;
             }
             if !self.trace_follows(self.index) && !self.continues_alone(text) {
@@ -361,7 +365,7 @@ impl<'a> Reader<'a> {
     }
 
     fn dedented(&self, text: &'a str) -> &'a str {
-        let blanks = text.bytes().take(self.indent).take_while(|b| *b == b' ').count();
+        let blanks = text.bytes().take(self.indent).take_while(|b| matches!(b, b' ' | b'\t')).count();
         &text[blanks..]
     }
 

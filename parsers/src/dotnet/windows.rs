@@ -3,7 +3,7 @@
 //! In: lines. Out: the record of the event in them, with its request, user and time. Invariant: an event is known by
 //! the words that it begins with. Does not read how an export frames the text.
 
-use super::{line, record, trace};
+use super::{Start, line, record, trace};
 use crate::assemble::Found;
 use crate::record::{Exception, Level, Request, User};
 use crate::time;
@@ -25,6 +25,36 @@ pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Found> {
     let provided = first.starts_with("Category: ") && lines.get(1)?.starts_with("EventId: ");
     provided.then(|| provider(lines, hit))?
 }
+
+// Framework Version: v4.0.30319 / Description: The process was terminated due to an unhandled exception. /
+// Exception Info: Shop.CartException / Stack:
+/// The exception's head in the runtime's event of a crash, in any translation: two lines below the version of the runtime.
+pub(super) fn runtime_event(lines: &[&str], anchor: usize) -> Option<Start> {
+    (anchor.saturating_sub(MESSAGE_LINES)..anchor).rev().find_map(|line| {
+        let value = |at: usize| lines.get(at)?.split_once([':', '\u{ff1a}']).map(|(_, value)| value.trim());
+        let above = line.checked_sub(2)?;
+        // Only the Framework's texts are translated.
+        let version = value(above)?;
+        let number =
+            version.strip_prefix('v').or_else(|| lines[above].starts_with(".NET Version: ").then_some(version))?;
+        let dotted = number.contains('.') && number.bytes().all(|c| c.is_ascii_digit() || c == b'.');
+        let kind = value(line).filter(|kind| dotted && !kind.is_empty())?;
+        let offset = lines[line].find(kind)?;
+        Some(Start { line, offset, indent: 0, banner: true, first: line })
+    })
+}
+
+/// So many lines of a message may stand between an exception's head and its first call.
+const MESSAGE_LINES: usize = 40;
+
+// Log Name:      Application / Source:        .NET Runtime / Date:          11/20/2026 8:15:09 AM / …
+/// The time in the lines that the event viewer copies above an event's text, in any translation.
+pub(super) fn copied_time(above: &[&str]) -> Option<String> {
+    above.iter().rev().take(COPIED_LINES).find_map(|line| time::at_start(line.split_once(": ")?.1.trim())?.value)
+}
+
+/// So many lines are copied above the text, and stand above the exception in it.
+const COPIED_LINES: usize = 16;
 
 // Event code: 3005 / Event message: An unhandled exception has occurred. / … / Exception information: /
 //     Exception type: NullReferenceException / Exception message: Object reference not set … / at … / Request information: …

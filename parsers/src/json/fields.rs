@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::Object;
 use crate::{Level, Record, Request, Trace, User, header, time};
 
+/// Among so few keys one is found sooner by looking at each than by its hash.
+const FEW_KEYS: usize = 24;
+
 /// Structured fields kept of one entry.
 const MAX_FIELDS: usize = 64;
 /// Bytes kept of one field.
@@ -265,15 +268,40 @@ fn fill_request(record: &mut Record, object: &Object) {
 
 /// The value at a dotted path; a key that holds the dots itself comes first, members of an array are numbered.
 pub(crate) fn at<'a>(object: &'a Object, path: &str) -> Option<&'a Value> {
-    if let Some(value) = object.get(path) {
-        return Some(value);
+    let mut nested = None;
+    if object.len() > FEW_KEYS {
+        if let Some(value) = object.get(path) {
+            return Some(value);
+        }
+        nested = path.split_once('.').and_then(|(first, rest)| Some((object.get(first)?, rest)));
+    } else {
+        for (key, value) in object {
+            if key.as_bytes().first() != path.as_bytes().first() {
+                continue;
+            }
+            match path.strip_prefix(key.as_str()) {
+                Some("") => return Some(value),
+                Some(rest) if nested.is_none() && !key.contains('.') => {
+                    nested = rest.strip_prefix('.').map(|rest| (value, rest));
+                }
+                _ => {}
+            }
+        }
     }
-    let (first, rest) = path.split_once('.')?;
-    match object.get(first)? {
-        Value::Object(inner) => at(inner, rest),
-        Value::Array(members) => members.get(rest.parse::<usize>().ok()?),
+    match nested? {
+        (Value::Object(inner), rest) => at(inner, rest),
+        (Value::Array(members), rest) => members.get(rest.parse::<usize>().ok()?),
         _ => None,
     }
+}
+
+/// The value of a key.
+pub(crate) fn get<'a>(object: &'a Object, key: &str) -> Option<&'a Value> {
+    if object.len() > FEW_KEYS {
+        return object.get(key);
+    }
+    let is_it = |known: &&String| known.len() == key.len() && known.as_bytes() == key.as_bytes();
+    object.iter().find(|(known, _)| is_it(known)).map(|(_, value)| value)
 }
 
 fn first_text(object: &Object, paths: &[&str]) -> Option<String> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{error, head, stack, text};
 use crate::Exception;
-use crate::json::Object;
+use crate::json::{Object, get};
 
 /// Keys under which an entry holds its error, best first.
 const ERROR_KEYS: [&str; 12] =
@@ -39,7 +39,7 @@ pub(crate) fn find(entry: &Object) -> Option<Found> {
             if let Some(found) = here(object) {
                 return Some(found);
             }
-            let known = ERROR_KEYS.iter().filter_map(|key| object.get(*key));
+            let known = ERROR_KEYS.iter().filter_map(|key| get(object, key));
             let others = object.iter().filter(|(key, _)| !ERROR_KEYS.contains(&key.as_str())).map(|(_, value)| value);
             for value in known.chain(others) {
                 match value {
@@ -71,7 +71,7 @@ fn here(object: &Object) -> Option<Found> {
     // What caused the entry's own error is none that the entry holds beside it.
     let keys = ERROR_KEYS.iter().copied().filter(|key| *key != "cause" || own.is_none());
     for key in keys {
-        if let Some(Value::Object(inner)) = object.get(key)
+        if let Some(Value::Object(inner)) = get(object, key)
             && error::stack_of(inner).is_some()
         {
             return Some(Found { exceptions: error::chain(inner), before: None });
@@ -80,7 +80,7 @@ fn here(object: &Object) -> Option<Found> {
     if own.is_some() {
         return Some(Found { exceptions: error::chain(object), before: None });
     }
-    let known = ERROR_KEYS.iter().filter_map(|key| object.get(*key));
+    let known = ERROR_KEYS.iter().filter_map(|key| get(object, key));
     for value in known.chain(object.values()) {
         let Value::String(value) = value else { continue };
         if let Some((exceptions, before)) = in_text(value) {

@@ -12,7 +12,7 @@ use super::evidence::QUERY_PATH;
 use super::head;
 use super::stack::{self, Stack};
 use super::{engine, frame, trace_array};
-use crate::json::Object;
+use crate::json::{Object, get};
 use crate::{CauseOf, Exception, Frame};
 
 /// Keys of an error's text, in the order in which they are believed.
@@ -76,13 +76,13 @@ pub(crate) fn is_error(object: &Object) -> bool {
         return true;
     }
     let named = ["type", "name", "errorType"].iter().any(|key| text(object, key).is_some_and(head::is_type));
-    named && ["message", "errorMessage"].iter().any(|key| object.get(*key).is_some_and(Value::is_string))
+    named && ["message", "errorMessage"].iter().any(|key| get(object, key).is_some_and(Value::is_string))
 }
 
 /// The stack of an error's object: calls, or at least a first line that is a head.
 pub(crate) fn stack_of(object: &Object) -> Option<Stack> {
     let message = ["message", "errorMessage", "error.message"].iter().find_map(|key| text(object, key));
-    STACK_KEYS.iter().find_map(|key| match object.get(*key)? {
+    STACK_KEYS.iter().find_map(|key| match get(object, key)? {
         Value::String(value) => stack_of_text(value, message),
         Value::Array(values) => trace_array::stack(values, message),
         _ => None,
@@ -106,7 +106,7 @@ fn add(out: &mut Vec<Exception>, error: &Object, cause_of: Option<CauseOf>, dept
     out.push(exception(error, &stack, cause_of));
     let mut children: Vec<(String, Cow<'_, Object>)> = Vec::new();
     for key in CAUSE_KEYS {
-        match error.get(key) {
+        match get(error, key) {
             Some(Value::Object(cause)) if is_error(cause) => children.push((key.to_owned(), Cow::Borrowed(cause))),
             Some(Value::String(text)) if is_trace(text) => {
                 let cause = Object::from_iter([("stack".to_owned(), Value::String(text.clone()))]);
@@ -136,7 +136,7 @@ fn add(out: &mut Vec<Exception>, error: &Object, cause_of: Option<CauseOf>, dept
         out[index].message = cause;
     }
     for key in MEMBER_KEYS {
-        let Some(Value::Array(members)) = error.get(key) else { continue };
+        let Some(Value::Array(members)) = get(error, key) else { continue };
         for (number, member) in members.iter().enumerate() {
             if let Value::Object(member) = member
                 && stack_of(member).is_some()
@@ -268,7 +268,7 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
 }
 
 fn text<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
-    object.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+    get(object, key).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
 /// A frame from its parts, as loggers that take stacks apart print them.

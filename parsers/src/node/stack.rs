@@ -154,9 +154,14 @@ pub(crate) fn parse(text: &str, message: Option<&str>) -> Stack {
 /// The words that introduce a cause at the beginning of a line, as pino and VError print it. Libraries that put
 /// `Caused by: ` into their own stack (axios, KafkaJS) do not cut it.
 const CAUSED: &str = "caused by: ";
+static NEXT_CAUSE: Literal = Literal::new("\ncaused by: ");
 
 /// A text cut at the lines that introduce causes. A message may hold the words, too: a cause comes behind calls.
 fn sections(text: &str) -> Vec<&str> {
+    // Few name a cause.
+    if !NEXT_CAUSE.is_in(text.as_bytes()) {
+        return vec![text];
+    }
     let mut found = Vec::new();
     let (mut start, mut at, mut called) = (0, 0, false);
     for line in text.split_inclusive('\n') {

@@ -12,11 +12,14 @@ use crate::json::Object;
 use crate::record::{Exception, Level};
 
 const WORDS: &str = "\tInvoke Error\t";
+/// Bytes of the id before them.
+const ID_BYTES: usize = 36;
 
 /// Bref's header: the id of what was invoked.
 pub(super) fn header(line: &str) -> Option<Header> {
-    let (id, rest) = line.split_once(WORDS)?;
-    let is_id = id.len() == 36 && id.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
+    let (id, rest) = line.split_at_checked(ID_BYTES)?;
+    let rest = rest.strip_prefix(WORDS)?;
+    let is_id = id.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
     is_id.then(|| Header {
         length: line.len() - rest.len(),
         level: Some(Level::Error),

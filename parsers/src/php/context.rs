@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::frame;
 use super::native;
 use super::object::{self, MAX_CHAIN, previous_of};
+use crate::json::get;
 use crate::record::{Exception, Record, Request, Trace, User};
 use crate::text::Literal;
 
@@ -42,7 +43,7 @@ fn in_object(object: &Map<String, Value>, depth: usize, skip: &[&str]) -> Option
     let depth = depth.checked_sub(1)?;
     let skipped = |key: &str, value: &Value| value.is_string() && skip.contains(&key);
     let others = object.iter().filter(|(key, value)| *key != "exception" && !skipped(key, value));
-    let first = object.get("exception").into_iter();
+    let first = get(object, "exception").into_iter();
     first.chain(others.map(|(_, value)| value)).find_map(|value| in_value(value, depth))
 }
 
@@ -87,7 +88,7 @@ fn in_normalized(object: &Map<String, Value>) -> Option<Thrown> {
         let Some(mut exception) = normalized(object) else { break };
         exception.cause_of = previous_of(&found.chain);
         found.chain.push(exception);
-        next = object.get("previous").and_then(Value::as_object);
+        next = get(object, "previous").and_then(Value::as_object);
     }
     (!found.chain.is_empty()).then_some(found)
 }
@@ -110,18 +111,20 @@ pub(super) fn in_nextcloud(object: &Map<String, Value>) -> Option<Thrown> {
         let Some(mut exception) = normalized(&KEYS.iter().filter_map(known).collect()) else { break };
         exception.cause_of = previous_of(&found.chain);
         found.chain.push(exception);
-        next = object.get("Previous").and_then(Value::as_object);
+        next = get(object, "Previous").and_then(Value::as_object);
     }
     (!found.chain.is_empty()).then_some(found)
 }
 
 fn normalized(object: &Map<String, Value>) -> Option<Exception> {
-    let kind = object.get("class").or_else(|| object.get("type"))?.as_str()?;
+    let kind = get(object, "class").or_else(|| get(object, "type"))?.as_str()?;
     let mut exception = Exception { kind: kind.split('\0').next().unwrap_or(kind).to_owned(), ..Exception::default() };
-    exception.message = object.get("message").and_then(Value::as_str).unwrap_or("").to_owned();
-    exception.code = object.get("code").and_then(scalar).filter(|code| !code.is_empty());
-    let place = object.get("file").and_then(Value::as_str);
-    match (place, object.get("line").and_then(Value::as_u64)) {
+    exception.message = get(object, "message").and_then(Value::as_str).unwrap_or("").to_owned();
+    exception.code = get(object, "code").and_then(scalar).filter(|code| !code.is_empty());
+    let place = get(object, "file").and_then(Value::as_str);
+    // Elastic's schema has a name of its own for it.
+    let trace = get(object, "trace").or_else(|| get(object, "stack_trace"));
+    match (place, get(object, "line").and_then(Value::as_u64)) {
         (Some(file), Some(line)) => {
             exception.file = Some(file.to_owned());
             exception.line = u32::try_from(line).ok();
@@ -134,21 +137,29 @@ fn normalized(object: &Map<String, Value>) -> Option<Exception> {
             // The text was cut inside the place.
             None => exception.file = Some(place.to_owned()),
         },
-        // Other languages' loggers print a type and a message too; PHP's always say the place.
-        (None, _) => return None,
+        // Other languages' loggers print a type and a message too; PHP's say the place, or number the calls.
+        (None, _) if trace.and_then(Value::as_str).is_none_or(|text| !text.starts_with("#0 ")) => return None,
+        (None, _) => {}
     }
-    let php = exception.file.as_ref().is_some_and(|file| file.contains(".php")) || object.contains_key("class");
+    let named = || object.contains_key("class") || exception.file.is_none();
+    let php = exception.file.as_ref().is_some_and(|file| file.contains(".php")) || named();
     if !php || kind.is_empty() || kind.contains(' ') {
         return None;
     }
     for key in ["faultcode", "faultactor", "detail"] {
-        if let Some(value) = object.get(key).and_then(scalar) {
+        if let Some(value) = get(object, key).and_then(scalar) {
             exception.properties.push((key.to_owned(), value));
         }
     }
-    match object.get("trace") {
+    match trace {
         Some(Value::Array(items)) => exception.frames = items.iter().filter_map(trace_item).collect(),
-        Some(Value::String(text)) => exception.frames = frame::frames(text.lines()).frames,
+        Some(Value::String(text)) if text.starts_with("#0 ") => {
+            exception.frames = frame::frames(text.lines()).frames;
+        }
+        Some(Value::String(text)) => {
+            let printed = in_text(text).and_then(|thrown| thrown.chain.into_iter().next());
+            exception.frames = printed.map(|printed| printed.frames).unwrap_or_default();
+        }
         _ => {}
     }
     Some(exception)
@@ -198,7 +209,7 @@ pub(super) fn fill(record: &mut Record, object: &Map<String, Value>) {
 pub(super) fn facts(record: &mut Record, object: &Map<String, Value>) {
     // Nextcloud's word for none.
     let told = |text: &String| !text.is_empty() && text != "--";
-    let at = |keys: &[&str]| keys.iter().find_map(|key| scalar(object.get(*key)?)).filter(told);
+    let at = |keys: &[&str]| keys.iter().find_map(|key| scalar(get(object, key)?)).filter(told);
     user(record, object, &at);
     request(record, object, &at);
     let trace = record.trace.get_or_insert_default();
@@ -212,7 +223,7 @@ pub(super) fn facts(record: &mut Record, object: &Map<String, Value>) {
 
 fn user(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]) -> Option<String>) {
     let user = record.user.get_or_insert_default();
-    let nested = object.get("user");
+    let nested = get(object, "user");
     let inside = |keys: &[&str]| keys.iter().find_map(|key| scalar(nested?.get(*key)?));
     let id = at(&["userId", "user_id", "userid", "user.id"]).or_else(|| inside(&["id", "user_id", "uid"]));
     let name = at(&["username", "user_name", "userName", "user.name"])
@@ -228,9 +239,9 @@ fn user(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]) -
 /// A URL alone may be one that the application called: it counts with a method beside it, or under a key that
 /// only a served request has.
 fn request(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]) -> Option<String>) {
-    for key in ["request", "http", "req"] {
-        if let Some(Value::Object(inner)) = object.get(key) {
-            let at = |keys: &[&str]| keys.iter().find_map(|key| scalar(inner.get(*key)?));
+    for key in ["request", "http", "req", "httpRequest"] {
+        if let Some(Value::Object(inner)) = get(object, key) {
+            let at = |keys: &[&str]| keys.iter().find_map(|key| scalar(get(inner, key)?));
             served(record, &at, true);
         }
     }
@@ -240,13 +251,13 @@ fn request(record: &mut Record, object: &Map<String, Value>, at: &dyn Fn(&[&str]
 fn served(record: &mut Record, at: &dyn Fn(&[&str]) -> Option<String>, inside: bool) {
     let method = at(&["method", "http_method", "request_method", "httpMethod", "requestMethod"])
         .filter(|method| is_method(method));
-    let surely = at(&["request_uri", "full_url", "fullUrl", "requestUri", "request_url"]);
+    let surely = at(&["request_uri", "full_url", "fullUrl", "requestUri", "request_url", "requestUrl"]);
     let url = surely.or_else(|| at(&["url", "uri", "path"]).filter(|_| method.is_some() || inside));
     if method.is_none() && url.is_none() {
         return;
     }
     let request: &mut Request = record.request.get_or_insert_default();
-    let status = at(&["status", "status_code", "statusCode", "http_status"]);
+    let status = at(&["status", "status_code", "statusCode", "http_status", "responseStatusCode"]);
     request.method = request.method.take().or(method.map(|method| method.to_ascii_uppercase()));
     request.url = request.url.take().or(url);
     request.status = request.status.or(status.and_then(|status| status.parse().ok()));

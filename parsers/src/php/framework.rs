@@ -1,5 +1,5 @@
 //! What frameworks' own loggers and consoles print: CodeIgniter, CakePHP, Kohana, Yii, Slim, Drupal, TYPO3, Flow, Joomla,
-//! Moodle, WordPress, Tracy, Collision, Symfony's console, Whoops.
+//! Moodle, WordPress, Tracy, Matomo, Hyperf, ThinkPHP, Collision, Symfony's console, Whoops.
 //!
 //! In: the lines of a region, the first without its entry's header. Out: one record. Invariant: a form is taken only
 //! where its own words stand; each line is read a bounded number of times. Does not read Monolog's records, nor
@@ -13,13 +13,13 @@ mod flow;
 mod kohana;
 mod moodle;
 mod slim;
+mod untyped;
 mod wordpress;
 mod yii;
 
 use std::ops::Range;
 
 pub(crate) use codeigniter::is_cause;
-pub(crate) use kohana::is_trace;
 
 use super::mechanism::{self, By};
 use super::object::previous_of;
@@ -35,6 +35,7 @@ pub(super) fn header(line: &str) -> Option<Header> {
         .or_else(|| cakephp::header(line))
         .or_else(|| yii::header(line))
         .or_else(|| cms::header(line))
+        .or_else(|| untyped::header(line))
 }
 
 /// The record around line `hit`, if one of these wrote it.
@@ -59,6 +60,17 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         .or_else(|| wordpress::parse(lines, hit))
         .or_else(|| flow::parse(lines, hit))
         .or_else(|| console::parse(lines, hit))
+        .or_else(|| untyped::parse(lines, hit))
+}
+
+/// What else a logger's entry may hold that is no text of PHP's own: labelled lines, a message without its type.
+pub(super) fn in_entry(lines: &[&str], hit: usize) -> Option<Found> {
+    slim::parse(lines, hit).or_else(|| untyped::parse(lines, hit))
+}
+
+/// Whether an entry's first line is the first call of the trace that belongs to the entry before it.
+pub(crate) fn is_trace(line: &[u8]) -> bool {
+    kohana::is_trace(line) || untyped::is_trace(line)
 }
 
 /// What Yii's header, and the lines below the trace, say of a record that PHP's grammar read.

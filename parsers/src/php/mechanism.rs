@@ -3,7 +3,7 @@
 //! In: a record with its message, and the keys of its context. Out: its mechanism. Invariant: a name stands in
 //! `By`. Does not judge whether to send.
 
-use crate::record::{Exception, Level, Record};
+use crate::record::{Exception, Frame, Level, Record};
 
 /// Who logged an exception of PHP: each name that `Mechanism::kind` has in its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,8 +247,12 @@ pub(super) fn is_modern_laravel(exceptions: &[Exception]) -> bool {
 
 /// Inside what an exception was thrown, told by the framework's frames.
 fn place_of(outer: &Exception) -> By {
+    *outer.frames.fact(place_in)
+}
+
+fn place_in(frames: &[Frame]) -> By {
     let inside =
-        |module: &str| outer.frames.iter().any(|frame| frame.module.as_deref().is_some_and(|m| m.starts_with(module)));
+        |module: &str| frames.iter().any(|frame| frame.module.as_deref().is_some_and(|m| m.starts_with(module)));
     if inside("Illuminate\\Queue\\Worker") || inside("Illuminate\\Queue\\CallQueuedHandler") {
         By::LaravelQueue
     } else if inside("Illuminate\\Console\\Scheduling\\") {

@@ -5,6 +5,7 @@
 //! without a header.
 
 mod block;
+mod listener;
 
 use std::borrow::Cow;
 
@@ -14,6 +15,7 @@ use crate::header;
 use crate::record::{Exception, Level, Request};
 use block::block;
 pub(super) use block::{ends, has_place, is_named};
+pub(super) use listener::{WORDS, told};
 
 /// What PHP printed.
 #[derive(Debug, Default)]
@@ -108,7 +110,7 @@ pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Printed> {
 
 /// The line on which the exception begins that the hit belongs to.
 fn start(lines: &[&str], hit: usize) -> Option<usize> {
-    if begins(lines[hit]) {
+    if begins(lines[hit]) || hit == 0 && is_named(lines[0]) && lines.iter().any(|line| is_title(line)) {
         return Some(hit);
     }
     // The trace's own header is the last line before `Stack trace:`; a message of many lines began earlier.
@@ -145,6 +147,11 @@ pub(super) fn read(lines: &[&str], first: usize, line: &str) -> Option<Printed> 
         printed.end = first + 1;
         return Some(printed);
     }
+    if let Some(text) = unflattened(line) {
+        let parts: Vec<&str> = text.split('\n').collect();
+        let printed = read_plain(&parts, 0, parts[0])?;
+        return (printed.end > 2).then_some(Printed { end: first + 1, ..printed });
+    }
     // A page's text is escaped.
     if line.starts_with("<b>") && lines[first..].iter().any(|line| line.contains('&')) {
         let texts: Vec<Cow<'_, str>> = lines[first..].iter().map(|line| without_entities(line)).collect();
@@ -164,6 +171,9 @@ fn read_plain(lines: &[&str], first: usize, line: &str) -> Option<Printed> {
         None if text.starts_with("During inheritance of ") => text.split_once("Uncaught ").map(|(_, rest)| rest),
         None => None,
     };
+    if text.starts_with(WORDS) {
+        return told(lines, first, text);
+    }
     let mut printed = match (uncaught, &severity) {
         (Some(text), _) => Printed { how: How::Uncaught, ..chain(lines, first, text, true)? },
         (None, Some(severity)) if severity.fatal => fatal::read(lines, first, severity)?,
@@ -205,6 +215,29 @@ fn chain(lines: &[&str], first: usize, text: &str, uncaught: bool) -> Option<Pri
     thrown(lines, &mut printed);
     fatal::call_stacks(lines, &mut printed);
     Some(printed)
+}
+
+// PHP Fatal error:  Uncaught A: no stock in /srv/a.php:3 Stack trace: #0 /srv/b.php(9): f() #1 {main}   thrown in /srv/a.php on line 3
+/// A text whose line breaks a logger made blanks, with them; its calls are found by their numbers.
+fn unflattened(line: &str) -> Option<String> {
+    const TITLE: &str = " Stack trace: #0 ";
+    let title = memchr::memmem::find(line.as_bytes(), TITLE.as_bytes())?;
+    let mut text = format!("{}\nStack trace:", &line[..title]);
+    let mut rest = &line[title + TITLE.len() - 4..];
+    for number in 1.. {
+        let Some(end) = rest.find(&format!(" #{number} ")) else { break };
+        text.push('\n');
+        text.push_str(rest[..end].trim());
+        rest = &rest[end..];
+    }
+    let end = rest.find(" thrown in ").unwrap_or(rest.len());
+    text.push('\n');
+    text.push_str(rest[..end].trim());
+    if end < rest.len() {
+        text.push_str("\n ");
+        text.push_str(&rest[end..]);
+    }
+    Some(text)
 }
 
 /// `App\Shop-&gt;take()` as it was before it was put on a page.

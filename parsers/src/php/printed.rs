@@ -7,8 +7,8 @@ use super::mechanism::{self, By};
 use super::native::{self, How, Printed};
 use super::untitled;
 use crate::assemble::Found;
-use crate::header::Header;
-use crate::record::{Level, Platform, Record, Request};
+use crate::header::{self, Header};
+use crate::record::{Exception, Level, Platform, Record, Request};
 use crate::text::Literal;
 
 /// What FastCGI puts before each message that PHP logs.
@@ -32,7 +32,7 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
         return vec![Found { record, lines: hit..hit + 1, has_header: header.is_some() && hit == 0 }];
     }
     let printed = native::parse(lines, hit).or_else(|| untitled::parse(lines, hit));
-    let Some(printed) = printed else { return Vec::new() };
+    let Some(printed) = printed.or_else(|| listener(lines, hit)) else { return Vec::new() };
     let mut place = printed.first..printed.end;
     let message = header.and_then(|header| own_message(&lines[..place.start], header, &printed));
     if message.is_some() {
@@ -48,18 +48,45 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
     vec![Found { record, lines: place, has_header }]
 }
 
+// [critical] Uncaught PHP Exception App\Late: "no stock" at /srv/src/Shop.php line 12
+// 10:11:12 CRITICAL  [request] Uncaught PHP Exception App\Late: "no stock" at Shop.php line 12 ["exception" => App\Late { …}]
+// [critical] Uncaught Error: Class "App\Kernel" not found
+/// What Symfony's listener says where no Monolog is.
+fn listener(lines: &[&str], hit: usize) -> Option<Printed> {
+    let line = lines[hit];
+    let at = line.find("Uncaught ").filter(|at| line[..*at].ends_with("] "))?;
+    let level = line[..at].split(['[', ']', ' ']).filter(|word| !word.is_empty()).find_map(header::level);
+    let printed = native::told(lines, hit, &line[at..]).or_else(|| {
+        let (kind, message) = line[at + 9..].split_once(": ").filter(|(kind, _)| untitled::is_sure(kind))?;
+        level.filter(|level| *level == Level::Critical)?;
+        let exception = Exception { kind: kind.to_owned(), message: message.to_owned(), ..Exception::default() };
+        Some(Printed { chain: vec![exception], end: hit + 1, how: How::Uncaught, ..Printed::default() })
+    })?;
+    Some(Printed { first: hit, level, ..printed })
+}
+
 // [php:notice] [pid 12] [client 192.0.2.7:5] App\\Late: x in /srv/a.php:3\nStack trace:\n#0 {main}
 /// What a script gave to `error_log()` in Apache's one line.
 fn apache(line: &str) -> Option<Record> {
+    let text = apache_text(line)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let hit = lines.iter().position(|line| native::is_title(line) || line.starts_with("#0 "))?;
+    native::parse(&lines, hit).or_else(|| untitled::parse(&lines, hit)).map(|printed| record(printed, None))
+}
+
+// [proxy_fcgi:error] [pid 12] [client 192.0.2.7:5] AH01071: Got error 'PHP message: [2024-03-02 10:11:12] production.ERROR: …\n[stacktrace]\n#0 …'
+/// The lines of a trace of which Apache made one.
+pub(super) fn apache_text(line: &str) -> Option<String> {
     if !line.contains("\\n#0 ") || !is_apache(line) {
         return None;
     }
     let from = ["[client ", "[remote ", "[pid "].iter().find_map(|words| line.find(words))?;
     let (_, message) = line[from..].split_once("] ")?;
-    let text = unescape(message);
-    let lines: Vec<&str> = text.lines().collect();
-    let hit = lines.iter().position(|line| native::is_title(line) || line.starts_with("#0 "))?;
-    native::parse(&lines, hit).or_else(|| untitled::parse(&lines, hit)).map(|printed| record(printed, None))
+    // … AH01071: Got error 'PHP message: text', referer: https://shop.example/
+    let got =
+        message.strip_prefix("AH01071: Got error '").map(|told| told.rsplit_once('\'').map_or(told, |(own, _)| own));
+    let told = got.unwrap_or(message);
+    Some(unescape(told.strip_prefix(MESSAGE).unwrap_or(told)))
 }
 
 // 2024-03-02 10:11:12 ERROR charge failed

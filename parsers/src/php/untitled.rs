@@ -18,6 +18,8 @@ use crate::record::Exception;
 const MESSAGE_LINES: usize = 20;
 /// Words before the type.
 const MAX_WORDS: usize = 12;
+/// What stands between MediaWiki's type and its place.
+const FROM_LINE: &str = " from line ";
 /// What some write above the calls.
 const TITLES: [&str; 7] = ["stack trace:", "stacktrace:", "trace:", "backtrace:", "call stack:", "[stacktrace]", "--"];
 
@@ -30,16 +32,21 @@ pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Printed> {
     if !lines.get(first)?.trim_start().starts_with("#0 ") || read.frames.is_empty() || !php {
         return None;
     }
-    let title = first.checked_sub(1).filter(|above| titled(*above)).unwrap_or(first);
+    let blank = |above: &usize| lines[*above].trim().is_empty();
+    let title = (0..first).rev().find(|above| !blank(above)).filter(|above| titled(*above)).unwrap_or(first);
     let lowest = title.saturating_sub(MESSAGE_LINES);
-    let above = (lowest..title).rev().take_while(|at| !lines[*at].trim_start().starts_with('#'));
-    let (begin, mut exception) = above.into_iter().find_map(|at| Some((at, head(&lines[at..title].join("\n"))?)))?;
+    let above = || (lowest..title).rev().take_while(|at| !lines[*at].trim_start().starts_with('#'));
+    // A query's message may end with words like a type's: a type with its place is the surer one.
+    let from_line = above().find(|at| lines[*at].contains(FROM_LINE));
+    let named = |at: usize| Some((at, head(&lines[at..title].join("\n"))?));
+    let (begin, mut exception) = from_line.and_then(named).or_else(|| above().find_map(named))?;
     exception.frames = read.frames;
     Some(Printed {
         chain: vec![exception],
         first: begin,
         end: first + read.lines,
-        how: How::Text,
+        // MediaWiki's handler says so of what nobody caught.
+        how: if from_line.is_some() { How::Uncaught } else { How::Text },
         unparsed: read.unparsed,
         ..Printed::default()
     })
@@ -78,7 +85,7 @@ fn named(text: &str) -> Option<(&str, Option<&str>, &str)> {
             return Some((kind, None, rest.trim_start_matches(' ')));
         } else if let Some((code, message)) = coded {
             return Some((kind, Some(code), message));
-        } else if rest.starts_with(" from line ") || ends(rest).is_some_and(|(end, _)| end == 0) {
+        } else if rest.starts_with(FROM_LINE) || ends(rest).is_some_and(|(end, _)| end == 0) {
             return Some((kind, None, rest));
         }
     }
@@ -93,7 +100,7 @@ pub(super) fn is_sure(word: &str) -> bool {
 
 /// A message and the place before it, behind it, or in parentheses at its end.
 fn placed(told: &str) -> (&str, Option<(&str, u32)>) {
-    if let Some((line, rest)) = told.strip_prefix(" from line ").and_then(|rest| rest.split_once(" of "))
+    if let Some((line, rest)) = told.strip_prefix(FROM_LINE).and_then(|rest| rest.split_once(" of "))
         && let (Ok(line), Some((file, message))) = (line.parse(), rest.split_once(": "))
     {
         return (message, Some((file, line)));

@@ -325,10 +325,14 @@ fn numbered(text: &[u8]) -> Option<(u32, bool)> {
     Some((number, text[digits + 2..].starts_with(b"{main}")))
 }
 
+/// Whether a line may be the first of a Monolog entry: most that begin so are an exception's own.
+pub(super) fn may_begin(line: &[u8]) -> bool {
+    line.starts_with(b"[") && !line.starts_with(b"[stacktrace]") && !line.starts_with(b"[previous exception]")
+}
+
 /// The message of a Monolog entry's first line.
 fn monolog_message(line: &[u8]) -> Option<&[u8]> {
-    // Most lines that begin so are an exception's own.
-    if !line.starts_with(b"[") || line.starts_with(b"[stacktrace]") || line.starts_with(b"[previous exception]") {
+    if !may_begin(line) {
         return None;
     }
     let length = monolog::header(head(line).as_ref())?.length;

@@ -364,21 +364,19 @@ impl Plain {
 
     /// The record with its place, and what stands before it.
     fn placed(&mut self, mut record: Record, first: usize, last: usize, options: &Options) -> Record {
-        let line = self.window.line_at(first);
-        self.window.mark(first, line);
+        let first_line = self.window.line_at(first);
+        self.window.mark(first, first_line);
+        let end = last.max(first + 1) - 1;
+        let last_line = self.window.line_at(end);
+        self.window.mark(end, last_line);
         let offset = self.window.offset_at(first);
-        record.source = Source {
-            path: String::new(),
-            first_line: line,
-            last_line: self.window.line_at(last.max(first + 1) - 1),
-            offset,
-            length: self.window.offset_at(last) - offset,
-        };
+        let length = self.window.offset_at(last) - offset;
+        record.source = Source { path: String::new(), first_line, last_line, offset, length };
         record.bytes_cut = self.window.cut_between(first, last);
-        let before = self.lines_before(first, CONTEXT_LINES);
+        let before = || Before::new(self.lines_before(first, CONTEXT_LINES));
         assemble::complete(&mut record, before);
         if options.context {
-            record.before = Before::new(before);
+            record.before = before();
         }
         record
     }

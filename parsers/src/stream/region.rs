@@ -122,7 +122,8 @@ impl Open {
             if let Some(extent) = self.step(&window.bytes[self.start..self.hit], &text, end, &options.formats) {
                 break extent;
             }
-            let is_own = is_call && self.is_own(&text);
+            // What parts a trace's calls may stand within a run, and begins none.
+            let is_own = (is_call || run.is_some() && line::is_separator(&text)) && self.is_own(&text);
             *limit -= self.bound(window, options.max_record_bytes);
             let after = self.state(options).filter(|_| is_own && end - self.start <= options.max_record_bytes / 2);
             run = match before.zip(after) {

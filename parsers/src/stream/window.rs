@@ -80,10 +80,10 @@ impl Window {
             return front;
         }
         let cut = bytes.len() - KEPT_BYTES;
-        let line = self.line_at(seen) + count_lines(&bytes[..cut]);
+        let line = self.line_at(seen) + count_lines(bytes);
         self.base = self.offset_at(seen) + cut as u64;
         self.gaps.clear();
-        self.mark = (0, line);
+        self.mark = (KEPT_BYTES, line);
         self.bytes.clear();
         self.bytes.extend_from_slice(&bytes[cut..]);
         seen + cut
@@ -91,14 +91,14 @@ impl Window {
 
     /// Drops the first bytes.
     pub(super) fn drop_front(&mut self, count: usize) {
-        let line = self.line_at(count);
+        // Lines that were counted stay counted.
+        self.mark = if self.mark.0 >= count { (self.mark.0 - count, self.mark.1) } else { (0, self.line_at(count)) };
         self.base = self.offset_at(count);
         self.bytes.drain(..count);
         self.gaps.retain(|gap| gap.at > count);
         for gap in &mut self.gaps {
             gap.at -= count;
         }
-        self.mark = (0, line);
     }
 
     /// Cuts the middle out of the line `start..end` if it is longer than `limit`; how many bytes.

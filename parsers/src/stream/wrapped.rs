@@ -374,6 +374,9 @@ impl Stamp {
     /// As RFC 3339, where it has a date; its year may be that of `latest`.
     fn value(&self, latest: Option<Date>) -> Option<String> {
         let text = std::str::from_utf8(&self.bytes[..usize::from(self.length)]).ok()?;
+        if let Some(seconds) = text.strip_prefix('@').and_then(|label| label.get(..16)) {
+            return time::from_tai(seconds);
+        }
         // Microseconds, or seconds with as many digits behind a point.
         match text.replacen('.', "", 1).parse() {
             Ok(micros) => time::from_epoch_micros(micros),

@@ -3,6 +3,9 @@
 //! In: one raw line. Out: the line that the program wrote, and whose it was. Invariant: an application's own JSON
 //! entry is never taken for an envelope: an envelope names its source and holds nothing that a logger would.
 
+use std::sync::LazyLock;
+
+use aho_corasick::packed::{Config, Searcher};
 use serde_json::{Map, Value};
 
 use super::Unwrapped;
@@ -70,8 +73,11 @@ pub(super) fn journal_origin(line: &[u8]) -> Vec<(String, String)> {
 // {"date":1795428000.8,"stream":"stdout","_p":"F","log":"      at X.Y()","kubernetes":{"pod_name":"api-6d5f7"}}
 // {"@timestamp":"…","stream":"stdout","message":"   at X.Y()","log":{"offset":0},"kubernetes":{…}}
 pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
-    let marked = MARKS.iter().any(|mark| mark.is_in(line));
-    if !line.starts_with(b"{\"") || !marked && !LOG.is_in(line) {
+    if !line.starts_with(b"{\"") {
+        return None;
+    }
+    let marked = is_marked(line);
+    if !marked && !LOG.is_in(line) {
         return None;
     }
     let object: Object = serde_json::from_slice(line).ok().filter(|object| marked || is_bare(object))?;
@@ -89,10 +95,21 @@ pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Un
     let text = scratch.len();
     let stamp =
         STAMPS.iter().flat_map(|key| [text_of(&object, key), text_of(inner, key)]).find(|time| !time.is_empty());
-    scratch.extend_from_slice(stamp.unwrap_or("").as_bytes());
+    match stamp {
+        Some(stamp) => scratch.extend_from_slice(stamp.as_bytes()),
+        None => scratch.extend(epoch(&object).map(|micros| micros.to_string()).unwrap_or_default().bytes()),
+    }
     let (key, rest) = scratch.split_at(key);
     let (text, stamp) = rest.split_at(text - key.len());
     Some(Unwrapped { key, text, stamp, partial })
+}
+
+// {"date":1795428000.8} · {"timestamp":1795428000800}
+/// The time that an envelope gives as a number of seconds or milliseconds, in microseconds since the epoch.
+fn epoch(object: &Object) -> Option<i64> {
+    let number = ["date", "timestamp", "time", "@timestamp"].iter().find_map(|key| object.get(*key)?.as_f64())?;
+    let seconds = if number > 1e11 { number / 1e3 } else { number };
+    Some((seconds * 1e6).round() as i64)
 }
 
 /// Services that keep the program's line under a key: which, and what stands beside it.
@@ -159,29 +176,39 @@ fn is_bare(object: &Object) -> bool {
 static LOG: Literal = Literal::new("\"log\":\"");
 
 /// What only an envelope holds.
-static MARKS: [Literal; 21] = [
-    Literal::new("\"stream\":\"std"),
-    Literal::new("\"source\":\"std"),
-    Literal::new("\"kubernetes\":{"),
-    Literal::new("\"container_name\":"),
-    Literal::new("\"_container_name\":"),
-    Literal::new("\"ingestionTime\":"),
-    Literal::new("\"log\":{\"offset\":"),
-    Literal::new("\"log\":{\"file\":"),
-    Literal::new("\"textPayload\":"),
-    Literal::new("\"TimeStamp\":"),
-    Literal::new("\"LogMessage\":"),
-    Literal::new("\"resultDescription\":"),
-    Literal::new("\"labels\":{"),
-    Literal::new("\"PROGRAM\":"),
-    Literal::new("\"podName\":"),
-    Literal::new("\"app_name\":"),
-    Literal::new("\"source_type\":"),
-    Literal::new("\"@version\":"),
-    Literal::new("\"_source\":{"),
-    Literal::new("\"jsonPayload\":{"),
-    Literal::new("\"_raw\":"),
+const MARKS: [&str; 21] = [
+    "\"stream\":\"std",
+    "\"source\":\"std",
+    "\"kubernetes\":{",
+    "\"container_name\":",
+    "\"_container_name\":",
+    "\"ingestionTime\":",
+    "\"log\":{\"offset\":",
+    "\"log\":{\"file\":",
+    "\"textPayload\":",
+    "\"TimeStamp\":",
+    "\"LogMessage\":",
+    "\"resultDescription\":",
+    "\"labels\":{",
+    "\"PROGRAM\":",
+    "\"podName\":",
+    "\"app_name\":",
+    "\"source_type\":",
+    "\"@version\":",
+    "\"_source\":{",
+    "\"jsonPayload\":{",
+    "\"_raw\":",
 ];
+
+/// Finds all marks at once, where the machine has vectors.
+static ANY_MARK: LazyLock<Option<Searcher>> = LazyLock::new(|| Config::new().builder().extend(MARKS).build());
+
+fn is_marked(line: &[u8]) -> bool {
+    match &*ANY_MARK {
+        Some(marks) => marks.find(line).is_some(),
+        None => MARKS.iter().any(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some()),
+    }
+}
 
 /// The facts that a shipper adds of a line's writer.
 pub(super) fn shipper_origin(line: &[u8]) -> Vec<(String, String)> {
@@ -298,6 +325,8 @@ mod tests {
         let found = shipper(line, &mut scratch).unwrap();
         assert_eq!((found.text, found.key), (&b"[INF] up"[..], &b"stdout api api-1     "[..]));
         assert_eq!(found.stamp, b"2026-11-23T22:09:13.933Z");
+        let line = br#"{"date":1795428000.125,"log":"   at X.Y()"}"#;
+        assert_eq!(shipper(line, &mut scratch).unwrap().stamp, b"1795428000125000");
         for entry in [
             r#"{"level":"error","message":"boom","kubernetes":{"pod_name":"x"}}"#,
             r#"{"message":"boom","error":{"stack_trace":"x"},"kubernetes":{"pod_name":"x"}}"#,

@@ -3,6 +3,8 @@
 //! In: one raw line. Out: the line without its prefix, and the prefix's name or time. Invariant: only the prefix goes,
 //! with the one blank behind it; the line's own indentation stays. Colours around a prefix belong to it.
 
+use std::cell::Cell;
+
 use super::Unwrapped;
 use crate::text::skip_colours;
 use crate::{header, time};
@@ -97,8 +99,8 @@ pub(super) fn bracket(line: &[u8]) -> Option<Unwrapped<'_>> {
 // 2026-11-23T21:53:02.142Z text  ·  2026-11-23 21:53:02 +00:00: text  ·  [2026-11-23 21:53:02] text
 pub(super) fn time(line: &[u8]) -> Option<Unwrapped<'_>> {
     let start = skip_colours(line);
-    if let Some(text) = tai64n(start) {
-        return Some(Unwrapped { text, ..Unwrapped::default() });
+    if let Some((stamp, text)) = tai64n(start) {
+        return Some(Unwrapped { text, stamp, ..Unwrapped::default() });
     }
     let inner = start.strip_prefix(b"[").unwrap_or(start);
     let length = stamp(inner)?;
@@ -108,14 +110,54 @@ pub(super) fn time(line: &[u8]) -> Option<Unwrapped<'_>> {
     }
     rest = skip_colours(rest.strip_prefix(b":").unwrap_or(rest));
     let text = if rest.is_empty() { rest } else { rest.strip_prefix(b" ")? };
-    Some(Unwrapped { text, stamp, ..Unwrapped::default() })
+    // Azure's App Service names a level by the stream: `2026-11-23T21:53:02.1234567Z: [ERROR]  text`.
+    let azure = [b"[ERROR]  ".as_slice(), b"[INFO]  "].into_iter().find_map(|level| text.strip_prefix(level));
+    Some(Unwrapped { text: azure.unwrap_or(text), stamp, ..Unwrapped::default() })
 }
 
 // @400000006a0b1c2d0a1b2c3d text
-/// What stands behind the time of daemontools, runit and s6.
-fn tai64n(line: &[u8]) -> Option<&[u8]> {
-    let (stamp, rest) = line.strip_prefix(b"@4")?.split_at_checked(23)?;
-    stamp.iter().all(u8::is_ascii_hexdigit).then_some(rest)?.strip_prefix(b" ")
+/// The time of daemontools, runit and s6, and what stands behind it.
+pub(super) fn tai64n(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (stamp, rest) = line.split_at_checked(25).filter(|(stamp, _)| stamp.starts_with(b"@4"))?;
+    let hex = stamp[1..].iter().all(u8::is_ascii_hexdigit);
+    hex.then_some((stamp, rest.strip_prefix(b" ")?))
+}
+
+// 11-23 10:50:54.620  6959  6959 E mono    :   at X.Y()  ·  E/mono    ( 4256):   at X.Y()
+// C:\x\Pack.targets(39,5): error MSB4018:    at X.Y() [C:\x\Shop.csproj]
+pub(super) fn tag(line: &[u8]) -> Option<Unwrapped<'_>> {
+    let head = &line[..line.len().min(MAX_TAG)];
+    let end =
+        memchr::memmem::find(head, b": ").or_else(|| head.len().checked_sub(1).filter(|_| head.ends_with(b":")))?;
+    let (key, rest) = (&line[..end], &line[end..]);
+    let rest = rest.strip_prefix(b": ").unwrap_or_default();
+    if let Some(code) = rest.strip_prefix(b"error ").filter(|_| key.ends_with(b")")) {
+        let end = code.iter().take(12).position(|c| *c == b':')?;
+        let text = code[end + 1..].strip_prefix(b" ").unwrap_or_default();
+        // The project stands behind each line.
+        let own = text.strip_suffix(b"proj]").and_then(|inner| memchr::memmem::rfind(inner, b" ["));
+        return Some(Unwrapped { key, text: &text[..own.unwrap_or(text.len())], ..Unwrapped::default() });
+    }
+    is_android(key).then(|| Unwrapped {
+        key: memchr::memchr(b'.', key).map_or(key, |at| &key[at + 4..]),
+        text: rest,
+        ..Unwrapped::default()
+    })
+}
+
+/// So far into a line its tag may reach, in bytes: MSBuild's begins with a path.
+const MAX_TAG: usize = 300;
+
+/// Whether the text before a line's first colon is Android's: times, numbers, a letter for the level, a tag.
+fn is_android(head: &[u8]) -> bool {
+    let is_level = |word: &[u8]| matches!(word, [b'V' | b'D' | b'I' | b'W' | b'E' | b'F']);
+    let is_number = |word: &[u8]| word.iter().all(u8::is_ascii_digit);
+    let words: Vec<&[u8]> = head.split(|c| *c == b' ').filter(|word| !word.is_empty()).take(6).collect();
+    match words.as_slice() {
+        [date, _, pid, tid, level, _] => date.contains(&b'-') && is_number(pid) && is_number(tid) && is_level(level),
+        // `E/mono( 4256)`, behind a time or not.
+        _ => head.ends_with(b")") && words.iter().any(|word| word.get(1) == Some(&b'/') && is_level(&word[..1])),
+    }
 }
 
 /// Pod and container out of `pod/container` or `pod container`.
@@ -132,14 +174,34 @@ pub(super) fn namespaced_origin(key: &str) -> Vec<(String, String)> {
     facts
 }
 
+/// So much of a line may be a time.
+const STAMP_BYTES: usize = 48;
+
+/// The beginning of a line, padded, its length, and how long its time is.
+type Stamped = ([u8; STAMP_BYTES], usize, Option<usize>);
+
+thread_local! {
+    /// The line that was asked about last: all wrappers ask about the same one.
+    static LAST: Cell<Stamped> = const { Cell::new(([0; STAMP_BYTES], 0, None)) };
+}
+
 /// How long the time is that `line` begins with.
 pub(super) fn stamp(line: &[u8]) -> Option<usize> {
-    let head = &line[..line.len().min(48)];
-    let head = match std::str::from_utf8(head) {
-        Ok(head) => head,
-        Err(error) => std::str::from_utf8(&head[..error.valid_up_to()]).ok()?,
+    line.first().filter(|first| first.is_ascii_alphanumeric())?;
+    let head = &line[..line.len().min(STAMP_BYTES)];
+    let mut padded = [0; STAMP_BYTES];
+    padded[..head.len()].copy_from_slice(head);
+    let (known, bytes, length) = LAST.get();
+    if bytes == head.len() && known == padded {
+        return length;
+    }
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or(""),
     };
-    Some(time::at_start(head)?.length)
+    let length = time::at_start(text).map(|stamp| stamp.length);
+    LAST.set((padded, head.len(), length));
+    length
 }
 
 /// Letters, digits and `others` at the beginning.
@@ -198,12 +260,32 @@ mod tests {
     }
 
     #[test]
+    fn tags() {
+        for (line, key, expected) in [
+            ("11-23 10:50:54.620  6959  6971 E mono    :   at X.Y()", "  6959  6971 E mono    ", "  at X.Y()"),
+            ("11-23 10:50:54.620  6959  6971 E mono:", "  6959  6971 E mono", ""),
+            ("11-23 10:50:54.620 E/mono    ( 4256):   at X.Y()", " E/mono    ( 4256)", "  at X.Y()"),
+            (
+                "C:\\x y\\P.targets(39,5): error MSB4018:    at X.Y() [C:\\x\\S.csproj]",
+                "C:\\x y\\P.targets(39,5)",
+                "   at X.Y()",
+            ),
+        ] {
+            assert_eq!(text(tag(line.as_bytes()), key), expected, "{line}");
+        }
+        for not in ["ERROR: x", "note (7): x", "2026-11-23 10:50:54 E x: y", "a: b"] {
+            assert_eq!(tag(not.as_bytes()), None, "{not}");
+        }
+    }
+
+    #[test]
     fn times() {
         for (line, expected) in [
             ("2026-11-23T21:53:02.142Z    at x", "   at x"),
             ("2026-11-23 21:53:02 +00:00:     at x", "    at x"),
             ("[2026-11-23 21:53:02]   at x", "  at x"),
             ("Nov 23 21:53:02   at x", "  at x"),
+            ("2026-11-23T21:53:02.1234567Z: [ERROR]     at x", "   at x"),
             ("@400000006a0b1c2d0a1b2c3d    at x", "   at x"),
         ] {
             assert_eq!(std::str::from_utf8(time(line.as_bytes()).unwrap().text), Ok(expected), "{line}");

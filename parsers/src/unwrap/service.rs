@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 
 use super::json::{self, unescape};
 use super::{Unwrapped, prefix};
+use crate::text::Literal;
+
+/// Where the line above a journal's entry tells its place.
+static CURSOR: Literal = Literal::new(" [s=");
 
 /// A service's prefix that proves itself.
 pub(super) fn service<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwrapped<'a>> {
@@ -167,7 +171,7 @@ pub(super) fn field(line: &[u8]) -> Option<Unwrapped<'_>> {
         }
         Some(b'=') if name > 0 => Some(nothing),
         None if name == 0 => Some(nothing),
-        _ => memchr::memmem::find(line, b" [s=").map(|_| nothing),
+        _ => CURSOR.is_in(line).then_some(nothing),
     }
 }
 

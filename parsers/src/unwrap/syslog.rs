@@ -55,7 +55,9 @@ pub(super) fn short<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Unwr
     // `2026-11-23 21:53:06 main Worker: text` is a logger's own line: there a process id is the proof.
     // Nor is the program's own time behind a time one.
     let time = tag.iter().all(u8::is_ascii_digit) || host[0] == b'[';
-    if tag.is_empty() || time || level || process.is_none() && dated {
+    // PHP's own words behind a time alone.
+    let stack = host == b"Stack" && tag == b"trace";
+    if tag.is_empty() || time || level || stack || process.is_none() && dated {
         return None;
     }
     let text = text.strip_prefix(b" ").unwrap_or(text);

@@ -195,9 +195,9 @@ impl Reader {
         if bytes.rsplit(|byte| *byte == b'\n').next().is_some_and(|line| line.starts_with(b"{")) {
             return;
         }
-        let found = self.batch.findings.len();
+        let found = self.found;
         self.work(key, Pipeline::finish);
-        if bytes.is_empty() || self.batch.findings.len() > found {
+        if bytes.is_empty() || self.found > found {
             return self.begin_again(key, end);
         }
         if let Some(job) = self.jobs.get_mut(&key) {

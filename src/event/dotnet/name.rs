@@ -47,8 +47,9 @@ impl<'a> Call<'a> {
             (raw[open + 1..close].strip_suffix(')').unwrap_or(&raw[open + 1..close]), &raw[close..])
         });
         let printed = raw[..open.unwrap_or(raw.len())].trim();
-        // What demystified traces print before the name is the parser's to take off.
-        let name = if printed.is_empty() || printed.contains(' ') && !printed.contains('@') {
+        // What demystified traces print before the name is the parser's to take off, as is Unity's colon in it.
+        let odd = printed.contains(' ') && !printed.contains('@') || printed.contains(':') && !printed.contains('<');
+        let name = if printed.is_empty() || odd {
             let function = frame.function.as_deref().unwrap_or("");
             frame.module.as_ref().map_or_else(|| function.to_owned(), |module| format!("{module}.{function}"))
         } else {
@@ -179,7 +180,10 @@ fn nested(path: &str, known: &HashSet<String>) -> String {
     let mut from = 0;
     let dots = dots(path);
     for end in dots.iter().copied().chain([path.len()]) {
+        // Mono names the arguments behind the arity: `Shop.Map`2[K,V]`.
         let segment = &path[from..end];
+        let arguments = segment.find('[').filter(|at| segment[..*at].contains('`'));
+        let segment = &segment[..arguments.unwrap_or(segment.len())];
         if from > 0 {
             let outer = &path[..from - 1];
             let arity = outer.rfind('.').map_or(outer, |at| &outer[at + 1..]).contains('`');

@@ -26,6 +26,7 @@ fn printed_names_become_reflections_names() {
         ("Shop.Cart..ctor(String owner)", "Shop.Cart|.ctor"),
         ("Shop.Cart..cctor()", "Shop.Cart|.cctor"),
         ("Shop.Ledger.Sum[T](IEnumerable`1 rows, Func`2 f)", "Shop.Ledger|Sum"),
+        ("Shop.Map`2[K,V].get_Item (K key)", "Shop.Map`2|get_Item"),
         ("Shop.Repo`2.Cursor`1.Next()", "Shop.Repo`2+Cursor`1|Next"),
         ("Shop.Job.<>c__DisplayClass1_1.<Run>b__3(Decimal v)", "Shop.Job+<>c__DisplayClass1_1|Run { <lambda> }"),
         ("Program.<>c.<<Main>$>b__0_3(String s)", "Program+<>c|<<Main>$>b__0_3"),

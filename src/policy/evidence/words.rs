@@ -57,13 +57,22 @@ impl Words {
     }
 }
 
-/// The words that are words: no ids, paths, addresses, key=value pairs, and nothing in brackets.
+/// The words that are words: no ids, paths, addresses, key=value pairs, numbered labels, and nothing in brackets.
 fn plain_words(own: &str) -> String {
+    let is_numbered = |label: &str, value: Option<&&str>| {
+        label.ends_with(':') && value.is_some_and(|value| value.starts_with(|c: char| c.is_ascii_digit()))
+    };
     let is_plain = |word: &&str| {
         let odd = |c: char| c.is_ascii_digit() || matches!(c, '/' | '=' | '@' | '_' | '\\' | '|' | '\x1b');
-        !word.contains(odd) && !word.starts_with(['[', '<', '{'])
+        let is_pair = word.split_once(':').is_some_and(|(key, value)| !key.is_empty() && !value.is_empty());
+        !word.contains(odd) && !word.starts_with(['[', '<', '{']) && !is_pair
     };
-    own.split_whitespace().filter(is_plain).collect::<Vec<_>>().join(" ")
+    // `[Thread 12] [User anna]`
+    let outside = own.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
+    let outside = outside.collect::<Vec<_>>().join(" ");
+    let words: Vec<&str> = outside.split_whitespace().collect();
+    let plain = words.iter().enumerate().filter(|(at, word)| is_plain(word) && !is_numbered(word, words.get(at + 1)));
+    plain.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
 }
 
 fn contained<'a>(words: &'a [String], own: &str) -> Option<&'a str> {

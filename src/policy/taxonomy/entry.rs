@@ -3,7 +3,7 @@
 //! In: an exception. Out: whether the entry knows it. Invariant: every kind of condition that the entry names must
 //! hold, each by one of its patterns; an entry without conditions is a mistake and is refused.
 
-use std::cell::OnceCell;
+use std::cell::{LazyCell, OnceCell};
 use std::sync::Arc;
 
 use errtail_parsers::{Exception, Frame};
@@ -80,7 +80,7 @@ pub(super) struct Seen<'a> {
     /// The beginning of its message.
     pub(super) message: &'a str,
     /// Which literals stand in it.
-    pub(super) present: &'a [bool],
+    pub(super) present: LazyCell<Vec<bool>, &'a dyn Fn() -> Vec<bool>>,
     /// What its frames are called, where an entry asks.
     pub(super) calls: OnceCell<Arc<Calls>>,
 }

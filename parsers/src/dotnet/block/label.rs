@@ -206,6 +206,11 @@ const OTHERS: &[&str] = &[
     "machinename",
     "lineno",
     "linenumber",
+    "number",
+    "procedure",
+    "server",
+    "state",
+    "paramname",
     "line",
 ];
 
@@ -217,7 +222,7 @@ const INNER: &[&str] = &["inner", "innere", "nested", "内部", "內部", "内�
 /// The label that a line begins with.
 pub(super) fn label(text: &str) -> Option<Label<'_>> {
     let text = text.trim().trim_start_matches(['*', '-', '#', '>']).trim_start();
-    let end = text.find([':', '：', '='])?;
+    let end = sign(text)?;
     let (name, rest) = text.split_at(end);
     let sign = rest.chars().next()?;
     let value = &rest[sign.len_utf8()..];
@@ -228,9 +233,15 @@ pub(super) fn label(text: &str) -> Option<Label<'_>> {
     let apart = value.is_empty() || sign == '：' || value.starts_with([' ', '\t']);
     let value = value.trim();
     let (field, inner) = named(name, value)
-        .filter(|(field, _)| apart || believed_unspaced(*field, value))
+        .filter(|(field, _)| apart || believed_unspaced(*field, value) || sign == '=' && is_property(name))
         .or_else(|| (sign != '=' && is_time(value) && name.chars().all(is_letter)).then_some((Field::Time, false)))?;
     Some(Label { field, inner, name, value })
+}
+
+/// Where the first `:`, `：` or `=` stands.
+fn sign(text: &str) -> Option<usize> {
+    let mut signs = memchr::memchr3_iter(b':', b'=', "：".as_bytes()[0], text.as_bytes());
+    signs.find(|at| text.is_char_boundary(*at) && text[*at..].starts_with([':', '：', '=']))
 }
 
 fn is_letter(c: char) -> bool {
@@ -240,6 +251,13 @@ fn is_letter(c: char) -> bool {
 /// `Message:Too full`, `Message=Too full`: `Url:`, `Data=` and the like are no labels without a blank.
 fn believed_unspaced(field: Field, value: &str) -> bool {
     matches!(field, Field::Kind | Field::Message | Field::Stack) && !value.starts_with([':', '/', '\\', '='])
+}
+
+// HResult=-2146233088 · Source=Shop · Class=14
+/// Whether Visual Studio prints a property of this name between an exception's message and its stack.
+fn is_property(name: &str) -> bool {
+    ["HResult", "Source", "ErrorCode", "LineNumber", "Number", "Procedure", "Server", "State", "ParamName"]
+        .contains(&name)
 }
 
 fn is_time(value: &str) -> bool {

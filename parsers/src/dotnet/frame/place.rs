@@ -51,7 +51,7 @@ pub(super) fn is_announced(text: &str) -> bool {
 pub(super) struct Place<'a> {
     pub file: Option<&'a str>,
     pub line: Option<u32>,
-    /// Mono without symbols: there is a place, but it is not told.
+    /// Without symbols: there is a place, but it is not told.
     pub hidden: bool,
 }
 
@@ -60,6 +60,9 @@ const LINE: &[&str] = &[":line ", ":Zeile ", ":ligne ", ":línea ", ":строк
 
 // C:\my src\Cart.cs:line 42 · /src/Cart.cs:9 · /src/Cart.cs : 48 · <filename unknown>:0 · C:\src\Cart.cs, sor: 42
 fn place(text: &str) -> Option<(Place<'_>, &str)> {
+    if let Some(tail) = token(text) {
+        return Some((Place { hidden: true, ..Place::default() }, tail));
+    }
     for word in LINE {
         // A directory may be called so, too: the last one with a number is meant, before anything else is glued on.
         let end = text.find(['|', '"']).unwrap_or(text.len());
@@ -98,6 +101,14 @@ fn place(text: &str) -> Option<(Place<'_>, &str)> {
         return Some((Place { file: Some(file), line: None, hidden }, tail));
     }
     Some((Place { file: (!hidden).then_some(file), line: line.filter(|_| !hidden), hidden }, tail))
+}
+
+// Shop.dll:token 0x600001f+0x70
+/// What follows the place of a method whose symbols are missing: the assembly's file, and a number of its metadata.
+fn token(text: &str) -> Option<&str> {
+    let (file, rest) = text.split_once(":token 0x")?;
+    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '+' | 'x'))).unwrap_or(rest.len());
+    (file.ends_with(".dll") || file.ends_with(".exe")).then(|| &rest[end..])
 }
 
 // C:\my src\Cart.cs içinde: satır 42

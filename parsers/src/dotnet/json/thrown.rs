@@ -3,11 +3,14 @@
 //! In: an entry. Out: the chain of exceptions, and which object holds it. Invariants: bounded in depth; what is taken
 //! has frames of .NET, or causes. Does not read what else the entry says.
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 
 use super::text;
 use crate::dotnet::{line, start, trace};
-use crate::json::Object;
+use crate::json::{Object, get};
+use crate::memo::Memo;
 use crate::node::stack;
 use crate::record::{CauseOf, Exception, Frame};
 
@@ -44,7 +47,11 @@ pub(super) struct Thrown<'a> {
 
 /// The exception of an entry.
 pub(super) fn of_entry(entry: &Object) -> Option<Thrown<'_>> {
-    let direct = KEYS.iter().find_map(|key| exceptions(entry.get(*key)?, entry)).or_else(|| flat(entry));
+    // A stack among the entry's own members is not all, where they tell of its cause.
+    let has_cause = INNER.iter().any(|key| get(entry, key).is_some_and(Value::is_object));
+    let direct = Some(entry).filter(|_| has_cause).and_then(flat);
+    let direct = direct.or_else(|| KEYS.iter().find_map(|key| exceptions(get(entry, key)?, entry)));
+    let direct = direct.or_else(|| flat(entry));
     if let Some(exceptions) = direct {
         return Some(Thrown { exceptions, holder: None, before: None });
     }
@@ -62,7 +69,7 @@ fn exceptions(value: &Value, entry: &Object) -> Option<Vec<Exception>> {
             let whole = ["stack_trace", "StackTraceString", "ToString", "stackTrace", "StackTrace", "stack"];
             let mut found = Vec::new();
             members(object, None, &mut found, 0);
-            let text = whole.iter().find_map(|key| from_text(object.get(*key)?.as_str()?, object));
+            let text = whole.iter().find_map(|key| from_text(get(object, key)?.as_str()?, object));
             let told = text.map(|(exceptions, _)| exceptions);
             // A text may tell of causes that no member does.
             let more = told.as_ref().is_some_and(|told| told.len() > found.len());
@@ -92,8 +99,8 @@ fn listed(items: &[Value]) -> Option<Vec<Exception>> {
 
 /// The text of `ToString()`, and what stands before it; a stack alone takes type and message from the members beside it.
 fn from_text(text: &str, beside: &Object) -> Option<(Vec<Exception>, String)> {
+    let first = first_of_trace(text)?;
     let lines: Vec<&str> = text.lines().collect();
-    let first = lines.iter().position(|line| line::is_trace(line))?;
     let headed = start(&lines, first);
     let mut trace = match &headed {
         Some(start) => trace::read(&lines, start.line, start.offset, start.indent),
@@ -118,6 +125,31 @@ fn from_text(text: &str, beside: &Object) -> Option<(Vec<Exception>, String)> {
     Some((trace.exceptions, before))
 }
 
+thread_local! {
+    /// Which line of calls is the first of a trace, if one is.
+    static CALLS: RefCell<Memo<Option<usize>>> = RefCell::new(Memo::new());
+}
+
+/// The first line of a text that is one of a trace. What calls of other runtimes are is remembered: they are asked about
+/// under each key under which an entry holds them.
+fn first_of_trace(text: &str) -> Option<usize> {
+    let mut at = 0;
+    for (index, whole) in text.split_inclusive('\n').enumerate() {
+        if whole.trim_start().starts_with("at ") {
+            let calls = &text[at..];
+            let find = || calls.lines().position(line::is_trace);
+            let found = CALLS.with_borrow_mut(|known| known.get_or_keep(calls.as_bytes(), find));
+            return found.map(|found| index + found);
+        }
+        let line = whole.lines().next().unwrap_or("");
+        if line::is_trace(line) {
+            return Some(index);
+        }
+        at += whole.len();
+    }
+    None
+}
+
 /// Names of an exception's type among an entry's keys, without case and marks.
 const KINDS: &[&str] = &["exceptiontype", "errortype", "errorkind", "exceptionclass", "exceptionname", "errorclass"];
 /// The same in an object that is the exception.
@@ -126,6 +158,8 @@ const OWN_KINDS: &[&str] = &["type", "typename", "classname", "name", "kind", "c
 const SAID: &[&str] = &["exceptionmessage", "errormessage"];
 /// The same in an object that is the exception.
 const OWN_SAID: &[&str] = &["message"];
+/// Keys of an exception's cause.
+const INNER: &[&str] = &["InnerException", "innerException", "cause", "Cause", "inner", "Inner", "inner_exception"];
 /// Names of its stack.
 const STACKS: &[&str] = &[
     "stacktrace",
@@ -168,7 +202,7 @@ fn members(object: &Object, cause_of: Option<CauseOf>, found: &mut Vec<Exception
     if depth > DEPTH {
         return;
     }
-    let several = ["InnerExceptions", "innerExceptions"].iter().find_map(|key| object.get(*key)?.as_array());
+    let several = ["InnerExceptions", "innerExceptions"].iter().find_map(|key| get(object, key)?.as_array());
     if let Some(several) = several.filter(|several| several.iter().any(Value::is_object)) {
         for (number, inner) in several.iter().enumerate() {
             if let Value::Object(inner) = inner {
@@ -178,8 +212,8 @@ fn members(object: &Object, cause_of: Option<CauseOf>, found: &mut Vec<Exception
         }
         return;
     }
-    for key in ["InnerException", "innerException", "cause", "Cause", "inner", "Inner", "inner_exception"] {
-        if let Some(Value::Object(inner)) = object.get(key) {
+    for key in INNER {
+        if let Some(Value::Object(inner)) = get(object, key) {
             members(inner, Some(CauseOf { parent: index, source: "InnerException".to_owned() }), found, depth + 1);
             return;
         }
@@ -262,7 +296,7 @@ fn anywhere(entry: &Object) -> Option<Thrown<'_>> {
         looked += 1;
         if looked > 1
             && let Some(exceptions) =
-                KEYS.iter().find_map(|key| exceptions(object.get(*key)?, object)).or_else(|| flat(object))
+                KEYS.iter().find_map(|key| exceptions(get(object, key)?, object)).or_else(|| flat(object))
         {
             return Some(Thrown { exceptions, holder: Some(object), before: None });
         }

@@ -38,6 +38,25 @@ pub(super) fn event_store(line: &str) -> Option<Header> {
     })
 }
 
+// [2026-11-20 08:15:10.123 GMT    12<tab>ERROR  <tab>100071<tab>Harbor.BerthGrain<tab>10.0.0.1:11111]<tab>message
+/// Orleans: thread, level, code, logger and address behind the time.
+pub(super) fn orleans(line: &str) -> Option<Header> {
+    let (inner, rest) = line.strip_prefix('[')?.split_once("]\t")?;
+    let stamp = time::at_start(inner)?;
+    let mut words = inner[stamp.length..].split_ascii_whitespace();
+    let is_number = |word: &str| word.bytes().all(|c| c.is_ascii_digit());
+    words.next().filter(|word| is_number(word))?;
+    let level = header::level(words.next()?)?;
+    words.next().filter(|word| is_number(word))?;
+    Some(Header {
+        length: line.len() - rest.len(),
+        timestamp: stamp.value,
+        level: Some(level),
+        logger: words.next().map(str::to_owned),
+        ..Header::default()
+    })
+}
+
 // [EXC 08:15:09.123] message · [ERR 08:15:09.123] message
 /// Kerbal Space Program: the level before the clock.
 pub(super) fn level_and_clock(line: &str) -> Option<Header> {

@@ -6,9 +6,14 @@
 use super::{DEPTH, Open, Reader};
 use crate::dotnet::{head, in_app};
 use crate::record::{CauseOf, Exception};
+use crate::text::Literal;
 
 /// What WCF prints behind a fault's message, up to `).` at the end of a line.
 pub(in crate::dotnet) const FAULT_DETAIL: &str = " (Fault Detail is equal to ";
+static FAULT: Literal = Literal::new(FAULT_DETAIL);
+
+/// Lines of a message in which the end of a member is sought that was never thrown.
+const MEMBER_LINES: usize = 20;
 
 impl<'a> Reader<'a> {
     // ---> (Inner Exception #1) Shop.CartException: too full
@@ -19,7 +24,25 @@ impl<'a> Reader<'a> {
         let Some(parent) = self.stack.last_mut() else { return false };
         parent.in_message = false;
         let parent = parent.index;
-        self.open(text, Some(parent), number);
+        // A member that was never thrown ends behind its message.
+        let own = text.trim_end().trim_end_matches("<---");
+        let ends = if number.is_some() { text[own.len()..].matches("<---").count() } else { 0 };
+        self.open(if ends > 0 { own } else { text }, Some(parent), number);
+        self.end_of_members(ends);
+        true
+    }
+
+    /// The last lines of a message of a member that was never thrown; false where they are none.
+    pub(super) fn end_of_message(&mut self, text: &'a str) -> bool {
+        let numbered = self.stack.last().is_some_and(|open| open.numbered);
+        let rest = || self.lines[self.index..].iter().take(MEMBER_LINES).take_while(|line| !line.trim().is_empty());
+        if !numbered || !rest().any(|line| line.trim_end().ends_with("<---")) {
+            return false;
+        }
+        let own = text.trim_end().trim_end_matches("<---");
+        self.append("\n");
+        self.append(self.dedented(own));
+        self.end_of_members(text[own.len()..].matches("<---").count());
         true
     }
 
@@ -43,7 +66,7 @@ impl<'a> Reader<'a> {
             },
             None => Exception { message: text.to_owned(), ..Exception::default() },
         };
-        if let Some(at) = exception.message.find(FAULT_DETAIL) {
+        if let Some(at) = FAULT.find(exception.message.as_bytes()) {
             let detail = exception.message.split_off(at);
             self.detailed = !detail.trim_end().ends_with(").");
             exception.properties.push(("Detail".to_owned(), detail[FAULT_DETAIL.len()..].to_owned()));

@@ -52,6 +52,16 @@ fn members_of_aggregates_belong_to_the_nearest_one() {
 }
 
 #[test]
+fn members_that_were_never_thrown_end_behind_their_message() {
+    let trace = read_all(
+        "System.AggregateException: o (m) (n)\n ---> Port.E: m\n   --- End of inner exception stack trace ---\n   at Port.G()\n \
+         ---> (Inner Exception #1) Port.E: n<---\n\n ---> (Inner Exception #2) Port.E: p\nq<---\n",
+    );
+    let messages: Vec<_> = trace.exceptions.iter().map(|exception| exception.message.as_str()).collect();
+    assert_eq!(messages, ["o (m) (n)", "m", "n", "p\nq"]);
+}
+
+#[test]
 fn depth_and_width_cost_no_more_than_their_bytes() {
     for line in [" ---> A.B: c", " ---> (Inner Exception #1) A.B: c", "---> (", "   at A.B()<---", "--- a ---"] {
         let text = format!("System.AggregateException (0x1): x\n{}   at A.B()", format!("{line}\n").repeat(60_000));

@@ -3,10 +3,14 @@
 //! In: one line. Out: what it is. Invariant: only their own words are known here. Does not read exceptions.
 
 use crate::dotnet::head;
+use crate::text::Literal;
+
+static NESTED: Literal = Literal::new(" [See nested exception: ");
+static QUOTED: [Literal; 2] = [Literal::new("xception: \""), Literal::new("xception=\"")];
 
 /// The line before Quartz's second print of the cause, and whether that goes on in the next lines.
 pub(super) fn without_nested(line: &str) -> (&str, bool) {
-    match line.find(" [See nested exception: ") {
+    match NESTED.find(line.as_bytes()) {
         Some(at) => (&line[..at], !line.trim_end().ends_with(']')),
         None => (line, false),
     }
@@ -15,7 +19,7 @@ pub(super) fn without_nested(line: &str) -> (&str, bool) {
 // System.TimeoutException: A timeout occurred … HeartbeatException: "MongoDB.Driver.ConnectionException: … ---> …
 /// Whether a message opens a quotation of another exception and does not close it on its line.
 pub(super) fn quotes_trace(text: &str) -> bool {
-    let opening = ["xception: \"", "xception=\""].iter().find_map(|opening| Some(text.find(opening)? + opening.len()));
+    let opening = QUOTED.iter().find_map(|opening| opening.end_in(text.as_bytes()));
     let Some(quoted) = opening.map(|at| &text[at..]) else { return false };
     head::at_start(quoted).is_some_and(|head| head.strong) && !quoted.contains('"')
 }
@@ -25,7 +29,7 @@ pub(super) fn is_label(text: &str) -> bool {
     matches!(
         text.trim_end_matches(':').to_ascii_lowercase().as_str(),
         "stack trace" | "stacktrace" | "call stack" | "stack" | "traceback"
-    ) && text.ends_with(':')
+    )
 }
 
 /// What file exceptions print between their message and their frames.

@@ -27,7 +27,8 @@ const PARTS: [&str; 7] = [
 pub(super) fn header(line: &str) -> Option<Header> {
     let stamp = time::at_start(line)?;
     let rest = line[stamp.length..].strip_prefix(' ')?;
-    let (level, message) = rest.split_once(": ")?;
+    let (level, message) = rest.split_at(rest.bytes().take_while(u8::is_ascii_alphabetic).count());
+    let message = message.strip_prefix(": ")?;
     let level = header::level(level)?;
     let typed =
         message.strip_prefix('[').and_then(|inner| inner.split_once("] ")).is_some_and(|(kind, _)| is_class(kind));

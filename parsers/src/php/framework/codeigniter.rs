@@ -19,7 +19,8 @@ const CAUSE: &str = "[Caused by] ";
 
 // CRITICAL - 2024-03-02 10:11:13 --> ErrorException: Undefined variable $rows
 pub(super) fn header(line: &str) -> Option<Header> {
-    let (level, rest) = line.split_once(" - ")?;
+    let word = line.bytes().take_while(u8::is_ascii_uppercase).count();
+    let (level, rest) = (&line[..word], line[word..].strip_prefix(" - ")?);
     let level = header::level(level).filter(|_| level.bytes().all(|c| c.is_ascii_uppercase()))?;
     let stamp = time::at_start(rest)?;
     let message = rest[stamp.length..].strip_prefix(" --> ")?;

@@ -28,7 +28,7 @@ pub(super) fn header(line: &str) -> Option<Header> {
 
 // 2024-03-02 10:11:12 --- DEBUG: #0 /srv/cart.php(12): Kohana_Core::error_handler(8, 'Undefined varia...')
 /// Whether an entry's first line is the first call of the trace that belongs to the entry before it.
-pub(crate) fn is_trace(line: &[u8]) -> bool {
+pub(super) fn is_trace(line: &[u8]) -> bool {
     let head = &line[..line.len().min(HEAD_BYTES)];
     let mark = memchr::memmem::find(head, MARK.as_bytes());
     mark.is_some_and(|at| {

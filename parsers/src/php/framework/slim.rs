@@ -32,7 +32,10 @@ pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Found> {
     {
         at = outer;
     }
-    let titled = at.checked_sub(1).is_some_and(|title| title == 0 || lines[title].ends_with("Application Error"));
+    // Slim Application Error  ·  500 Internal Server Error
+    let status = |line: &str| line.split(' ').next().is_some_and(|word| word.len() == 3 && word.parse::<u16>().is_ok());
+    let is_title = |title: usize| title == 0 || lines[title].ends_with("Application Error") || status(lines[title]);
+    let titled = at.checked_sub(1).is_some_and(is_title);
     let start = at - usize::from(titled);
     let mut chain = Vec::new();
     let mut end = at;

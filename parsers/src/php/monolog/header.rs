@@ -85,8 +85,8 @@ pub(in crate::php) fn header(line: &str) -> Option<Header> {
         dated = true;
         rest = inner[close + 1..].trim_start_matches(' ');
     }
-    // PHP's own words are none of a custom format's, whatever the message behind them looks like.
-    if !dated || native::is_logged(php::head(rest, 160)) {
+    // PHP's own words and Apache's are none of a custom format's, whatever the message behind them looks like.
+    if !dated || native::is_logged(php::head(rest, 160)) || php::head(rest, 160).contains("] [client ") {
         return None;
     }
     let (channel, level, length) = channel_and_level(rest)?;
