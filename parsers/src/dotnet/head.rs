@@ -48,11 +48,11 @@ const BANNERS: &[&str] = &[
 pub(super) fn after_banner(line: &str) -> Option<&str> {
     let line = line.trim_start_matches('\u{feff}');
     let first = line.as_bytes().first()?;
-    let behind = |banner: &&str| line.strip_prefix(banner).or((line == banner.trim_end()).then_some(""));
+    let behind = |banner: &str| line.strip_prefix(banner).or((line == banner.trim_end()).then_some(""));
     let mut alike = BANNERS.iter().filter(|banner| banner.as_bytes()[0] == *first);
     let banner = alike.find(|banner| behind(banner).is_some())?;
     // Threads that die together print it one behind the other.
-    Some(behind(&banner)?.trim_start_matches(banner).trim_start())
+    Some(behind(banner)?.trim_start_matches(banner).trim_start())
 }
 
 /// The head at the very beginning of `text`.
