@@ -5,8 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn scrubber() -> &'static Scrubber {
-    static SCRUBBER: std::sync::LazyLock<Scrubber> =
-        std::sync::LazyLock::new(|| Scrubber::new(&Settings::default(), false).unwrap());
+    static SCRUBBER: LazyLock<Scrubber> = LazyLock::new(|| Scrubber::new(&Settings::default(), false).unwrap());
     &SCRUBBER
 }
 
