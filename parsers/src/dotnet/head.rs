@@ -52,7 +52,7 @@ pub(super) fn after_banner(line: &str) -> Option<&str> {
     let mut alike = BANNERS.iter().filter(|banner| banner.as_bytes()[0] == *first);
     let banner = alike.find(|banner| behind(banner).is_some())?;
     // Threads that die together print it one behind the other.
-    Some(behind(&banner)?.trim_start_matches(banner).trim_start())
+    Some(behind(banner)?.trim_start_matches(banner).trim_start())
 }
 
 /// The head at the very beginning of `text`.
