@@ -104,13 +104,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     let mut record = record(trace.exceptions);
     record.unparsed = trace.unparsed;
     if crash {
-        let alone = start.first < start.line && lines[start.first].trim_end().ends_with(':');
-        // Mono prints one crash twice.
-        let (name, by) = match lines[start.line].contains("FATAL UNHANDLED EXCEPTION") {
-            true => ("mono-crash", "mono.crash"),
-            false if alone => ("mono-crash", "mono.unhandled"),
-            false => ("dotnet-crash", "dotnet.crash"),
-        };
+        let (name, by) = runtime(lines, &start);
         record.format = name.to_owned();
         record.found_by(by, Some(false));
     }
@@ -139,6 +133,16 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
         from -= usize::from(record.timestamp.is_some());
     }
     Some(Found { record, lines: from..trace.end.max(start.line + 1), has_header })
+}
+
+/// Which runtime announces a crash: the format's and the mechanism's names. Mono prints one crash twice.
+fn runtime(lines: &[&str], start: &Start) -> (&'static str, &'static str) {
+    let alone = start.first < start.line && lines[start.first].trim_end().ends_with(':');
+    match lines[start.line].contains("FATAL UNHANDLED EXCEPTION") {
+        true => ("mono-crash", "mono.crash"),
+        false if alone => ("mono-crash", "mono.unhandled"),
+        false => ("dotnet-crash", "dotnet.crash"),
+    }
 }
 
 // ************** Exception Text **************
