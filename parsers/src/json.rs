@@ -35,8 +35,10 @@ pub(crate) fn parse(region: &Region<'_>) -> Vec<Found> {
 /// The entries of an array, as formatters of whole batches write it.
 fn batch(region: &Region<'_>) -> Option<(Vec<Object>, Range<usize>)> {
     let line = region.lines[region.hit].trim();
-    let whole = line.starts_with("[{\"") && line.ends_with("}]");
-    Some((serde_json::from_str(line).ok().filter(|_| whole)?, region.hit..region.hit + 1))
+    if !(line.starts_with("[{\"") && line.ends_with("}]")) {
+        return None;
+    }
+    Some((serde_json::from_str(line).ok()?, region.hit..region.hit + 1))
 }
 
 fn found(object: Object, lines: Range<usize>) -> Option<Found> {
@@ -53,6 +55,10 @@ fn found(object: Object, lines: Range<usize>) -> Option<Found> {
 fn at_hit(region: &Region<'_>) -> Option<(Object, Range<usize>)> {
     let line = &region.lines[region.hit];
     let open = line.find('{')?;
+    // A context that goes on in the next lines, below.
+    if !line.trim_end().ends_with('}') && php::is_context(&line[open..]) {
+        return None;
+    }
     if open > 0 && header(line).is_none_or(|header| header.length != open) {
         return None;
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use errtail_parsers::{Exception, Frame, Record};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::evidence::{Evidence, Strength};
 
@@ -217,6 +218,9 @@ fn place(exception: &Exception) -> Option<(String, u32)> {
     Some((exception.file.clone()?, exception.line?))
 }
 
+/// Bytes of a time's date.
+const DATE_BYTES: usize = 10;
+
 /// The process that wrote the record, where the log tells.
 fn process(record: &Record) -> Option<String> {
     const KEYS: [&str; 4] = ["pid", "process", "container", "pod"];
@@ -233,11 +237,13 @@ fn death(record: &Record) -> Option<Death> {
 
 fn clock(record: &Record) -> Option<Clock> {
     let text = record.timestamp.as_deref()?;
-    if let Ok(time) = text.parse::<Timestamp>() {
+    // Without a zone it is no point in time.
+    let zoned = text.get(DATE_BYTES..).is_some_and(|clock| clock.contains(['Z', 'z', '+', '-']));
+    if zoned && let Ok(time) = text.parse::<Timestamp>() {
         return Some(Clock::Zoned(time.as_second()));
     }
     let local = text.parse::<DateTime>().ok()?;
-    Some(Clock::Local(local.in_tz("UTC").ok()?.timestamp().as_second()))
+    Some(Clock::Local(TimeZone::UTC.to_timestamp(local).ok()?.as_second()))
 }
 
 fn apart(a: Clock, b: Clock) -> Option<i64> {

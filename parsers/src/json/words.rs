@@ -56,17 +56,21 @@ fn pair(record: &mut Record, key: &str, value: &str) {
 /// An entry about a request that failed, and says no status: the error's own, else 500, which servers answer to
 /// an error that nobody handled.
 fn infer_status(record: &mut Record, words: &str) {
+    let is_open = |request: &Request| request.status.is_none() && request.url.is_some();
     let failed = record.level.is_none_or(|level| level >= Level::Error);
+    if !failed || !record.request.as_ref().is_some_and(is_open) {
+        return;
+    }
     let went_on = ["fallback", "falling back", "retry", "cached", "skipp", "ignor", "default", "recover"];
     let words = words.to_ascii_lowercase();
-    if !failed || went_on.iter().any(|word| words.contains(word)) {
+    if went_on.iter().any(|word| words.contains(word)) {
         return;
     }
     let own = record.exceptions.first().and_then(|first| {
         let property = first.properties.iter().find(|(key, _)| key == "status" || key == "statusCode")?;
         property.1.parse::<u16>().ok().filter(|status| (400..500).contains(status))
     });
-    if let Some(request) = record.request.as_mut().filter(|request| request.status.is_none() && request.url.is_some()) {
+    if let Some(request) = &mut record.request {
         request.status = own.or(Some(500));
     }
 }
