@@ -352,22 +352,27 @@ fn weekday_first(text: &str) -> Option<Stamp> {
 }
 
 fn month_name(cursor: &mut Cursor<'_>) -> Option<u32> {
-    let word: String = cursor.rest().chars().take(3).collect::<String>().to_lowercase();
-    let rest = &cursor.rest()[cursor.rest().char_indices().nth(3)?.0..];
-    if let Some(month) = MONTHS.iter().position(|name| *name == word) {
-        cursor.at = cursor.text_len() - rest.len();
+    let rest = cursor.rest();
+    let begins = |name: &&str| rest.as_bytes().get(..3).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+    let english = MONTHS.iter().position(|name| begins(&name));
+    let ends = !rest.get(3..).unwrap_or("").starts_with(|c: char| c.is_alphabetic() || c == '.');
+    if let Some(month) = english.filter(|_| ends) {
+        cursor.at += 3;
         return Some(month as u32 + 1);
     }
-    // juil. · févr. · Okt
-    let tail = rest.trim_start_matches(char::is_alphabetic);
-    let behind = tail.strip_prefix('.').unwrap_or(tail);
-    if !behind.starts_with(' ') || rest.len() - tail.len() > 3 {
+    // juil. 28 · févr. 28 · janv. 28 · Okt 28
+    let word: &str = rest.split(|c: char| !c.is_alphabetic()).next().filter(|word| (3..9).contains(&word.len()))?;
+    let behind = rest[word.len()..].strip_prefix('.').unwrap_or(&rest[word.len()..]);
+    let day = behind.strip_prefix(' ')?.trim_start_matches(' ');
+    if !day.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let is_july = word == "jui" && rest.starts_with('l');
-    let found = FOREIGN_MONTHS.iter().position(|names| names.split(' ').any(|name| name == word));
-    cursor.at = cursor.text_len() - behind.len();
-    found.map(|month| month as u32 + 1 + u32::from(is_july))
+    let word = word.to_lowercase();
+    let foreign = || FOREIGN_MONTHS.iter().position(|names| names.split(' ').any(|name| word.starts_with(name)));
+    let found = english.or_else(foreign)?;
+    cursor.at += rest.len() - behind.len();
+    // juin and juillet
+    Some(found as u32 + 1 + u32::from(word.starts_with("juil")))
 }
 
 #[cfg(test)]
@@ -419,6 +424,8 @@ mod tests {
             ("Okt 28 10:51:17 host", None, 15),
             ("févr. 28 10:51:17 host", None, 18),
             ("juil. 28 10:51:17 host", None, 17),
+            ("sept. 28 10:51:17 host", None, 17),
+            ("mars 28 10:51:17 host", None, 16),
             ("23/11/2026, 08:50:05 x", Some("2026-11-23T08:50:05"), 20),
             ("05/08/2026, 13:06:51 x", Some("2026-08-05T13:06:51"), 20),
             ("05/08/2026, 1:06:51 PM x", Some("2026-05-08T13:06:51"), 22),

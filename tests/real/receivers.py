@@ -39,6 +39,7 @@ DATES = [
     (rb"[0-3]\d/[A-Z][a-z]{2}/20[12]\d(?=:\d\d:)", "%d/%b/%Y"),
     (rb"[0-3]\d\.[01]\d\.20[12]\d(?= \d\d:)", "%d.%m.%Y"),
     (rb"[01]?\d/[0-3]?\d/20[12]\d(?=,? \d{1,2}:)", "%m/%d/%Y"),
+    (rb"[A-Z][a-z]{2,8} [0-3]?\d, 20[12]\d(?= \d\d:)", "%B %d, %Y"),
 ]
 PROJECT = """
 from bsmain.models import AuthToken

@@ -22,6 +22,7 @@
 //! | `cloudflare.uncaught` | false | `outcome: exception` of a Worker |
 //! | `lambda.uncaught` | false | `Uncaught Exception` of the Lambda runtime |
 //! | `h3.unhandled` | false | the property `unhandled`, as h3 puts it into what its handler did not expect |
+//! | `firebase.logger` | true | the innermost call is the logger's own: a text that was logged |
 //! | `trpc.on_error` | false | a `TRPCError` of the code `INTERNAL_SERVER_ERROR`, as tRPC wraps what a procedure threw |
 //! | `graphql.resolver` | false | the error's place in a query (`path` and `locations`), as the executor of a query adds it |
 //! | `node.answered` | by it | the access log's lines beside an error without words: false with a 5xx, true with another of the same second |
@@ -102,7 +103,11 @@ pub(crate) fn in_logger(logger: &str) -> Option<Mechanism> {
 pub(crate) fn in_error(first: &Exception) -> Option<Mechanism> {
     let property = |name: &str| first.properties.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let is_trpc = first.kind == "TRPCError" || property("name") == Some("TRPCError");
-    if property("unhandled") == Some("true") {
+    // A text that was logged: the logger makes an error of it, so that it has a place.
+    let logged = first.frames.first().and_then(|frame| frame.file.as_deref());
+    if logged.is_some_and(|file| file.contains("/node_modules/firebase-functions/lib/logger/")) {
+        mechanism("firebase.logger", Some(true))
+    } else if property("unhandled") == Some("true") {
         mechanism("h3.unhandled", Some(false))
     } else if is_trpc && first.code.as_deref() == Some("INTERNAL_SERVER_ERROR") {
         mechanism("trpc.on_error", Some(false))

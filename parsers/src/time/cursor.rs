@@ -49,10 +49,6 @@ impl<'a> Cursor<'a> {
         &self.text[self.at..]
     }
 
-    pub(super) fn text_len(&self) -> usize {
-        self.text.len()
-    }
-
     /// Between `min` and `max` digits.
     pub(super) fn number(&mut self, min: usize, max: usize) -> Option<u32> {
         let digits = self.rest().bytes().take(max).take_while(u8::is_ascii_digit).count();
