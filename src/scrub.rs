@@ -10,8 +10,10 @@ mod shapes;
 mod sql;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use errtail_parsers::{Frame, Record};
 use regex::Regex;
 use serde::Deserialize;
@@ -55,7 +57,7 @@ impl Default for Settings {
     }
 }
 
-/// A rule that is no regular expression, or triggers that make no automaton.
+/// A rule that is no regular expression.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An own rule's pattern.
@@ -66,9 +68,6 @@ pub enum Error {
         /// What the regex engine says.
         reason: String,
     },
-    /// The built-in triggers.
-    #[error("scrub: the built-in rules cannot be compiled: {0}")]
-    Triggers(#[from] aho_corasick::BuildError),
 }
 
 /// A place in a text that is taken out.
@@ -110,11 +109,21 @@ enum Sign {
 /// The compiled rules. Cheap to share, costly to make.
 #[derive(Debug)]
 pub struct Scrubber {
+    /// No other has it.
+    number: u64,
     enabled: bool,
     send_pii: bool,
-    triggers: AhoCorasick,
     rules: Vec<(Regex, String)>,
     allow: Vec<String>,
+}
+
+/// Scrubbers so far.
+static SCRUBBERS: AtomicU64 = AtomicU64::new(0);
+
+/// What a scrubber found out of frames: that there is nothing to take out.
+struct Clean {
+    of: u64,
+    is: bool,
 }
 
 /// Words without which no built-in rule applies, in any case.
@@ -171,21 +180,27 @@ const TRIGGERS: [(&str, Sign); 50] = [
     (" set ", Sign::SqlCondition),
 ];
 
+/// Where triggers and key shapes stand. A table, as an event is many times as long as it; made when the first text is
+/// looked at, as not all commands look at one. None could only be where a word is too long.
+static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = TRIGGERS.iter().map(|(word, _)| *word).chain(shapes::PREFIXES.iter().map(|shape| shape.prefix));
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words).ok()
+});
+
 impl Scrubber {
     /// Compiles the rules. `send_pii` leaves e-mail and IP addresses, user names and SQL literals in.
     ///
     /// # Errors
     /// When an own rule is no regular expression.
     pub fn new(settings: &Settings, send_pii: bool) -> Result<Scrubber, Error> {
-        let words = TRIGGERS.iter().map(|(word, _)| *word).chain(shapes::PREFIXES.iter().map(|shape| shape.prefix));
-        let triggers = AhoCorasick::builder().ascii_case_insensitive(true).build(words)?;
         let compile = |rule: &Rule| match Regex::new(&rule.pattern) {
             Ok(regex) => Ok((regex, rule.replacement.clone())),
             Err(error) => Err(Error::Pattern { pattern: rule.pattern.clone(), reason: in_one_line(&error) }),
         };
         let rules = settings.rules.iter().map(compile).collect::<Result<_, _>>()?;
         let allow = settings.allow.iter().map(|word| word.to_lowercase()).collect();
-        Ok(Scrubber { enabled: settings.enabled, send_pii, triggers, rules, allow })
+        let number = SCRUBBERS.fetch_add(1, Ordering::Relaxed);
+        Ok(Scrubber { number, enabled: settings.enabled, send_pii, rules, allow })
     }
 
     /// A log's text without secrets.
@@ -221,11 +236,17 @@ impl Scrubber {
         }
     }
 
-    /// Each text of a record, in place.
-    pub fn record(&self, record: &mut Record) {
-        if !self.enabled {
-            return;
+    /// Each text of a record, in place; the lines before it are taken out of it, and given back.
+    pub fn record(&self, record: &mut Record) -> Vec<String> {
+        let mut before = std::mem::take(&mut record.before).lines();
+        if self.enabled {
+            self.lines(&mut before);
+            self.texts(record);
         }
+        before
+    }
+
+    fn texts(&self, record: &mut Record) {
         let one = |text: &mut String| {
             if let Cow::Owned(changed) = self.text(text) {
                 *text = changed;
@@ -234,17 +255,13 @@ impl Scrubber {
         record.message.as_mut().map(one);
         record.logger.as_mut().map(one);
         self.lines(&mut record.unparsed);
-        let mut before = record.before.lines();
-        self.lines(&mut before);
-        record.before = before.into();
         for exception in &mut record.exceptions {
             one(&mut exception.message);
             self.fields(&mut exception.properties);
             exception.file.as_mut().map(one);
             // Frames that are touched are no longer shared with the other records of their trace.
-            let stays = |text: &String| matches!(self.text(text), Cow::Borrowed(_));
-            let is_clean = |frame: &Frame| [&frame.function, &frame.file, &frame.raw].into_iter().flatten().all(stays);
-            if exception.frames.iter().all(is_clean) {
+            let clean = exception.frames.fact(|frames| Clean { of: self.number, is: self.is_clean(frames) });
+            if clean.is && clean.of == self.number || clean.of != self.number && self.is_clean(&exception.frames) {
                 continue;
             }
             for frame in &mut exception.frames {
@@ -265,6 +282,12 @@ impl Scrubber {
             // An id that is gone would make one user of all.
             user.id = user.id.take().filter(|id| id != FILTERED);
         }
+    }
+
+    fn is_clean(&self, frames: &[Frame]) -> bool {
+        let stays = |text: &String| matches!(self.text(text), Cow::Borrowed(_));
+        let texts = frames.iter().flat_map(|frame| [&frame.function, &frame.file, &frame.raw]);
+        texts.flatten().all(stays)
     }
 
     /// Tells the rule of each place that `record` takes out of a record.
@@ -313,10 +336,13 @@ impl Scrubber {
     }
 
     fn find(&self, text: &str, mode: Mode) -> Vec<Hit> {
+        let Some(triggers) = &*SEARCH else {
+            return vec![Hit { start: 0, end: text.len(), rule: "all" }];
+        };
         let mut hits = Vec::new();
         let mut search = Search { text, mode, done: 0, sql: None, sql_done: 0, frame_done: 0 };
         let personal = !self.send_pii && mode == Mode::Log;
-        for found in self.triggers.find_overlapping_iter(text) {
+        for found in triggers.find_overlapping_iter(text) {
             let (start, end) = (found.start(), found.end());
             if start < search.done {
                 continue;

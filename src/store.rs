@@ -39,7 +39,7 @@ pub use settings::Settings;
 pub use status::{Agent, Destination, OutcomeCount, Status};
 pub use take::Load;
 
-use crate::issue::{self, Why};
+use crate::issue;
 use crate::pipeline::{Batch, Finding};
 use crate::tail::Checkpoint;
 use known::Known;
@@ -126,10 +126,8 @@ impl Store {
     /// # Errors
     /// The database refuses (a full disk, for one): nothing of it is in the store, and all is kept for another attempt.
     pub fn commit(&mut self, batch: &Batch, now: Timestamp, event_of: EventOf<'_>) -> Result<Committed, StoreError> {
-        self.known.build(batch.goes_on, &mut |finding, repeats, history| {
-            event_of(finding, &repeats.unwrap_or_else(|| history.repeats(Why::Close, now)))
-        });
-        let mut committed = self.in_transaction(|store, db| commit::commit(store, db, batch, now))?;
+        self.known.plan(batch.goes_on);
+        let mut committed = self.in_transaction(|store, db| commit::commit(store, db, batch, now, event_of))?;
         self.known.written();
         committed.told = std::mem::take(&mut self.pending).told;
         if committed.new_files {

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::Frame;
 
 /// Kinds of facts that are kept of one trace.
-const MAX_FACTS: usize = 8;
+const MAX_FACTS: usize = 9;
 
 /// The calls of one exception, innermost first. A clone costs nothing, and the same trace, found again, may be the same
 /// `Frames`.

@@ -185,7 +185,7 @@ fn common(line: &str) -> Option<Header> {
     for _ in 0..8 {
         let before = rest;
         rest = rest.trim_start_matches([' ', '\t', '|']);
-        let separated = rest.strip_prefix("- ").or_else(|| rest.strip_prefix("> "));
+        let separated = ["- ", "> ", ": "].iter().find_map(|separator| rest.strip_prefix(separator));
         rest = separated.filter(|_| found && header.level.is_none()).unwrap_or(rest);
         rest = without_sign(rest).filter(|_| found && header.level.is_none()).unwrap_or(rest);
         if let Some(after) = time_part(rest, &mut header).or_else(|| level_part(rest, &mut header)) {
@@ -200,7 +200,7 @@ fn common(line: &str) -> Option<Header> {
             rest = after;
         } else if found
             && header.level.is_none()
-            && let Some(after) = logger_before_level(rest, &mut header)
+            && let Some(after) = logger_before_level(rest, &mut header).or_else(|| request_before_level(rest))
         {
             rest = after;
         } else {
@@ -291,18 +291,19 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     if header.level.is_some() || text.starts_with("Fatal error. ") || text.starts_with("FATAL EXCEPTION: ") {
         return None;
     }
-    let (open, inner) = match text.strip_prefix('[') {
-        Some(inner) => (true, inner),
-        None => (false, text),
-    };
+    let pairs = [('[', ']'), ('(', ')'), ('<', '>'), ('{', '}'), ('*', '*')];
+    // Behind a time any bracket will do.
+    let pairs = pairs.into_iter().take(if header.timestamp.is_some() { 5 } else { 1 });
+    let open = pairs.into_iter().find_map(|(open, close)| Some((text.strip_prefix(open)?, close)));
     // `[ error ]`
-    let inner = if open { inner.strip_prefix(' ').unwrap_or(inner) } else { inner };
+    let inner = open.map_or(text, |(inner, _)| inner.strip_prefix(' ').unwrap_or(inner));
     let end = inner.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(inner.len());
     // `HTTP GET /orders responded 500` is a message.
-    let found = level(&inner[..end]).filter(|_| &inner[..end] != "HTTP")?;
+    let letter = || level_of_letter(&inner[..end]).filter(|_| header.timestamp.is_some() && open.is_some());
+    let found = level(&inner[..end]).filter(|_| &inner[..end] != "HTTP").or_else(letter)?;
     let after = &inner[end..];
-    let after = if open {
-        after.trim_start_matches(' ').strip_prefix(']')?
+    let after = if let Some((_, close)) = open {
+        after.trim_start_matches(' ').strip_prefix(close)?
     } else if (after.is_empty() || after.starts_with([' ', '|', ':'])) && !after.starts_with("://") {
         // A word of prose is no level: it is spelt in one case throughout.
         let word = &inner[..end];
@@ -318,6 +319,19 @@ fn level_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     };
     header.level = Some(found);
     Some(after.strip_prefix(':').unwrap_or(after))
+}
+
+/// `[E]`: NLog's `${level:format=FirstCharacter}`, and others.
+fn level_of_letter(letter: &str) -> Option<Level> {
+    Some(match letter {
+        "T" | "V" => Level::Trace,
+        "D" => Level::Debug,
+        "I" => Level::Info,
+        "W" => Level::Warning,
+        "E" => Level::Error,
+        "F" => Level::Fatal,
+        _ => return None,
+    })
 }
 
 /// Whether what follows the word "Error" makes it the first of a sentence.
@@ -342,6 +356,14 @@ fn logger_before_level<'a>(text: &'a str, header: &mut Header) -> Option<&'a str
 fn is_coded(text: &str) -> bool {
     let code = text.strip_prefix(" [").and_then(|rest| rest.split_once("]: ")).map_or("", |(code, _)| code);
     code.contains('_') && code.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
+}
+
+/// `0HLV4:00000001 [ERR]`: the request's id before the level, as Serilog.Extensions.Logging.File prints it.
+fn request_before_level(text: &str) -> Option<&str> {
+    let (id, rest) = text.split_once(' ')?;
+    let plain = id.contains(':') && id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b':' | b'-'));
+    let word = rest.trim_start().strip_prefix('[')?.split_once(']')?.0;
+    (plain && word.len() == 3 && level(word).is_some()).then_some(rest)
 }
 
 /// `4711 ERROR`: a process before a level; `4711 12 ERROR`: and a thread.
@@ -403,10 +425,13 @@ fn logger_part<'a>(text: &'a str, header: &mut Header) -> Option<&'a str> {
     let end = text.find(' ').unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-+`:/@".contains(c));
-    let after = match rest.strip_prefix(" [").and_then(|inner| inner.split_once("] - ")) {
-        Some((context, after)) if context.len() < 40 => Some(after),
-        _ => rest.strip_prefix(" - "),
-    };
+    let mut behind = rest;
+    // log4net's contexts: `[(null)] <(null)>`
+    for (open, close) in [(" [", ']'), (" <", '>')] {
+        let context = behind.strip_prefix(open).and_then(|inner| inner.split_once(close));
+        behind = context.filter(|(context, _)| context.len() < 40).map_or(behind, |(_, rest)| rest);
+    }
+    let after = behind.strip_prefix(" - ").or_else(|| rest.strip_prefix(" - "));
     let (name, after) = match after {
         Some(after) => (name, after),
         None => {

@@ -70,6 +70,11 @@ pub(crate) fn parse(lines: &[&str], hit: usize, whole: &str, header: Option<&Hea
         let mut found = parse_lines(&texts, hit, header, owns)?;
         if aside::is_npm(lines[hit]) {
             found.record.mechanism = Some(Mechanism { kind: "npm".to_owned(), handled: Some(true) });
+        } else if let Some((_, name)) = lines[hit].split("    at ").next().and_then(|prefix| prefix.split_once("ERR! "))
+        {
+            // shop ERR! cart     at pay (/srv/a.js:1:2)
+            found.record.level = found.record.level.or(Some(Level::Error));
+            found.record.logger = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
         }
         return Some(found);
     }
@@ -148,11 +153,19 @@ fn object_below(lines: &[&str], hit: usize) -> Option<Trace> {
         return None;
     }
     let head = (hit.saturating_sub(OBJECT_LINES)..hit).rev().find(|line| !lines[*line].starts_with(' '))?;
-    let at = lines[head].trim_end().strip_suffix('{')?.len();
-    let mut reader = inspect::Reader::new(lines, (head, at));
-    let around = reader.object(0);
+    let opens = lines[head].trim_end().strip_suffix('{').map(str::len);
+    let at = opens.unwrap_or(lines[head].len());
+    let first = lines.get(head + 1)?;
+    let mut reader = inspect::Reader::new(lines, if opens.is_some() { (head, at) } else { (head + 1, 0) });
+    let around = match opens {
+        Some(_) => reader.object(0),
+        // ERROR: sync failed ·        "err": { ·          "stack": "TypeError: x\n    at f (/a.js:1:2)" ·        }
+        None if first.trim_start().starts_with('"') => reader.properties(inspect::indent_of(first)),
+        None => return None,
+    };
     let exceptions = entry::find(&around)?.exceptions;
-    let end = (reader.place().0 + 1).min(lines.len());
+    let (last, at_last) = reader.place();
+    let end = (last + usize::from(opens.is_some() || at_last > 0)).min(lines.len());
     let before = text::words_before(&lines[head][..at]);
     Some(Trace { exceptions, lines: head..end, head, before, around: Some(around), ..Trace::default() })
 }
@@ -174,7 +187,9 @@ fn escaped(lines: &[&str], hit: usize) -> Option<Trace> {
     if around.keys().any(|key| !key.bytes().all(|c| c.is_ascii_digit())) {
         return Some(Trace { around: Some(around), ..found });
     }
-    let words = lines[hit].split(['"', '\'', '`']).next().unwrap_or("").trim().trim_end_matches(':');
+    let words = lines[hit].split(['"', '\'', '`']).next().unwrap_or("");
+    // Payment error: { message: 'no such customer', stack: 'Error: no such customer\n    at …
+    let words = words.trim_end().rsplit_once(" { ").map_or(words, |(words, _)| words).trim().trim_end_matches(':');
     let before = (!words.is_empty()).then(|| words.to_owned());
     Some(Trace { before, ..found })
 }

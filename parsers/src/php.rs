@@ -55,10 +55,11 @@ fn native_header(line: &str) -> Option<Header> {
     let mut dated = false;
     if let Some(inner) = rest.strip_prefix('[')
         && let Some(stamp) = time::at_start(inner)
-        && let Some(after) = inner[stamp.length..].strip_prefix("] ")
+        && let behind = &inner[stamp.length..]
+        && let Some(after) = behind.strip_prefix("] ").or_else(|| swoole(behind))
     {
         header.timestamp = stamp.value;
-        dated = inner.as_bytes().get(2) == Some(&b'-');
+        dated = inner.as_bytes().get(2) == Some(&b'-') || behind.starts_with(' ');
         rest = after;
     }
     let message = ["NOTICE: PHP message: ", "PHP message: "].into_iter().find_map(|words| rest.strip_prefix(words));
@@ -68,6 +69,15 @@ fn native_header(line: &str) -> Option<Header> {
     rest = message.unwrap_or(rest);
     header.length = line.len() - rest.len();
     Some(header)
+}
+
+// [2026-11-23 08:00:00 *12.0]	ERROR	php_swoole_server_rshutdown() (ERRNO 503): Fatal error: Uncaught …
+/// What stands behind Swoole's worker and level.
+fn swoole(text: &str) -> Option<&str> {
+    let (worker, rest) = text.strip_prefix(' ')?.split_once("]\t")?;
+    let own =
+        worker.starts_with(['*', '$', '#', '@', '^']) && worker[1..].bytes().all(|c| c.is_ascii_digit() || c == b'.');
+    rest.split_once('\t').filter(|_| own).map(|(_, message)| message)
 }
 
 /// The exceptions in these lines, if they are this language's; `lines[0]` is cut to the entry's message.
@@ -222,7 +232,7 @@ pub(crate) fn from_json(object: &Object) -> Option<Record> {
         record.message = Some(words.to_owned());
     } else if let Some(printed) = printed() {
         // What PHP itself printed went through another's log: that one's level says nothing of it.
-        if printed.how != native::How::Text && !get(object, "level_name").is_some() {
+        if printed.how != native::How::Text && get(object, "level_name").is_none() {
             record.level = printed.level.or(record.level);
         }
         monolog::from_message(&mut record, printed, message?, false);

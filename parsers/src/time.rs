@@ -86,6 +86,7 @@ fn read(text: &str) -> Option<Stamp> {
             .or_else(|| chinese(text))
             .or_else(|| day_month_name(text))
             .or_else(|| day_month_year(text))
+            .or_else(|| compact(text))
             .or_else(|| short_year(text))
             .or_else(|| short_date(text))
             .or_else(|| epoch_millis(text))
@@ -227,6 +228,15 @@ fn day_month_year(text: &str) -> Option<Stamp> {
     let date = (year, month, day);
     let zone = cursor.zone(date, &clock);
     cursor.finish(date, &clock, &zone)
+}
+
+// 20261123 08:50:05.123 · 20261123T085005 is no logger's
+fn compact(text: &str) -> Option<Stamp> {
+    let mut cursor = Cursor::new(text);
+    let date = (cursor.number(4, 4)?, cursor.number(2, 2)?, cursor.number(2, 2)?);
+    cursor.one_of(" ")?;
+    let clock = cursor.clock()?;
+    (2000..2100).contains(&date.0).then(|| cursor.finish(date, &clock, "")).flatten()
 }
 
 // 260105/101112.140 · as hapi's loggers print it
@@ -392,6 +402,8 @@ mod tests {
             ("23-Nov-2026 08:13:16 UTC] PHP", Some("2026-11-23T08:13:16+00:00"), 24),
             ("23-Nov-2026 08:13:16 America/Bogota] PHP", Some("2026-11-23T08:13:16-05:00"), 35),
             ("Mon Nov 23 2026 07:40:00 GMT+0700 (Western Indonesia Time) x", Some("2026-11-23T07:40:00+07:00"), 58),
+            ("23/11/2569 07:40:00 x", Some("2026-11-23T07:40:00"), 19),
+            ("20261123 07:40:00.125 x", Some("2026-11-23T07:40:00.125"), 21),
             ("261123/074000.125, x", Some("2026-11-23T07:40:00.125"), 17),
             ("1795394400000 x", Some("2026-11-23T00:40:00.000Z"), 13),
             ("23/Nov/2026:07:40:00 +0700]", Some("2026-11-23T07:40:00+07:00"), 26),

@@ -373,6 +373,7 @@ impl Reader {
             }
         }
         self.batch.forgotten = self.tail.take_forgotten();
+        (self.first_event, self.first_move) = (None, None);
         let deferred = self.deferred.take();
         if !self.has_found() && deferred.is_none() {
             return;
@@ -380,7 +381,7 @@ impl Reader {
         let mut batch = std::mem::take(&mut self.batch);
         batch.goes_on = !at_rest && deferred.is_none_or(|since| since.elapsed() < HELD_AGE);
         self.deferred = batch.goes_on.then(|| deferred.unwrap_or_else(Instant::now));
-        (self.load, self.first_event, self.first_move) = (Load::default(), None, None);
+        self.load = Load::default();
         let committed = self.insist(|store, hooks| store.commit(&batch, Timestamp::now(), &mut hooks.event_of));
         if let Some(committed) = committed {
             self.full = committed.fill.is_full;

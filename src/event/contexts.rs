@@ -67,6 +67,8 @@ fn version(record: &Record, before: &[String]) -> Option<String> {
 fn in_line(platform: Platform, line: &str) -> Option<String> {
     match platform {
         Platform::Php => {
+            // Both hold it; `str::find` makes a searcher for each line.
+            memchr::memmem::find(line.as_bytes(), b"PHP")?;
             let server = line.split_once(" Development Server (").and_then(|(head, _)| head.rsplit_once("PHP "));
             let header = || line.split_once("X-Powered-By: PHP/");
             number(server.or_else(header)?.1)

@@ -193,14 +193,16 @@ fn pino(number: u64) -> &'static str {
 
 /// A message without the trace or the exception that a logger put behind it on the same line.
 fn without_trace(message: &str) -> &str {
+    let find = |text: &str, words: &str| memchr::memmem::find(text.as_bytes(), words.as_bytes());
     // php-fpm repeats what a worker wrote.
-    let message = message.split_once("said into stderr: \"").map_or(message, |(_, said)| said);
+    const SAID: &str = "said into stderr: \"";
+    let message = find(message, SAID).map_or(message, |at| &message[at + SAID.len()..]);
     if is_trace(message) {
         return "";
     }
     // Monolog's context: `… {"userId":7,"exception":"[object] (…`.
-    let context = message.find("\"exception\":\"[object]").and_then(|at| message[..at].rfind(" {"));
-    let end = context.into_iter().chain(message.find("   at ")).min().unwrap_or(message.len());
+    let context = find(message, "\"exception\":\"[object]").and_then(|at| message[..at].rfind(" {"));
+    let end = context.into_iter().chain(find(message, "   at ")).min().unwrap_or(message.len());
     message[..end].trim_end()
 }
 

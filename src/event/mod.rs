@@ -142,8 +142,7 @@ impl Builder {
     ) -> (Event, Vec<u8>) {
         let event_id = event_id(record);
         let mut clean = record.clone();
-        self.scrubber.record(&mut clean);
-        let before = clean.before.lines();
+        let before = self.scrubber.record(&mut clean);
         symfony::complete(&mut clean, &before);
         let record = &clean;
         let zone = &self.settings.timezone;

@@ -114,8 +114,8 @@ proptest! {
             }],
             ..Default::default()
         };
-        scrubber().record(&mut record);
-        prop_assert!(!format!("{record:?}").contains(&secret), "{record:?}");
+        let before = scrubber().record(&mut record);
+        prop_assert!(!format!("{record:?}{before:?}").contains(&secret), "{record:?} {before:?}");
     }
 }
 

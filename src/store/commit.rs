@@ -11,8 +11,8 @@ use rusqlite::{Connection, params};
 
 use super::outbox::{self, Fill, Queued};
 use super::take::counted;
-use super::{IssueRow, State, board, gaps, rows};
-use crate::issue::Counted;
+use super::{EventOf, IssueRow, State, board, gaps, rows};
+use crate::issue::{Counted, Why};
 use crate::pipeline::{Batch, Finding};
 use crate::tail::{Checkpoint, FileId};
 
@@ -72,8 +72,9 @@ pub(super) fn commit(
     db: &Connection,
     batch: &Batch,
     now: Timestamp,
+    event_of: EventOf<'_>,
 ) -> rusqlite::Result<Committed> {
-    write_issues(state, db)?;
+    write_issues(state, db, now, event_of)?;
     let mut tally = state.pending.tally.clone();
     let mut queued = write_events(state, db, now, &mut tally)?;
     for (dsn, budget) in state.pending.budgets.iter().filter(|(_, budget)| budget.taken > 0) {
@@ -95,13 +96,16 @@ pub(super) fn commit(
     })
 }
 
-/// The issues' rows, and of each the event that it shows, where that is not one that goes out.
-fn write_issues(state: &mut State<'_>, db: &Connection) -> rusqlite::Result<()> {
+/// The issues' rows, and of each the event of the finding that was kept. Events are built one after the other, as all of
+/// them are many times as large as the findings.
+fn write_issues(state: &mut State<'_>, db: &Connection, now: Timestamp, event_of: EventOf<'_>) -> rusqlite::Result<()> {
     for index in state.known.dirty.clone() {
         let issue = state.known.at(index);
         issue.write(db)?;
-        if let Some((event, held)) = &issue.sample {
-            rows::write_sample(db, issue.id, event, *held)?;
+        if let Some((finding, repeats, held)) = issue.kept() {
+            let close = || issue.history.repeats(Why::Close, now);
+            let event = event_of(finding, &repeats.cloned().unwrap_or_else(close));
+            rows::write_sample(db, issue.id, &event, held)?;
         }
     }
     Ok(())
@@ -113,7 +117,7 @@ fn write_events(state: &mut State<'_>, db: &Connection, now: Timestamp, tally: &
     state.pending.budgets.values_mut().for_each(|budget| budget.taken = 0);
     for (number, event) in state.pending.events.iter().enumerate() {
         let issue = state.known.at(event.issue);
-        if issue.sample.is_none() && issue.event == Some(number) {
+        if issue.kept().is_none() && issue.event == Some(number) {
             rows::write_sample(db, issue.id, &event.built, Held::No)?;
         }
         let Some(dsn) = issue.dsn.as_ref().filter(|_| event.is_sent) else { continue };

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::commit::{Built, Held};
+use super::commit::Held;
 use super::{millis, rows};
 use crate::issue::{History, Repeats, State};
 use crate::pipeline::Finding;
 
-/// Issues kept in memory between commits.
-const MAX_ISSUES: usize = 4096;
+/// Issues kept in memory between commits, of about 1 KiB each,
+const MAX_ISSUES: usize = 16_384;
+/// and issues at which a commit is due.
+const MAX_DIRTY: usize = 4096;
 /// Users of one issue kept in memory; the table knows the others.
 const MAX_USERS: usize = 256;
 /// Users counted on one issue.
@@ -72,10 +74,10 @@ pub(super) struct Issue {
     /// Whether its sample is known to be one that was kept back.
     is_held: bool,
     is_waiting: bool,
+    /// Whether the next commit makes its sample of what was held.
+    writes_held: bool,
     /// Without a DSN: the last finding that its sample is to be of, and what that stands for.
     shown: Option<(Box<Finding>, Repeats)>,
-    /// What its sample is to be, in place of the event that goes out.
-    pub sample: Option<(Built, Held)>,
 }
 
 /// The columns that people change, beside a running agent.
@@ -167,12 +169,12 @@ impl Known {
 
     /// Whether a commit should make room.
     pub fn is_full(&self) -> bool {
-        self.kept_bytes >= MAX_KEPT_BYTES || self.dirty.len() >= MAX_ISSUES
+        self.kept_bytes >= MAX_KEPT_BYTES || self.dirty.len() >= MAX_DIRTY
     }
 
-    /// Makes samples of what is kept. Where the next commit `follows` at once, those that would only replace others of
-    /// their kind are put off.
-    pub fn build(&mut self, follows: bool, build: &mut dyn FnMut(&Finding, Option<Repeats>, &History) -> Built) {
+    /// Chooses what the next commit makes samples of. Where another one `follows` at once, those that would only replace
+    /// others of their kind are put off.
+    pub fn plan(&mut self, follows: bool) {
         let puts_off = follows && self.kept_bytes < MAX_KEPT_BYTES;
         let waiting = if puts_off { Vec::new() } else { std::mem::take(&mut self.waiting) };
         for index in waiting {
@@ -181,18 +183,10 @@ impl Known {
         }
         for index in self.dirty.iter().copied() {
             let issue = &mut self.issues[index];
-            if let Some((finding, repeats)) = issue.shown.take() {
-                self.kept_bytes -= size(&finding);
-                issue.sample = Some((build(&finding, Some(repeats), &issue.history), Held::No));
-            }
-            if puts_off && issue.is_held && issue.held.is_some() {
-                if !std::mem::replace(&mut issue.is_waiting, true) {
-                    self.waiting.push(index);
-                }
-            } else if let Some((finding, why)) = issue.held.take() {
-                self.kept_bytes -= size(&finding);
-                issue.sample = Some((build(&finding, None, &issue.history), why));
-                issue.is_held = true;
+            let waits = puts_off && issue.is_held;
+            issue.writes_held = issue.held.is_some() && !waits;
+            if issue.held.is_some() && waits && !std::mem::replace(&mut issue.is_waiting, true) {
+                self.waiting.push(index);
             }
         }
     }
@@ -214,7 +208,12 @@ impl Known {
     /// Each issue equals its row now.
     pub fn written(&mut self) {
         for index in self.dirty.drain(..) {
-            self.issues[index].written();
+            let issue = &mut self.issues[index];
+            issue.written();
+            let shown = issue.shown.take().map(|(finding, _)| finding);
+            let held = if issue.writes_held { issue.held.take().map(|(finding, _)| finding) } else { None };
+            issue.is_held |= std::mem::take(&mut issue.writes_held);
+            self.kept_bytes -= [shown, held].iter().flatten().map(|finding| size(finding)).sum::<usize>();
         }
         if self.issues.len() > MAX_ISSUES {
             self.clear();
@@ -251,9 +250,15 @@ impl Issue {
             held: None,
             is_held: false,
             is_waiting: false,
+            writes_held: false,
             shown: None,
-            sample: None,
         }
+    }
+
+    /// What the commit makes the issue's sample of, in place of an event that goes out.
+    pub fn kept(&self) -> Option<(&Finding, Option<&Repeats>, Held)> {
+        let held = self.held.as_ref().filter(|_| self.writes_held).map(|(finding, why)| (&**finding, None, *why));
+        held.or_else(|| self.shown.as_ref().map(|(finding, repeats)| (&**finding, Some(repeats), Held::No)))
     }
 
     /// Notes that a user met the issue; whether that is news, where it is `asked`.
@@ -291,7 +296,7 @@ impl Issue {
         self.is_adopted = false;
         self.said = Said::of(&self.history);
         self.users += std::mem::take(&mut self.users_new);
-        (self.first, self.event, self.sample) = (None, None, None);
+        (self.first, self.event) = (None, None);
         self.hours.clear();
         self.places.clear();
         self.users_met = Vec::new();

@@ -210,10 +210,18 @@ pub(super) fn message(record: &mut Record, lines: &[&str], prefix: &str) {
     if let Some(above) = text.rfind('\n').map_or(Some(0), |at| Some(at + 1)).filter(|from| is_label(&text[*from..])) {
         text = text[..above].trim_end();
     }
-    let text = text.strip_prefix("=> ").unwrap_or(text);
+    let text = without_event(text.strip_prefix("=> ").unwrap_or(text));
     if !text.is_empty() {
         record.message = Some(text.to_owned());
     }
+}
+
+// The cart is full (0a1b2c3d)
+/// The message without the event's number, as Serilog.Extensions.Logging.File prints it behind.
+fn without_event(text: &str) -> &str {
+    let Some((message, number)) = text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")) else { return text };
+    let hex = number.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'a'..=b'f'));
+    if number.len() == 8 && hex { message } else { text }
 }
 
 // Cause: · Exception: · [v4.0.0.1]
@@ -311,7 +319,8 @@ fn leading_logger(record: &mut Record) {
         record.exceptions.iter().flat_map(|exception| &exception.frames).filter_map(|frame| frame.module.as_deref());
     let plain = name.chars().all(|c| c.is_alphanumeric() || "._+`".contains(c)) && !name.ends_with('.');
     if plain && modules.any(|module| module.split('.').next() == Some(root)) {
-        let (name, rest) = (name.to_owned(), rest.trim_start().to_owned());
+        let rest = rest.trim_start();
+        let (name, rest) = (name.to_owned(), rest.strip_prefix("- ").unwrap_or(rest).to_owned());
         record.logger = Some(name);
         record.message = Some(rest);
     }

@@ -84,12 +84,13 @@ const LOGGERS: [&str; 11] = [
 ];
 const ENVIRONMENTS: [&str; 6] =
     ["environment", "env", "NODE_ENV", "service.environment", "deployment.environment", "Environment"];
-const METHODS: [&str; 13] = [
+const METHODS: [&str; 14] = [
     "req.method",
     "request.method",
     "http.request.method",
     "http.method",
     "httpRequest.requestMethod",
+    "context.httpRequest.method",
     "context.request.method",
     "ctx.method",
     "RequestMethod",
@@ -99,7 +100,7 @@ const METHODS: [&str; 13] = [
     "meta.req.method",
     "method",
 ];
-const URLS: [&str; 24] = [
+const URLS: [&str; 25] = [
     "req.originalUrl",
     "req.url",
     "request.originalUrl",
@@ -111,6 +112,7 @@ const URLS: [&str; 24] = [
     "http.target",
     "http.request.url",
     "httpRequest.requestUrl",
+    "context.httpRequest.url",
     "context.request.url",
     "ctx.url",
     "url.full",
@@ -125,7 +127,7 @@ const URLS: [&str; 24] = [
     "url",
     "path",
 ];
-const STATUSES: [&str; 14] = [
+const STATUSES: [&str; 15] = [
     "res.statusCode",
     "res.status",
     "response.statusCode",
@@ -133,6 +135,7 @@ const STATUSES: [&str; 14] = [
     "http.response.status_code",
     "http.status_code",
     "httpRequest.status",
+    "context.httpRequest.responseStatusCode",
     "StatusCode",
     "statusCode",
     "status_code",

@@ -20,7 +20,8 @@ static CODES: [Literal; 3] = [
 /// The status that an access log's line tells.
 // 10.0.0.7 - - [04/Mar/2026:05:06:07 +0000] "GET /carts/7 HTTP/1.1" 500 31 "-" "-" · POST /carts 201 12.4 ms - 31
 pub(crate) fn status(line: &str) -> Option<u16> {
-    if line.starts_with([' ', '\t']) {
+    // koa-logger's answers stand a little deeper.
+    if line.starts_with([' ', '\t']) && !line.starts_with("  --> ") && !line.starts_with("  xxx ") {
         return None;
     }
     let path = METHODS.iter().find_map(|method| {
@@ -32,6 +33,8 @@ pub(crate) fn status(line: &str) -> Option<u16> {
         Some(version) => version.split_once(' ')?.1,
         None => rest.trim_start_matches("-> ").trim_start_matches("- "),
     };
+    // [2026-03-04 05:06:07.690] http: GET /carts (34 ms) 500
+    let rest = rest.strip_prefix('(').and_then(|time| time.split_once("ms) ")).map_or(rest, |(_, rest)| rest);
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let ends = rest[digits..].is_empty() || rest[digits..].starts_with([' ', ',']);
     rest[..digits].parse().ok().filter(|status| ends && (100..600).contains(status))
@@ -90,6 +93,8 @@ mod tests {
             ("POST /carts 201 12.4 ms - 31", Some(201)),
             ("[5:06:07 AM] info: GET /carts/7 404 2ms", Some(404)),
             ("GET /carts/7 -> 429 Too Many Requests", Some(429)),
+            ("[2026-03-04 05:06:07.690] http: GET /carts (34 ms) 500", Some(500)),
+            ("  xxx GET /carts 500 3ms -", Some(500)),
             ("    at GET /carts 500", None),
             ("BUDGET /carts 500", None),
             ("could not GET /carts", None),

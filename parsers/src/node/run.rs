@@ -58,7 +58,10 @@ fn parse(text: &str) -> Run {
         let Some(rest) = text.get(next..) else { break };
         let line = line_of(rest);
         let Part::Call(frame) = stack::part(line) else { break };
-        frames.push(*frame);
+        // `at <anonymous>` alone tells nothing.
+        if frame.function.is_some() || frame.line.is_some() {
+            frames.push(*frame);
+        }
         end = next + line.len();
         next = end + 1;
     }

@@ -361,7 +361,7 @@ pub(crate) fn words_before(text: &str) -> Option<String> {
         .trim_start_matches("› ")
         .trim_end_matches("<ref *1>")
         .trim()
-        .trim_end_matches(['-', ':', '⨯', '›', '{'])
+        .trim_end_matches(['-', ':', '⨯', '✖', '✘', '›', '{', '|'])
         .trim();
     // Nest says how many members an object has that it prints.
     let counted = text.strip_prefix("Object(").and_then(|rest| rest.strip_suffix(')'));

@@ -3,6 +3,8 @@
 //! In: the text of a trace, unescaped. Out: frames, innermost first. Invariant: each line is looked at once.
 //! Does not find traces.
 
+use std::borrow::Cow;
+
 use crate::frames;
 use crate::record::Frame;
 use crate::text::Literal;
@@ -206,10 +208,10 @@ fn split_module(name: &str) -> (Option<&str>, &str) {
 }
 
 /// Folders of frameworks that are installed outside `vendor/`, and the names that loggers shorten them to.
-const FRAMEWORKS: [&str; 34] = [
+const FRAMEWORKS: [&str; 42] = [
     "/wp-includes/",
     "/wp-admin/",
-    "/core/lib/Drupal/",
+    "/core/lib/Drupal",
     "/core/modules/",
     "/core/includes/",
     "/modules/contrib/",
@@ -241,6 +243,15 @@ const FRAMEWORKS: [&str; 34] = [
     "/libraries/joomla/",
     "/libraries/src/",
     "/3rdparty/",
+    "/modules/backend/classes/",
+    "/modules/cms/classes/",
+    "/modules/system/classes/",
+    "/core/model/modx/",
+    "/core/xpdo/",
+    // What a framework compiled: proxies, containers, templates.
+    "/generated/code/",
+    "/var/cache/",
+    "/var/generation/",
 ];
 const SHORTENED: [&str; 4] = ["SYSTEMPATH", "VENDORPATH", "CORE", "[ROOT]/libraries"];
 
@@ -256,7 +267,8 @@ pub(super) fn in_app(file: &str) -> bool {
     let compiled = folder == "bootstrap" && name == "compiled.php";
     let entry = matches!(name, "artisan" | "spark" | "wp-load.php" | "wp-settings.php" | "wp-blog-header.php")
         || name == "index.php" && matches!(folder, "public" | "web" | "public_html" | "webroot" | "pub" | "FCPATH");
-    let framework = FRAMEWORKS.iter().any(|folder| file.contains(folder))
+    let slashed = if file.contains('\\') { Cow::Owned(file.replace('\\', "/")) } else { Cow::Borrowed(file) };
+    let framework = FRAMEWORKS.iter().any(|folder| slashed.contains(folder))
         || SHORTENED.iter().any(|name| file.strip_prefix(name).is_some_and(|rest| rest.starts_with('/')));
     let runtime = file.starts_with("phar://") || matches!(file, "" | "-" | "Command line code");
     !compiled && !entry && !framework && !runtime
@@ -347,6 +359,9 @@ mod tests {
             "/srv/public/index.php",
             "/srv/wp-includes/plugin.php",
             "SYSTEMPATH/View/View.php",
+            "C:\\xampp\\htdocs\\blog\\wp-includes\\plugin.php",
+            "/srv/web/core/lib/Drupal.php",
+            "/srv/var/cache/prod/App_KernelProdContainer.php",
         ] {
             assert!(!in_app(other), "{other}");
         }

@@ -158,6 +158,9 @@ pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
     let laravel = laravel || keys.contains(&"userId") || is_laravel(&record.exceptions);
     let message = record.message.as_deref().unwrap_or("");
     let Some(outer) = record.exceptions.first() else { return };
+    if laravel && is_fatal(&outer.kind) && same_message(message, outer) {
+        return found(record, By::PhpFatal, Some(false));
+    }
     // A custom format may put words of its own before the message.
     let head = super::head(message, 96);
     let said = |words: &str, sure: bool| message.starts_with(words) || sure && head.contains(words);
@@ -180,9 +183,6 @@ pub(super) fn of_monolog(record: &mut Record, laravel: bool, keys: &[&str]) {
     }
     if !laravel {
         return found(record, By::MonologException, None);
-    }
-    if is_fatal(&outer.kind) {
-        return found(record, By::PhpFatal, Some(false));
     }
     let kind = place_of(outer);
     // The handler puts the exception behind the exception's own context and the user.

@@ -265,7 +265,7 @@ fn on_line(text: &str) -> Option<((&str, u32), &str)> {
     let (file, rest) = text.split_once(" on line ")?;
     let rest = rest.strip_prefix("<b>").unwrap_or(rest);
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let file = file.trim_start_matches("<b>").trim_end_matches("</b>");
+    let file = file.trim_start_matches("<b>").trim_end_matches("</b>").trim_start_matches("file ");
     Some(((file, rest[..digits].parse().ok()?), &rest[digits..]))
 }
 

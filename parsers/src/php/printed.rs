@@ -32,7 +32,9 @@ pub(super) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Vec<
         return vec![Found { record, lines: hit..hit + 1, has_header: header.is_some() && hit == 0 }];
     }
     let printed = native::parse(lines, hit).or_else(|| untitled::parse(lines, hit));
-    let Some(printed) = printed.or_else(|| listener(lines, hit)) else { return Vec::new() };
+    let near = || lines.len().min(hit + MESSAGE_LINES);
+    let below = || (hit + 1..near()).find(|at| lines[*at].starts_with("#0 ")).and_then(|at| untitled::parse(lines, at));
+    let Some(printed) = printed.or_else(|| listener(lines, hit)).or_else(below) else { return Vec::new() };
     let mut place = printed.first..printed.end;
     let message = header.and_then(|header| own_message(&lines[..place.start], header, &printed));
     if message.is_some() {

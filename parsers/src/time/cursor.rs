@@ -219,7 +219,8 @@ impl<'a> Cursor<'a> {
         }
         let Clock { hour, minute, second, fraction } = clock;
         let mut value = String::with_capacity(RFC3339_BYTES);
-        push_digits(&mut value, year, 4);
+        // Thai dates count from the Buddha's death.
+        push_digits(&mut value, if year >= 2500 { year - 543 } else { year }, 4);
         for (mark, number) in [('-', month), ('-', day), ('T', *hour), (':', *minute), (':', *second)] {
             value.push(mark);
             push_digits(&mut value, number, 2);

@@ -14,6 +14,9 @@ use crate::php::mechanism::By;
 use crate::record::{Exception, Request, User};
 use crate::time;
 
+/// What Joomla's handler says.
+const JOOMLA: &str = "Uncaught Throwable of type ";
+
 /// PHP's errors at which no script ends, in these systems' words.
 const LESSER: [&str; 9] = [
     "Warning",
@@ -27,9 +30,18 @@ const LESSER: [&str; 9] = [
     "Core warning",
 ];
 
-/// TYPO3's header, and Tracy's.
+/// TYPO3's header, Tracy's and Joomla's.
 pub(super) fn header(line: &str) -> Option<Header> {
-    tracy_header(line).or_else(|| typo3_header(line))
+    tracy_header(line).or_else(|| typo3_header(line)).or_else(|| joomla_header(line))
+}
+
+// 2024-03-02T10:11:12+00:00	CRITICAL 192.0.2.7	error	Uncaught Throwable of type …
+fn joomla_header(line: &str) -> Option<Header> {
+    let message = line.split_once(JOOMLA).map(|(head, _)| &line[head.len()..])?;
+    let stamp = time::at_start(line)?;
+    let (level, _) = line[stamp.length..].strip_prefix('\t')?.split_once(' ')?;
+    let length = line.len() - message.len();
+    Some(Header { length, timestamp: stamp.value, level: Some(header::level(level)?), ..Header::default() })
 }
 
 // Sat, 02 Mar 2024 10:11:12 +0100 [CRITICAL] request="7a3f5c1d9e" component="TYPO3.CMS.Core.Error.ProductionExceptionHandler": text
@@ -167,7 +179,7 @@ pub(super) fn drupal(lines: &[&str], hit: usize) -> Option<Found> {
 
 // Uncaught Throwable of type InvalidArgumentException thrown with message "no view". Stack trace: #0 [ROOT]/index.php(32): f()
 pub(super) fn joomla(lines: &[&str]) -> Option<Found> {
-    let (_, told) = lines[0].split_once("Uncaught Throwable of type ")?;
+    let (_, told) = lines[0].split_once(JOOMLA)?;
     let (kind, rest) = told.split_once(" thrown with message \"")?;
     let (message, trace) = rest.split_once("\". Stack trace: ")?;
     let read = frame::frames(std::iter::once(trace).chain(lines[1..].iter().copied()));

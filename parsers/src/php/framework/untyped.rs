@@ -1,4 +1,5 @@
-//! Handlers that leave the type out: Matomo's, Hyperf's and ThinkPHP's. What PHP's own messages are thrown as is known.
+//! Handlers that leave the type out: Matomo's, Hyperf's and ThinkPHP's, for what PHP's own messages are thrown as is
+//! known; and those that put PHP's words together by hand.
 //!
 //! In: the lines of a region, the first without its entry's header. Out: the exception with its calls. Invariant: a place
 //! or calls stand beside the message. Does not read what names a type.
@@ -17,6 +18,7 @@ const MESSAGE_LINES: usize = 20;
 const HEAD_BYTES: usize = 64;
 static FIRST: Literal = Literal::new("#0 ");
 const MATOMO: &str = "Uncaught exception: ";
+const TITLE: &str = "Stack trace: #0 ";
 
 /// How PHP's own messages begin, and the type that each is thrown with.
 const KINDS: [(&str, &str); 10] = [
@@ -54,7 +56,7 @@ pub(super) fn header(line: &str) -> Option<Header> {
 }
 
 pub(super) fn parse(lines: &[&str], hit: usize) -> Option<Found> {
-    let mut found = matomo(lines, hit).or_else(|| numbered(lines, hit))?;
+    let mut found = matomo(lines, hit).or_else(|| by_hand(lines, hit)).or_else(|| numbered(lines, hit))?;
     found.record.format.clear();
     Some(found)
 }
@@ -71,6 +73,26 @@ fn matomo(lines: &[&str], hit: usize) -> Option<Found> {
     let mut found = found(chain, hit..hit + 1 + read.lines, By::PhpUncaught, Some(false))?;
     found.record.timestamp = head.split('[').find_map(|inner| time::at_start(inner)?.value);
     Some(found)
+}
+
+// Uncaught exception: 'App\NoStock' with message 'no stock'
+// Stack trace: #0 /srv/app/Cart.php(12): App\Shop->take()
+// #1 {main}
+// Thrown in '/srv/app/Shop.php' on line 31
+/// What many a handler of one's own puts together, in words like PHP's.
+fn by_hand(lines: &[&str], hit: usize) -> Option<Found> {
+    let (_, told) = lines[hit].split_once(MATOMO)?;
+    let (kind, message) = told.strip_prefix('\'')?.split_once("' with message '")?;
+    let last = lines.len().min(hit + MESSAGE_LINES);
+    let title = (hit + 1..last).find(|at| lines[*at].starts_with(TITLE))?;
+    let whole = [&[message], &lines[hit + 1..title]].concat().join("\n");
+    let first = std::iter::once(&lines[title][TITLE.len() - 3..]);
+    let read = frame::frames(first.chain(lines[title + 1..].iter().copied()));
+    let end = title + read.lines;
+    let place = lines.get(end).and_then(|line| line.strip_prefix("Thrown in '")?.split_once("' on line "));
+    let place = place.and_then(|(file, line)| Some((file, line.trim_end().parse().ok()?)));
+    let chain = vec![exception(kind, whole.strip_suffix('\'').unwrap_or(&whole), place, read.frames)];
+    found(chain, hit..end + usize::from(place.is_some()), By::PhpUncaught, Some(false))
 }
 
 // [0]Call to a member function take() on null[/srv/app/Cart.php:23]  ·  Undefined array key "id"[12] in /srv/app/Cart.php
