@@ -80,7 +80,7 @@ fn copied(line: &str) -> Option<Frame> {
     let (function, place) = line.strip_prefix("    ")?.trim_end().split_once(' ')?;
     let is_place = place.starts_with("http") && place.contains(".js") && !place.contains(' ');
     let is_name = !function.is_empty() && !function.contains([':', '"']) && !function.starts_with('(');
-    let frame = place_of(place).filter(|_| is_place && is_name)?;
+    let frame = if is_place && is_name { place_of(place)? } else { return None };
     let in_app = frame.file.as_deref().is_some_and(is_in_app);
     Some(Frame { function: named(function), in_app, ..frame })
 }
