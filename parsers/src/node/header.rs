@@ -106,8 +106,7 @@ fn signale(line: &str) -> Option<Header> {
     let message = word.as_ptr() as usize - line.as_ptr() as usize;
     let mut header = Header { length: message, level: Some(found), format: Some("signale"), ..Header::default() };
     // The date and the time of a day stand in brackets of their own.
-    let scopes =
-        scopes.trim().replacen("] [", " ", usize::from(scopes.starts_with(|c: char| c == '[') && scopes.contains('/')));
+    let scopes = scopes.trim().replacen("] [", " ", usize::from(scopes.starts_with('[') && scopes.contains('/')));
     for scope in scopes.split(['[', ']']).map(str::trim).filter(|scope| !scope.is_empty()) {
         match time::at_start(scope) {
             Some(stamp) => header.timestamp = stamp.value,
