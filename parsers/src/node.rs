@@ -221,16 +221,12 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     let repeated = || is_told(&lines[..found.head], &found.exceptions[0].message);
     let announced = !crashed && owns && found.head > 0 && (adjoins || answered() || repeated());
     let has_header = found.head == 0 || found.lines.start == 0 || announced;
-    let start = if has_header { 0 } else { found.lines.start };
     let above = || announced.then(|| lines[0].trim().to_owned());
     // What stands above the error is a line of its message, where the entry's first line tells that.
-    let before = found.before.clone().filter(|_| !announced || adjoins);
-    let mut words = before.or_else(above);
+    let mut words = found.before.clone().filter(|_| !announced || adjoins).or_else(above);
     let header = header.filter(|_| has_header);
 
-    let said = words.as_deref().is_some_and(|words| words.split(' ').any(|word| word == "Uncaught"));
-    let is_console = said && header.is_none_or(|header| header.format != Some("deno"));
-    let platform = platform_of(&found.exceptions, is_console);
+    let platform = platform_of(&found.exceptions, is_console(header, words.as_deref()));
     let mut record = Record { platform, ..Record::default() };
     if let Some((text, fields)) = words.as_deref().and_then(fields_behind) {
         json::fill(&mut record, &fields);
@@ -286,6 +282,7 @@ fn record(lines: &[&str], found: Trace, header: Option<&Header>, owns: bool) -> 
     record.exceptions = found.exceptions;
     let message = record.message.clone().unwrap_or_default();
     json::fill_from_words(&mut record, &message);
+    let start = if has_header { 0 } else { found.lines.start };
     Found { record, lines: start..found.lines.end, has_header }
 }
 
@@ -339,6 +336,13 @@ fn is_label(words: &str) -> bool {
     words.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_./".contains(&c))
         && words.bytes().any(|c| c.is_ascii_lowercase())
         && !words.ends_with("ed")
+}
+
+/// Whether an entry's words are those of a browser's console.
+// main.3f2a.js:2 Uncaught (in promise)
+fn is_console(header: Option<&Header>, words: Option<&str>) -> bool {
+    let says = |words: &str| words.split(' ').any(|word| word == "Uncaught");
+    header.is_none_or(|header| header.format != Some("deno")) && words.is_some_and(says)
 }
 
 /// Whether an error stands by itself as Koa prints it: indented by two, behind a blank line.

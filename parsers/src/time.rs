@@ -353,8 +353,8 @@ fn weekday_first(text: &str) -> Option<Stamp> {
 
 fn month_name(cursor: &mut Cursor<'_>) -> Option<u32> {
     let rest = cursor.rest();
-    let begins = |name: &&str| rest.as_bytes().get(..3).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-    let english = MONTHS.iter().position(|name| begins(&name));
+    let begins = |name: &str| rest.as_bytes().get(..3).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+    let english = MONTHS.iter().position(|name| begins(name));
     let ends = !rest.get(3..).unwrap_or("").starts_with(|c: char| c.is_alphabetic() || c == '.');
     if let Some(month) = english.filter(|_| ends) {
         cursor.at += 3;
