@@ -3,10 +3,16 @@
 //! In: an entry's object. Out: the record's facts that it does not have yet. Invariant: bounded in depth and number;
 //! a fact is taken from the first key that holds one. Does not look for exceptions.
 
+mod keys;
+
 use serde_json::Value;
 
 use super::Object;
 use crate::{Level, Record, Request, Trace, User, header, time};
+use keys::{
+    ENVIRONMENTS, LEVELS, LOGGERS, MESSAGES, METHODS, REQUEST_IDS, SPAN_IDS, STATUSES, TIMES, TRACE_IDS, URLS,
+    USER_IDS, USER_NAMES,
+};
 
 /// Among so few keys one is found sooner by looking at each than by its hash.
 const FEW_KEYS: usize = 24;
@@ -15,197 +21,6 @@ const FEW_KEYS: usize = 24;
 const MAX_FIELDS: usize = 64;
 /// Bytes kept of one field.
 const MAX_FIELD_BYTES: usize = 2048;
-
-const TIMES: [&str; 16] = [
-    "@timestamp",
-    "timestamp",
-    "time",
-    "@t",
-    "Timestamp",
-    "datetime",
-    "ts",
-    "date",
-    "_meta.date",
-    "asctime",
-    "eventTime",
-    "t",
-    "Time",
-    "timeStamp",
-    "eventTimestamp",
-    "startTime",
-];
-const LEVELS: [&str; 17] = [
-    "level_name",
-    "level",
-    "@l",
-    "Level",
-    "LogLevel",
-    "severity",
-    "log.level",
-    "_meta.logLevelName",
-    "levelname",
-    "lvl",
-    "loglevel",
-    "level.levelStr",
-    "logLevel",
-    "_logLevel",
-    "severity_text",
-    "@fields.level",
-    "context.logLevel",
-];
-const MESSAGES: [&str; 14] = [
-    "message",
-    "msg",
-    "@m",
-    "Message",
-    "@mt",
-    "RenderedMessage",
-    "@message",
-    "log.message",
-    "jsonPayload.message",
-    "properties.message",
-    "event",
-    "log",
-    "data.0",
-    "0",
-];
-const LOGGERS: [&str; 11] = [
-    "logger",
-    "log.logger",
-    "loggerName",
-    "logger_name",
-    "SourceContext",
-    "Category",
-    "category",
-    "_meta.name",
-    "categoryName",
-    "context",
-    "label",
-];
-const ENVIRONMENTS: [&str; 6] =
-    ["environment", "env", "NODE_ENV", "service.environment", "deployment.environment", "Environment"];
-const METHODS: [&str; 14] = [
-    "req.method",
-    "request.method",
-    "http.request.method",
-    "http.method",
-    "httpRequest.requestMethod",
-    "context.httpRequest.method",
-    "context.request.method",
-    "ctx.method",
-    "RequestMethod",
-    "requestMethod",
-    "http_method",
-    "event.request.method",
-    "meta.req.method",
-    "method",
-];
-const URLS: [&str; 25] = [
-    "req.originalUrl",
-    "req.url",
-    "request.originalUrl",
-    "request.url",
-    "url.original",
-    "request.path",
-    "req.path",
-    "http.url",
-    "http.target",
-    "http.request.url",
-    "httpRequest.requestUrl",
-    "context.httpRequest.url",
-    "context.request.url",
-    "ctx.url",
-    "url.full",
-    "url.path",
-    "RequestPath",
-    "requestUrl",
-    "originalUrl",
-    "request_uri",
-    "requestPath",
-    "event.request.url",
-    "meta.req.url",
-    "url",
-    "path",
-];
-const STATUSES: [&str; 15] = [
-    "res.statusCode",
-    "res.status",
-    "response.statusCode",
-    "response.status",
-    "http.response.status_code",
-    "http.status_code",
-    "httpRequest.status",
-    "context.httpRequest.responseStatusCode",
-    "StatusCode",
-    "statusCode",
-    "status_code",
-    "responseStatus",
-    "http_status",
-    "event.response.status",
-    "status",
-];
-const USER_IDS: [&str; 21] = [
-    "user.id",
-    "user._id",
-    "user.userId",
-    "user.uid",
-    "user.uuid",
-    "user.sub",
-    "req.user.id",
-    "request.user.id",
-    "context.user.id",
-    "meta.user.id",
-    "usr.id",
-    "enduser.id",
-    "userId",
-    "user_id",
-    "UserId",
-    "userID",
-    "uid",
-    "context.userId",
-    "meta.userId",
-    "req.userId",
-    "user",
-];
-const USER_NAMES: [&str; 9] = [
-    "user.username",
-    "user.name",
-    "user.login",
-    "user.email",
-    "username",
-    "user_name",
-    "UserName",
-    "userName",
-    "user.userName",
-];
-const TRACE_IDS: [&str; 9] = [
-    "trace_id",
-    "traceId",
-    "trace.id",
-    "TraceId",
-    "@tr",
-    "dd.trace_id",
-    "traceID",
-    "otelTraceID",
-    "logging.googleapis.com/trace",
-];
-const SPAN_IDS: [&str; 8] =
-    ["span_id", "spanId", "span.id", "SpanId", "@sp", "dd.span_id", "transaction.id", "otelSpanID"];
-const REQUEST_IDS: [&str; 13] = [
-    "reqId",
-    "requestId",
-    "request_id",
-    "req.id",
-    "request.id",
-    "http.request.id",
-    "x-request-id",
-    "correlationId",
-    "correlation_id",
-    "req.headers.x-request-id",
-    "RequestId",
-    "awsRequestId",
-    "AWSRequestId",
-];
 
 /// Fills in what the record does not have yet.
 pub(crate) fn fill(record: &mut Record, object: &Object) {

@@ -4,19 +4,16 @@
 //! its own length; a few entries at most are open. Does not parse: an entry is open from the quote before
 //! `[object] (` to the line that closes it, and its frames are known by their numbers.
 
-use std::borrow::Cow;
+mod lines;
 
-use crate::text::{self, Literal};
-
-use super::{closes_context, monolog, native};
+use super::{closes_context, native};
+use crate::text;
+pub(crate) use lines::concerns;
+pub(super) use lines::may_begin;
+use lines::{ends_text, monolog_message, monolog_or_php, numbered, opening, opens, repeats};
 
 /// Writers that are told apart at a time.
 const MAX_OPEN: usize = 16;
-/// Where a context's exception begins.
-static MARK: Literal = Literal::new("\"[object] (");
-static UNCAUGHT: Literal = Literal::new("Uncaught ");
-/// Bytes of an entry's message by which its exception is known again.
-const OPENING_BYTES: usize = 64;
 
 /// Entries that are not closed.
 #[derive(Debug, Default)]
@@ -267,103 +264,6 @@ impl Weave {
         self.current = entry.id;
         if entry.id + 1 < self.begun { Step::Back } else { Step::On }
     }
-}
-
-/// Whether a line holds a Monolog exception: only then is there anything to follow.
-pub(crate) fn concerns(line: &[u8]) -> bool {
-    MARK.is_in(line) || UNCAUGHT.find(&line[..line.len().min(64 + 9)]).is_some_and(|at| at < 64)
-}
-
-/// Whether a line opens a context's exception and does not close it: no quote behind it stands bare.
-fn opens(line: &[u8]) -> bool {
-    let mut from = 0;
-    while let Some(found) = MARK.find(&line[from..]) {
-        let quote = from + found;
-        from = quote + 11;
-        if quote > 0 && matches!(line[quote - 1], b':' | b'[' | b',') {
-            return !has_bare_quote(&line[from..]);
-        }
-    }
-    false
-}
-
-fn has_bare_quote(text: &[u8]) -> bool {
-    bare_quote(text).is_some()
-}
-
-/// The first quote that no backslash escapes.
-fn bare_quote(text: &[u8]) -> Option<usize> {
-    // Calls are full of backslashes, and hold no quote.
-    memchr::memchr(b'"', text)?;
-    let mut at = 0;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', text.get(at..)?) {
-        at += found;
-        if text[at] == b'"' {
-            return Some(at);
-        }
-        at += 2;
-    }
-    None
-}
-
-/// Whether a context's exception without a trace ends in a line that did not begin it.
-// was never paid at /srv/a.php:3)"} []  ·  [previous exception] Over 9 levels deep, aborting normalization"} []
-fn ends_text(line: &[u8]) -> bool {
-    let Some(quote) = bare_quote(line) else { return false };
-    let text = &line[..quote];
-    let placed = text.strip_suffix(b")").is_some_and(|place| place.last().is_some_and(u8::is_ascii_digit));
-    placed && text.contains(&b':') || text.ends_with(b" deep, aborting normalization")
-}
-
-/// The number of a frame line, and whether it is `{main}`.
-fn numbered(text: &[u8]) -> Option<(u32, bool)> {
-    let digits = text.get(1..)?.iter().take(8).take_while(|c| c.is_ascii_digit()).count();
-    if text[0] != b'#' || digits == 0 || digits > 7 || text.get(1 + digits) != Some(&b' ') {
-        return None;
-    }
-    let number = text[1..=digits].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
-    Some((number, text[digits + 2..].starts_with(b"{main}")))
-}
-
-/// Whether a line may be the first of a Monolog entry: most that begin so are an exception's own.
-pub(super) fn may_begin(line: &[u8]) -> bool {
-    line.starts_with(b"[") && !line.starts_with(b"[stacktrace]") && !line.starts_with(b"[previous exception]")
-}
-
-/// The message of a Monolog entry's first line.
-fn monolog_message(line: &[u8]) -> Option<&[u8]> {
-    if !may_begin(line) {
-        return None;
-    }
-    let length = monolog::header(head(line).as_ref())?.length;
-    line.get(length..)
-}
-
-fn head(line: &[u8]) -> Cow<'_, str> {
-    text::decode(&line[..line.len().min(192)])
-}
-
-fn monolog_or_php(text: &str) -> bool {
-    super::header(text).is_some()
-}
-
-/// How a message begins, as it stands inside a JSON string.
-fn opening(message: &[u8]) -> Vec<u8> {
-    let mut escaped = Vec::with_capacity(OPENING_BYTES + 8);
-    for byte in &message[..message.len().min(OPENING_BYTES)] {
-        if matches!(byte, b'"' | b'\\') {
-            escaped.push(b'\\');
-        }
-        escaped.push(*byte);
-    }
-    escaped
-}
-
-/// Whether a line's exception has the message that the open entry began with: then all of it is one entry, and
-/// what looks like an entry's first line is a part of the message.
-fn repeats(line: &[u8], opening: &[u8]) -> bool {
-    opening.len() >= 8
-        && memchr::memmem::find_iter(line, opening).any(|at| line[..at].ends_with(b"): ") && MARK.is_in(&line[..at]))
 }
 
 #[cfg(test)]
