@@ -77,7 +77,7 @@ pub(crate) fn parse(lines: &[&str], hit: usize, header: Option<&Header>) -> Opti
     if let Some(found) = whole.or_else(|| page::parse(lines, hit)) {
         return Some(found);
     }
-    let silent = death::without_calls(lines, hit).filter(|_| header.is_none());
+    let silent = if header.is_none() { death::without_calls(lines, hit) } else { None };
     let Some(anchor) = anchor(lines, hit) else { return silent };
     if silent.is_some() && start(lines, anchor).is_none_or(|other| other.first > hit) {
         return silent;
@@ -280,9 +280,8 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
             // What stands behind a separator is a cause of what the lines above name, or of one without a type.
             let own = if at == anchor { line::pieces(line)[0] } else { line };
             let offset = head::within(own).map(|(offset, _)| offset).or_else(|| head::labelled(own));
-            if let Some((offset, _)) = head::within(line).filter(|_| at == anchor && offset.is_none()) {
-                let offset = if is_cause(&lines[at..], offset) { indent } else { offset };
-                cause = Some(Start { line: at, offset, indent: 0, banner: false, first });
+            if at == anchor && offset.is_none() {
+                cause = behind_separator(lines, at, indent);
             }
             inside = offset.map(|offset| Start { line: at, offset, indent: 0, banner: false, first });
             joined = joined.or_else(|| {
@@ -297,6 +296,13 @@ fn start(lines: &[&str], anchor: usize) -> Option<Start> {
         }
     }
     strong.or(inside).or(joined).or(cause).or(weak)
+}
+
+/// The head that a line has behind a separator alone; at its beginning, where that is the cause of one without a type.
+fn behind_separator(lines: &[&str], at: usize, indent: usize) -> Option<Start> {
+    let (offset, _) = head::within(lines[at])?;
+    let offset = if is_cause(&lines[at..], offset) { indent } else { offset };
+    Some(Start { line: at, offset, indent: 0, banner: false, first: at })
 }
 
 // The cart of order 7 is full ---> Shop.StockException: none left

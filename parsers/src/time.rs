@@ -113,9 +113,13 @@ pub(crate) fn in_year(text: &str, latest: Date) -> Option<String> {
 
 /// Seconds or milliseconds since the epoch, as RFC 3339 in UTC.
 pub(crate) fn from_epoch(number: f64) -> Option<String> {
-    let millis = if number.abs() > 1e11 { number } else { number * 1000.0 };
-    let stamp = jiff::Timestamp::from_millisecond(millis.round() as i64).ok()?;
+    let stamp = jiff::Timestamp::from_millisecond(epoch_in_millis(number).round() as i64).ok()?;
     Some(format!("{stamp:.3}"))
+}
+
+/// Seconds or milliseconds since the epoch, in milliseconds.
+pub(crate) fn epoch_in_millis(number: f64) -> f64 {
+    if number.abs() > 1e11 { number } else { number * 1000.0 }
 }
 
 /// Microseconds since the epoch, as RFC 3339 in UTC.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::Unwrapped;
 use crate::text::Literal;
+use crate::time;
 
 static JOURNAL: Literal = Literal::new("\"__REALTIME_TIMESTAMP\"");
 
@@ -108,8 +109,7 @@ pub(super) fn shipper<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Un
 /// The time that an envelope gives as a number of seconds or milliseconds, in microseconds since the epoch.
 fn epoch(object: &Object) -> Option<i64> {
     let number = ["date", "timestamp", "time", "@timestamp"].iter().find_map(|key| object.get(*key)?.as_f64())?;
-    let seconds = if number > 1e11 { number / 1e3 } else { number };
-    Some((seconds * 1e6).round() as i64)
+    Some((time::epoch_in_millis(number) * 1e3).round() as i64)
 }
 
 /// Services that keep the program's line under a key: which, and what stands beside it.

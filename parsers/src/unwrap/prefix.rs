@@ -152,9 +152,12 @@ const MAX_TAG: usize = 300;
 fn is_android(head: &[u8]) -> bool {
     let is_level = |word: &[u8]| matches!(word, [b'V' | b'D' | b'I' | b'W' | b'E' | b'F']);
     let is_number = |word: &[u8]| word.iter().all(u8::is_ascii_digit);
-    let words: Vec<&[u8]> = head.split(|c| *c == b' ').filter(|word| !word.is_empty()).take(6).collect();
-    match words.as_slice() {
-        [date, _, pid, tid, level, _] => date.contains(&b'-') && is_number(pid) && is_number(tid) && is_level(level),
+    let mut words = head.split(|c| *c == b' ').filter(|word| !word.is_empty());
+    let words: [&[u8]; 6] = std::array::from_fn(|_| words.next().unwrap_or_default());
+    match words {
+        [date, _, pid, tid, level, tag] if !tag.is_empty() => {
+            date.contains(&b'-') && is_number(pid) && is_number(tid) && is_level(level)
+        }
         // `E/mono( 4256)`, behind a time or not.
         _ => head.ends_with(b")") && words.iter().any(|word| word.get(1) == Some(&b'/') && is_level(&word[..1])),
     }
