@@ -115,8 +115,7 @@ pub(crate) fn get<'a>(object: &'a Object, key: &str) -> Option<&'a Value> {
     if object.len() > FEW_KEYS {
         return object.get(key);
     }
-    let is_it = |known: &&String| known.len() == key.len() && known.as_bytes() == key.as_bytes();
-    object.iter().find(|(known, _)| is_it(known)).map(|(_, value)| value)
+    object.iter().find(|(known, _)| known.as_str() == key).map(|(_, value)| value)
 }
 
 fn first_text(object: &Object, paths: &[&str]) -> Option<String> {
